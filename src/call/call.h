@@ -74,14 +74,19 @@ struct km_call_kind {
     void (*on_drain)(struct km_call *call);
     /* The attempt is over: gives back what the kind made for it, if anything. */
     void (*forget)(struct km_call *call);
+    /* Ends a stream early, because its money is spent or its upstream goes on past its bound: says,
+     * by the way its answer goes, what ends it as one whose output came to its bound.  From then on
+     * nothing of its upstream is passed on, `complete` finds it complete, `usage` is what was told,
+     * and `last` has the end of a whole one.  told: what the client is told of its use.  From
+     * callbacks of the loop, never from within on_body or on_event; the attempt is the caller's to
+     * give up.  KM_E_AGAIN: not before more of the answer has come.  KM_E_UNSUPPORTED: it can but
+     * break.  NULL: never. */
+    int (*cut_short)(struct km_call *call, const struct km_usage *told, struct km_err *err);
     /* What was used so far: what was reported, once that is final, else an estimate. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
     /* What was reported cannot be: `usage` is asked again, and says what was heard.  NULL: its
      * reports are taken as they are. */
     void (*doubt)(struct km_call *call);
-    /* Its key has no more, or its upstream writes past its bound: the stream ends here, as one does
-     * whose length was reached, and what is left of it is not read.  NULL: it breaks instead. */
-    int (*cut_short)(struct km_call *call, struct km_err *err);
     /* What it cost where that hangs on no usage; false: on usage.  sent: an upstream may have
      * served it. */
     bool (*cost)(const struct km_call *call, bool sent, int64_t *ret_cost);
@@ -149,6 +154,7 @@ struct km_call {
     int64_t input_tokens; /* that go in, by estimate, where most do */
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
+    bool maximum_learnt; /* its upstream refused that bound, and said what its largest is */
     bool slices; /* more is reserved while it writes (money.c) */
     int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */

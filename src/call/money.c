@@ -413,23 +413,33 @@ static void tell(struct km_call *call, const struct km_usage *u)
         (void)write_state(call, u, NULL, &ignored, NULL);
 }
 
-static void cut(struct km_call *call, unsigned flag, const struct km_err *why)
+/* Its stream ends here as one whose length was reached, or breaks where it cannot.  false: it did,
+ * and the call may be over; true: not before more of it has come. */
+static bool cut(struct km_call *call, unsigned flag, const struct km_err *why)
 {
-    struct km_err err = *why;
+    struct km_attempt_money *m = &call->at->money;
+    struct km_err err = { 0 };
+    struct km_usage told = { 0 };
+    int r = KM_E_UNSUPPORTED;
 
+    call->kind->usage(call, &told);
+    if (call->kind->cut_short)
+        r = call->kind->cut_short(call, &told, &err);
+    if (r == KM_E_AGAIN) {
+        m->look_at = m->bytes + 1;
+        return true;
+    }
     call->flags |= flag;
-    call->at->money.cut = true;
+    m->cut = true;
     km_call_abandon(call);
-    if (!call->kind->cut_short) {
+    if (r < 0) {
+        err = *why;
         km_call_fail(call, &err);
-        return;
+        return false;
     }
-    if (call->kind->cut_short(call, &err) < 0) {
-        km_call_fail(call, &err);
-        return;
-    }
-    km_call_go(call, KM_STEP_account);
+    km_call_go(call, KM_STEP_relay);
     km_call_resume(call, 0);
+    return false;
 }
 
 static int64_t output_cost(const struct km_call *call, int64_t tokens)
@@ -465,10 +475,8 @@ static bool go_without(struct km_call *call, const struct km_usage *u, const str
 {
     struct km_attempt_money *m = &call->at->money;
 
-    if (m->last && u->completion_tokens >= m->reserved_output) {
-        cut(call, KM_CALL_BUDGET_CUT, why);
-        return false;
-    }
+    if (m->last && u->completion_tokens >= m->reserved_output)
+        return cut(call, KM_CALL_BUDGET_CUT, why);
     m->last = true;
     return true;
 }
@@ -483,13 +491,14 @@ static void on_more(void *ctx, const struct km_err *err)
     if (at->call->at != at || m->billed)
         return;
     at->call->kind->usage(at->call, &u);
-    if (err && !go_without(at->call, &u, err))
+    if (err) {
+        if (go_without(at->call, &u, err))
+            look_on(at->call, &u);
         return;
-    if (!err) {
-        m->reserved = m->asked;
-        m->reserved_output = m->asked_output;
-        m->last = false;
     }
+    m->reserved = m->asked;
+    m->reserved_output = m->asked_output;
+    m->last = false;
     look_on(at->call, &u);
 }
 
@@ -549,8 +558,7 @@ static bool look(struct km_call *call)
     if (call->at->relaying && is_past_bound(call, &u)) {
         km_fail(&err, KM_E_UPSTREAM_PROTOCOL,
                 "The upstream wrote on far past the length that was asked for.");
-        cut(call, KM_CALL_BOUND_CUT, &err);
-        return false;
+        return cut(call, KM_CALL_BOUND_CUT, &err);
     }
     if (call->at->relaying && !call->covering && grows(call) &&
         u.completion_tokens >= m->reserved_output - (m->last ? 0 : KM_CALL_SLICE / 2) &&

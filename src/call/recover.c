@@ -12,6 +12,7 @@
 #include "call/flight.h"
 #include "call/metrics.h"
 #include "call/veil.h"
+#include "llm/refusal_maximum.h"
 
 static const char *type_of(int status)
 {
@@ -131,6 +132,29 @@ static bool refused_options(struct km_call *call)
     return true;
 }
 
+/* A bound of ours that it takes for too large, and says what its largest is: that is learnt, and it
+ * is asked once more.  What was reserved covers as much, so no bound is sent then, where that is all
+ * its model writes; and never again one above it. */
+static bool refused_bound(struct km_call *call)
+{
+    bool passing = false;
+    int64_t most;
+
+    if (call->err.code != KM_E_UPSTREAM_STATUS || call->bound_tokens < 0 || call->maximum_learnt ||
+        (call->at->status != 400 && call->at->status != 416 && call->at->status != 422))
+        return false;
+    most = km_refusal_names_maximum(
+        km_llm_error_text(&call->arena, km_buf_view(&call->at->answer)), call->bound_tokens,
+        &passing);
+    if (most <= 0)
+        return false;
+    if (!passing)
+        km_deployment_learn_maximum(call->at->d, most);
+    call->bound_tokens = passing || call->said_output >= 0 ? most : -1;
+    call->maximum_learnt = true;
+    return true;
+}
+
 static const char again_tag; /* a note: at the same deployment? */
 
 /* Once more, or the end. */
@@ -202,7 +226,7 @@ enum km_next km_step_recover(struct km_call *call)
         return KM_WAIT;
     }
     if (call->at->d && !call->streaming && !is_spent(call) &&
-        (refused_options(call) || refused_credentials(call))) {
+        (refused_options(call) || refused_credentials(call) || refused_bound(call))) {
         return cover(call, true);
     }
     report(call);

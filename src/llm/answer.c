@@ -181,8 +181,10 @@ static void count(struct km_answer *a, const struct km_chat_event *e)
     } else if (is_output(e->kind)) {
         a->events++;
         a->text_bytes += e->text.n;
+        a->open[e->choice / 64] |= UINT64_C(1) << e->choice % 64;
     } else if (e->kind == KM_CHAT_FINISH) {
         a->finished = true;
+        a->open[e->choice / 64] &= ~(UINT64_C(1) << e->choice % 64);
     }
 }
 
@@ -216,11 +218,40 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_
     return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : km_answer_say(a, e, err);
 }
 
+/* A choice that never said anything is not open; an answer that said nothing at all has one. */
+static int finish_all(struct km_answer *a, struct km_err *err)
+{
+    struct km_chat_event finish = { .kind = KM_CHAT_FINISH, .finish = KM_FINISH_LENGTH };
+    bool none = !a->finished && !a->open[0] && !a->open[1];
+    int r = none ? km_answer_put(a, &finish, err) : 0;
+
+    for (; r == 0 && finish.choice < KM_CHOICES_MOST; finish.choice++)
+        if (a->open[finish.choice / 64] >> finish.choice % 64 & 1)
+            r = km_answer_put(a, &finish, err);
+    return r;
+}
+
+int km_answer_cut(struct km_answer *a, const struct km_usage *told, struct km_err *err)
+{
+    const struct km_chat_event start = { .kind = KM_CHAT_START };
+    const struct km_chat_event usage = { .kind = KM_CHAT_USAGE, .usage = *told };
+    int r = 0;
+
+    a->cut = true;
+    if (!a->started)
+        r = km_answer_put(a, &start, err);
+    if (r == 0)
+        r = finish_all(a, err);
+    return r == 0 ? km_answer_put(a, &usage, err) : r;
+}
+
 struct km_usage km_answer_usage(const struct km_answer *a)
 {
     struct km_usage u = a->usage;
     int64_t by_text = (int64_t)(a->text_bytes / 4);
 
+    if (a->cut)
+        return u;
     if (u.known && !km_usage_falls_short(&u, by_text, a->finished))
         return u;
     u = (struct km_usage){ .prompt_tokens =

@@ -119,6 +119,8 @@ struct km_answer {
     /* Kept by km_answer_put(): */
     struct km_usage usage;
     bool started, finished; /* finished: a FINISH for each choice seen so far */
+    bool cut; /* it was ended early */
+    uint64_t open[KM_CHOICES_MOST / 64]; /* bit a choice: it has said something and no FINISH */
     uint64_t events; /* that carry output */
     uint64_t text_bytes; /* of text, reasoning and tools' input: an estimate's base */
     struct km_choice *choices; /* gathered: whole answers, and where the encoder gathers */
@@ -137,6 +139,11 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
 int km_answer_say(struct km_answer *a, const struct km_chat_event *e,
                   struct km_err *err) KM_MUST_USE;
 
+/* Ends a stream early, as one whose output came to its bound: the events that its decoder owes.
+ * told: what the client is told of its use.  The decoder puts nothing more; the encoder's end() is
+ * the owner's, as ever. */
+int km_answer_cut(struct km_answer *a, const struct km_usage *told, struct km_err *err) KM_MUST_USE;
+
 struct km_json;
 
 /* Reads an answer's text, or a part of it.  KM_E_UPSTREAM_PROTOCOL says where it is no JSON. */
@@ -146,7 +153,8 @@ int km_answer_json(struct km_arena *arena, struct km_str text, const struct km_j
 /* The same error, for who found that otherwise; why: the reader's. */
 int km_answer_not_json(const struct km_err *why, struct km_err *err);
 
-/* What was used: the upstream's word, or an estimate (.known false). */
+/* What was used: the upstream's word, or an estimate (.known false); of one that was cut, what was
+ * told. */
 struct km_usage km_answer_usage(const struct km_answer *a);
 
 #endif

@@ -415,7 +415,7 @@ bool km_llm_refused_stream_options(struct km_str body)
 void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
                         struct km_arena *arena, struct km_arena *scratch)
 {
-    *s = (struct km_llm_stream){ .request = r, .scratch = scratch };
+    *s = (struct km_llm_stream){ .request = r, .scratch = scratch, .arena = arena, .keeps = true };
     s->model_json = km_llm_json_string(arena, r->model);
 }
 
@@ -430,7 +430,7 @@ struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
     struct km_usage u = s->usage;
     int64_t by_text = (int64_t)(s->text_bytes / 4);
 
-    if (u.known && !km_usage_falls_short(&u, by_text, s->done || s->finished))
+    if (s->cut || (u.known && !km_usage_falls_short(&u, by_text, s->done || s->finished)))
         return u;
     u = (struct km_usage){ .prompt_tokens = u.prompt_tokens };
     if (!u.prompt_tokens) /* some say at their start what went in */

@@ -22,6 +22,7 @@
 
 struct km_llm_request;
 struct km_llm_stream;
+struct km_llm_cut;
 struct km_llm_body_args;
 
 /* One endpoint of an API: a row. */
@@ -52,6 +53,10 @@ struct km_llm_api {
     /* Appends to out what the client gets of this event (possibly nothing). */
     int (*event)(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
                  struct km_err *err);
+    /* Says what a stream that is not complete still owes its client, but for `last`, so that it
+     * ends as one whose output came to its bound; ask km_llm_stream_cut().  NULL: it has no such
+     * end. */
+    int (*cut)(struct km_llm_stream *s, const struct km_llm_cut *c, struct km_err *err);
 
     /* --- it does not --- */
     /* root: the body's tree, in the same arena. */
@@ -142,6 +147,22 @@ struct km_llm_stream {
     bool done; /* [DONE] came; it is not passed on here: its owner sends it */
     bool error; /* the upstream sent an error event */
     bool begun; /* Google's array form: its bracket was sent */
+    bool usage_told; /* a chunk that is nothing but usage came */
+    struct km_arena *arena; /* what a cut needs is kept there; NULL: it is never cut */
+    void *tail; /* the API's own: what it has kept */
+    bool keeps; /* its next event has something to keep: nearly none has */
+    bool cut; /* it was cut: nothing more of it is passed on */
+};
+
+/* How a passed-through stream is ended before its upstream ends it. */
+struct km_llm_cut {
+    struct km_usage usage; /* what the client is told */
+    struct km_str id; /* the gateway's own of the call: for a stream that has named none yet */
+    int64_t created_s;
+    /* Takes the events that end it, in order: type, data, and raw as the client gets it.  Views
+     * live until it returns. */
+    int (*say)(void *ctx, const struct km_sse_event *event, struct km_err *err);
+    void *ctx;
 };
 
 /* Reads body by the API's own parse(), which begins with km_llm_read_members(). */
@@ -241,6 +262,11 @@ void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
                         struct km_arena *arena, struct km_arena *scratch);
 /* What was reported cannot be: it counts as not said. */
 void km_llm_stream_doubt(struct km_llm_stream *s);
+/* Ends it early, as one whose output came to its bound; s->scratch is the caller's, as with
+ * event().  From then on s->done, s->cut, and its usage is what was told.  KM_E_UNSUPPORTED: it
+ * cannot be ended so (its upstream has said an error, or its API has no such end). */
+int km_llm_stream_cut(struct km_llm_stream *s, const struct km_llm_cut *c,
+                      struct km_err *err) KM_MUST_USE;
 /* What was produced so far, when the upstream did not say. */
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s);
 

@@ -8,6 +8,7 @@
  * stop the gateway: the others must go on.  It is reported as a warning where it stands and
  * answers with that same reason when it is called.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include <stdatomic.h>
@@ -216,11 +217,25 @@ static void build_reply_head(struct km_deployment *d, const struct km_model_buil
     d->reply_head = km_arena_str(b->arena, km_buf_view(&head));
 }
 
+void km_deployment_learn_maximum(struct km_deployment *d, int64_t tokens)
+{
+    if (tokens > 0)
+        atomic_store_explicit(&d->learnt_max_output, tokens, memory_order_relaxed);
+}
+
+int64_t km_deployment_learnt_maximum(const struct km_deployment *d)
+{
+    int64_t tokens = atomic_load_explicit(&d->learnt_max_output, memory_order_relaxed);
+
+    return tokens > 0 ? tokens : -1;
+}
+
 /* What the defaults mean for the most that a call can cost. */
 static void note_bounds(struct km_deployment *d)
 {
     d->default_output = -1;
     d->default_choices = 1;
+    d->learnt_max_output = -1;
     for (size_t i = 0; i < d->ndefaults; i++) {
         struct km_str name = d->defaults[i].name;
         bool choices = km_str_eq(name, KM_STR("n")) || km_str_eq(name, KM_STR("best_of"));
@@ -265,7 +280,7 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
 
 int64_t km_deployment_max_output(const struct km_deployment *d, const struct km_price *price)
 {
-    int64_t learnt = atomic_load_explicit(&d->learnt_max_output, memory_order_relaxed);
+    int64_t learnt = km_deployment_learnt_maximum(d);
 
     if (learnt > 0 && (price->max_output_tokens <= 0 || learnt < price->max_output_tokens))
         return learnt;
@@ -319,7 +334,6 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     }
     d->price = km_deployment_price(d, b, entry);
     d->pace = b->args->paces ? km_paces_of(b->args->paces, d->id) : NULL;
-    atomic_init(&d->learnt_max_output, -1);
     km_deployment_rules(d, b, entry);
     km_deployment_defaults(d, b, entry);
     note_bounds(d);

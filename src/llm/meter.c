@@ -18,7 +18,7 @@ void km_meter_init(struct km_meter *m, const struct km_meter_kind *kind,
                    const struct km_llm_request *request, struct km_arena *arena)
 {
     *m = (struct km_meter){ .kind = kind, .like = arena };
-    m->stream = (struct km_llm_stream){ .request = request };
+    m->stream = (struct km_llm_stream){ .request = request, .arena = arena, .keeps = true };
 }
 
 void km_meter_done(struct km_meter *m)
@@ -73,6 +73,8 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
     struct km_err ignored; /* what cannot be read is passed on all the same */
     size_t before = out->n;
 
+    if (m->stream.cut)
+        return;
     if (m->lost || !m->framer) {
         km_buf_bytes(out, bytes, n);
         return;
@@ -88,6 +90,26 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
         return;
     out->n = before; /* an edited stream that is lost goes on raw from this read on */
     km_buf_bytes(out, bytes, n);
+}
+
+/* Of a stream that is passed on as it comes the client may have a part of an event. */
+int km_meter_cut(struct km_meter *m, const struct km_llm_cut *c, struct km_err *err)
+{
+    struct km_arena scratch;
+    int r;
+
+    if (m->stream.done)
+        return 0; /* its client has all of it */
+    if (!m->framer || m->lost || !m->kind->api || m->kind->framing != KM_FRAMING_SSE)
+        return km_fail(err, KM_E_UNSUPPORTED, "This stream cannot be ended but by an error.");
+    if (!edits(m) && km_framer_unfinished(m->framer))
+        return km_fail(err, KM_E_AGAIN, "An event is under way.");
+    km_arena_init(&scratch, m->like->cap, m->like->pool);
+    m->stream.scratch = &scratch;
+    r = km_llm_stream_cut(&m->stream, c, err);
+    m->stream.scratch = NULL;
+    km_arena_done(&scratch);
+    return r;
 }
 
 /* Of a vendor's own call it is not known. */

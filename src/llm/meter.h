@@ -56,6 +56,10 @@ void km_meter_done(struct km_meter *m);
 int km_meter_stream(struct km_meter *m, size_t max_event, struct km_err *err) KM_MUST_USE;
 /* Bytes of a stream.  Appends to out what the caller gets of them. */
 void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_buf *out);
+/* Ends such a stream early (llm/api.h: km_llm_stream_cut); `last` is the caller's.  KM_E_AGAIN: its
+ * client has the beginning of an event; ask again when more has come.  KM_E_UNSUPPORTED also where
+ * it is none of a caller's API, or is in frames. */
+int km_meter_cut(struct km_meter *m, const struct km_llm_cut *c, struct km_err *err) KM_MUST_USE;
 /* A whole answer. */
 void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct km_str body);
 

@@ -77,8 +77,8 @@ struct km_deployment {
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
-    _Atomic int64_t learnt_max_output; /* tokens, from a refusal that named them; -1: none did */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
+    _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t share, order; /* for the shuffle; lower order first */
     size_t index; /* place in km_models_at(): for metrics */
 };
@@ -88,6 +88,11 @@ bool km_deployment_compatible(const struct km_deployment *d);
 
 /* The most its answers have, by what is known of its model: tokens, or -1. */
 int64_t km_deployment_max_output(const struct km_deployment *d, const struct km_price *price);
+/* Its upstream named the most output tokens it takes (llm/refusal_maximum.h): from now on it is
+ * asked for no more.  The last one named holds, for what is behind a name may change. */
+void km_deployment_learn_maximum(struct km_deployment *d, int64_t tokens);
+/* -1: none was named. */
+int64_t km_deployment_learnt_maximum(const struct km_deployment *d);
 
 /* What the model can do: the table's row, and what model_info says otherwise. */
 void km_deployment_can(const struct km_deployment *d, struct km_str upstream_model,

@@ -37,6 +37,7 @@ ANSWERS = {
     "src/kept/made.c": {"keep_whole", "keep_event"},
     "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
                       "km_llm_whole_text"},  # which judges the tree itself
+    "src/llm/api/cut.c": {"km_cut_choices_note"},
     "src/llm/api/gemini_relay.c": {"read_usage"},
     "src/llm/api/media_count.c": {"km_media_answer"},
     "src/llm/api/messages_answer.c": {"read_usage"},

@@ -158,7 +158,7 @@ static int read_event(struct km_call *call, const struct km_sse_event *event, st
     struct km_llm_stream *s = &call->at->stream;
     size_t before = out->n;
     uint64_t written = s->text_bytes, events = s->events;
-    int r = call->api->event(s, event, out, err);
+    int r = s->cut ? 0 : call->api->event(s, event, out, err);
 
     if (out->n == before || (s->text_bytes != written && !s->error && is_bare(call, event)))
         return r; /* as most events */
@@ -344,6 +344,52 @@ static int complete_stream(struct km_call *call, struct km_err *err)
                    "The upstream's stream ended before it was complete.");
 }
 
+/* An event that ends a stream early, as one of the upstream's. */
+static int say_last(void *ctx, const struct km_sse_event *event, struct km_err *err)
+{
+    struct km_call *call = ctx;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
+    struct km_piece piece = {
+        .what = KM_PIECE_EVENT, .type = event->type, .data = event->data, .has_data = true
+    };
+
+    km_buf_str(&out, event->raw);
+    veil_event(call, 0, &out);
+    if (km_buf_failed(&out))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (!call->streaming)
+        km_call_stream_start(call);
+    piece.bytes = km_buf_view(&out);
+    km_call_event(call, &piece);
+    return 0;
+}
+
+static int cut_stream(struct km_call *call, const struct km_usage *told, struct km_err *err)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_llm_cut cut = { .usage = *told,
+                                    .id = km_str(call->visit->id_text, KM_UUID_LEN),
+                                    .created_s = call->start_us / 1000000,
+                                    .say = say_last,
+                                    .ctx = call };
+    int r;
+
+    km_arena_init(&scratch, SCRATCH_BYTES, km_loop_arenas(call->w->loop));
+    call->at->stream.scratch = &scratch;
+    r = km_llm_stream_cut(&call->at->stream, &cut, err);
+    call->at->stream.scratch = NULL;
+    return r;
+}
+
+static int cut_short(struct km_call *call, const struct km_usage *told, struct km_err *err)
+{
+    if (call->at->convert)
+        return km_translate_cut_short(call, told, err);
+    if (!call->at->relaying || call->at->stream.cut)
+        return km_fail(err, KM_E_UNSUPPORTED, "This answer is no stream that is under way.");
+    return cut_stream(call, told, err);
+}
+
 static int complete_any(struct km_call *call, struct km_err *err)
 {
     if (call->at->convert && !call->at->coding.n)
@@ -421,6 +467,7 @@ const struct km_call_kind km_kind_llm = {
     .on_event = on_event,
     .encode = km_translate_say,
     .complete = complete,
+    .cut_short = cut_short,
     .usage = usage,
     .doubt = doubt,
     .forget = forget,

@@ -385,7 +385,7 @@ static int out_of_memory(const struct km_call *call, struct km_err *err)
 static int decode_event(struct km_translation *tr, const struct km_frame_event *event,
                         struct km_err *err)
 {
-    int r = tr->codec->event(&tr->decode, event, err);
+    int r = tr->answer.cut ? 0 : tr->codec->event(&tr->decode, event, err);
 
     km_arena_done(&tr->scratch);
     return r;
@@ -500,6 +500,8 @@ static int complete_stream(struct km_call *call, struct km_err *err)
     struct km_translation *tr = call->at->convert;
     int r = 0;
 
+    if (tr->answer.cut) /* its upstream was left in the middle */
+        return 0;
     km_buf_reset(tr->answer.out);
     if (tr->codec->end)
         r = tr->codec->end(&tr->decode, err);
@@ -581,6 +583,37 @@ void km_translate_cut(struct km_call *call, struct km_buf *out)
     else
         km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
                        out);
+}
+
+/* What was made of it goes out behind what the last read gave. */
+static void give_last(struct km_call *call, struct km_str bytes)
+{
+    struct km_piece piece = { .what = KM_PIECE_EVENT, .bytes = bytes };
+
+    give_start(call);
+    if (!call->streaming)
+        km_call_stream_start(call);
+    if (bytes.n)
+        km_call_event(call, &piece);
+}
+
+int km_translate_cut_short(struct km_call *call, const struct km_usage *told, struct km_err *err)
+{
+    struct km_answer *answer = &call->at->convert->answer;
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
+    struct km_buf *own = answer->out;
+    int r;
+
+    if (!call->at->relaying || answer->cut)
+        return km_fail(err, KM_E_UNSUPPORTED, "This answer is no stream that is under way.");
+    answer->out = &out;
+    r = km_answer_cut(answer, told, err);
+    answer->out = own;
+    if (r == 0 && km_buf_failed(&out))
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        give_last(call, km_buf_view(&out));
+    return r;
 }
 
 int km_translate_mock(struct km_call *call, struct km_err *err)

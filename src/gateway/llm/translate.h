@@ -43,6 +43,9 @@ int km_translate_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The last bytes of a stream that is complete, or that broke (call->err says why). */
 void km_translate_end(struct km_call *call, struct km_buf *out);
 void km_translate_cut(struct km_call *call, struct km_buf *out);
+/* As kind->cut_short, of a stream whose deltas are known. */
+int km_translate_cut_short(struct km_call *call, const struct km_usage *told,
+                           struct km_err *err) KM_MUST_USE;
 /* What was used so far; false: nothing of an answer was understood. */
 /* What was reported cannot be: km_translate_usage() says what was heard from now on. */
 void km_translate_doubt(struct km_call *call);

@@ -106,6 +106,28 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     return 0;
 }
 
+/* As bytes, behind those that a unit may still hold. */
+static int say_last(void *ctx, const struct km_sse_event *event, struct km_err *err)
+{
+    (void)err;
+    km_call_write_one(ctx, event->raw);
+    return 0;
+}
+
+/* Of a vendor's own protocols those that are a caller's API, too, have such an end. */
+static int cut_short(struct km_call *call, const struct km_usage *told, struct km_err *err)
+{
+    const struct km_llm_cut cut = { .usage = *told,
+                                    .id = km_str(call->visit->id_text, KM_UUID_LEN),
+                                    .created_s = call->start_us / 1000000,
+                                    .say = say_last,
+                                    .ctx = call };
+
+    if (!metered(call) || !call->at->relaying || km_prefix_of(call)->coding.n)
+        return km_fail(err, KM_E_UNSUPPORTED, "This answer can only be broken off.");
+    return km_meter_cut(&km_prefix_of(call)->meter, &cut, err);
+}
+
 static int complete(struct km_call *call, struct km_err *err)
 {
     if (call->streaming)
@@ -170,6 +192,10 @@ static bool reply(struct km_call *call)
 /* Only a stream of text events takes one of ours. */
 static bool last(struct km_call *call, struct km_buf *out)
 {
+    const struct km_meter *m = &km_prefix_of(call)->meter;
+
+    if (metered(call) && !call->cut && m->stream.cut && m->kind->api->last)
+        km_buf_str(out, km_str_c(m->kind->api->last));
     if (call->cut && metered(call) && !km_prefix_of(call)->coding.n &&
         km_prefix_of(call)->meter.kind->framing == KM_FRAMING_SSE &&
         !km_prefix_of(call)->meter.stream.error)
@@ -211,6 +237,7 @@ const struct km_call_kind km_kind_prefix = {
     .on_head = on_head,
     .on_body = on_body,
     .complete = complete,
+    .cut_short = cut_short,
     .usage = usage,
     .doubt = doubt,
     .reply = reply,

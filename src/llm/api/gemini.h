@@ -4,6 +4,7 @@
  *
  *     gemini.c         requests: the members the gateway reads, bodies passed on by spans
  *     gemini_relay.c   answers and streams passed on
+ *     gemini_cut.c     ... and ended early
  *     gemini_read.c    requests into the canonical chat
  *     gemini_params.c  ... its tools and generationConfig
  *     gemini_schema.c  ... Google's schemas, which are nearly JSON Schema
@@ -34,6 +35,16 @@ int km_gemini_answer(const struct km_llm_request *r, struct km_arena *arena, str
                      struct km_err *err) KM_MUST_USE;
 int km_gemini_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
                     struct km_err *err) KM_MUST_USE;
+
+/* An object in the caller's framing. */
+void km_gemini_frame(struct km_llm_stream *s, const struct km_str *parts, size_t n,
+                     struct km_buf *out);
+/* gemini_cut.c: of an event with candidates, what a cut needs; and the cut (api.h). */
+void km_gemini_keep(struct km_llm_stream *s, struct km_str data, struct km_str candidates);
+int km_gemini_cut(struct km_llm_stream *s, const struct km_llm_cut *c,
+                  struct km_err *err) KM_MUST_USE;
+/* `usageMetadata` of a chunk. */
+void km_gemini_write_usage(struct km_json_out *o, const struct km_usage *u);
 
 int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat,

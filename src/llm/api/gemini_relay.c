@@ -75,11 +75,14 @@ static void note(struct km_llm_stream *s, struct km_str data, const struct km_js
         return;
     s->events++;
     s->text_bytes += output_bytes(candidates);
+    if (s->keeps)
+        km_gemini_keep(s, data, candidates);
     s->finished = s->finished || holds(candidates, "\"finishReason\"");
 }
 
 /* The object in the caller's framing. */
-static void emit(struct km_llm_stream *s, const struct km_str *parts, size_t n, struct km_buf *out)
+void km_gemini_frame(struct km_llm_stream *s, const struct km_str *parts, size_t n,
+                     struct km_buf *out)
 {
     bool sse = s->request->api != &km_api_gemini_array;
 
@@ -110,6 +113,6 @@ int km_gemini_relay(struct km_llm_stream *s, const struct km_sse_event *event, s
         km_json_replace(&e, &spans[A_MODEL], s->model_json);
     r = km_json_parts(&e, s->scratch, &parts, &n, err);
     if (r == 0)
-        emit(s, parts, n, out);
+        km_gemini_frame(s, parts, n, out);
     return r;
 }

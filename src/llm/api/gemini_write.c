@@ -92,21 +92,20 @@ static const char *reason_of(enum km_finish finish)
     return finish == KM_FINISH_LENGTH ? MAX : finish == KM_FINISH_FILTER ? "SAFETY" : "STOP";
 }
 
-static void write_usage(struct km_json_out *o, const struct km_answer *a)
+void km_gemini_write_usage(struct km_json_out *o, const struct km_usage *u)
 {
-    struct km_usage u = km_answer_usage(a);
     int64_t thoughts =
-        u.reasoning_tokens < u.completion_tokens ? u.reasoning_tokens : u.completion_tokens;
+        u->reasoning_tokens < u->completion_tokens ? u->reasoning_tokens : u->completion_tokens;
 
     km_out_key(o, "usageMetadata");
     km_out_open(o, '{');
-    km_out_member_i64(o, "promptTokenCount", u.prompt_tokens);
-    km_out_member_i64(o, "candidatesTokenCount", u.completion_tokens - thoughts);
-    if (u.cached_tokens)
-        km_out_member_i64(o, "cachedContentTokenCount", u.cached_tokens);
+    km_out_member_i64(o, "promptTokenCount", u->prompt_tokens);
+    km_out_member_i64(o, "candidatesTokenCount", u->completion_tokens - thoughts);
+    if (u->cached_tokens)
+        km_out_member_i64(o, "cachedContentTokenCount", u->cached_tokens);
     if (thoughts)
         km_out_member_i64(o, "thoughtsTokenCount", thoughts);
-    km_out_member_i64(o, "totalTokenCount", u.prompt_tokens + u.completion_tokens);
+    km_out_member_i64(o, "totalTokenCount", u->prompt_tokens + u->completion_tokens);
     km_out_close(o, '}');
 }
 
@@ -205,7 +204,7 @@ static void call_chunk(struct km_answer *a, unsigned index, struct tongue *t)
 
     if (!t->name.n)
         return;
-    if (args_of(a->arena, km_str(t->input.p, t->input.n), &args)) {
+    if (!(a->cut && !t->input.n) && args_of(a->arena, km_str(t->input.p, t->input.n), &args)) {
         begin_chunk(a);
         km_buf_str(a->out, KM_STR("{\"candidates\":["));
         km_json_out_init(&o, a->out);
@@ -302,6 +301,7 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
 static void end(struct km_answer *a)
 {
     struct chunks *c = a->state;
+    struct km_usage usage;
     struct km_json_out o;
 
     begin_chunk(a);
@@ -317,7 +317,8 @@ static void end(struct km_answer *a)
         close_candidate(&o, i, c->tongues[i].finish, c->tongues[i].finish_text);
     }
     km_out_close(&o, ']');
-    write_usage(&o, a);
+    usage = km_answer_usage(a);
+    km_gemini_write_usage(&o, &usage);
     write_names(&o, a);
     km_out_close(&o, '}');
     end_chunk(a);
@@ -350,6 +351,7 @@ static void write_part(struct km_json_out *o, const struct km_answer *a, const s
 
 static int whole(struct km_answer *a, struct km_err *err)
 {
+    struct km_usage usage;
     struct km_json_out o;
 
     (void)err;
@@ -366,7 +368,8 @@ static int whole(struct km_answer *a, struct km_err *err)
         close_candidate(&o, i, c->finish, c->finish_text);
     }
     km_out_close(&o, ']');
-    write_usage(&o, a);
+    usage = km_answer_usage(a);
+    km_gemini_write_usage(&o, &usage);
     write_names(&o, a);
     km_out_close(&o, '}');
     return 0;

@@ -189,6 +189,7 @@ const struct km_llm_api km_api_messages = {
     .body = body,
     .answer = km_messages_answer,
     .event = km_messages_relay,
+    .cut = km_messages_cut,
     .decode = km_messages_read,
     .encoder = &km_messages_encoder,
     .param_name = param_name,

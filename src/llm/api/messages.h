@@ -3,6 +3,7 @@
  *
  *     messages.c          requests: the members the gateway reads, bodies passed on by spans
  *     messages_answer.c   answers and streams passed on
+ *     messages_cut.c      ... and ended early
  *     messages_decode.c   requests into the canonical chat
  *     messages_blocks.c   ... the blocks of their messages
  *     messages_encode.c   events of an answer into Messages' own, and the whole object
@@ -29,6 +30,14 @@ int km_messages_count_answer(const struct km_llm_request *r, struct km_arena *ar
                              struct km_usage *ret_usage, struct km_err *err) KM_MUST_USE;
 int km_messages_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
                       struct km_err *err) KM_MUST_USE;
+
+/* messages_cut.c: of an event about the message or about a block, what a cut needs; and the cut
+ * (api.h). */
+void km_messages_keep(struct km_llm_stream *s, struct km_str type, struct km_str data);
+int km_messages_cut(struct km_llm_stream *s, const struct km_llm_cut *c,
+                    struct km_err *err) KM_MUST_USE;
+/* `usage` of a message. */
+void km_messages_usage(struct km_json_out *o, const struct km_usage *u);
 
 int km_messages_read(const struct km_llm_request *r, const struct km_json *root,
                      struct km_arena *arena, struct km_chat *ret_chat,

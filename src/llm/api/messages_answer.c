@@ -136,6 +136,7 @@ static int relay_start(struct km_llm_stream *s, const struct km_sse_event *event
     size_t n;
     int r;
 
+    km_messages_keep(s, event->type, event->data);
     if (km_json_spans(event->data, &name, 1, &span, &object, NULL) == 0 &&
         span.type == KM_JSON_OBJECT)
         message = renamed(s, km_json_value(event->data, &span));
@@ -155,6 +156,7 @@ static void note_end(struct km_llm_stream *s, struct km_str data)
 {
     struct km_json_span spans[A_COUNT];
 
+    km_messages_keep(s, KM_STR("message_delta"), data);
     if (km_json_spans(data, answer_members, A_COUNT, spans, NULL, NULL) < 0 ||
         spans[A_USAGE].type != KM_JSON_OBJECT)
         return;
@@ -169,6 +171,8 @@ int km_messages_relay(struct km_llm_stream *s, const struct km_sse_event *event,
         note_delta(s, event->data);
     else if (km_str_eq(event->type, KM_STR("message_start")))
         return relay_start(s, event, out, err);
+    else if (km_str_starts(event->type, KM_STR("content_block_st"))) /* start, stop */
+        km_messages_keep(s, event->type, event->data);
     else if (km_str_eq(event->type, KM_STR("message_delta")))
         note_end(s, event->data);
     else if (km_str_eq(event->type, KM_STR("message_stop")))

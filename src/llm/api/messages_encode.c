@@ -67,7 +67,7 @@ static void write_stop(struct km_json_out *o, enum km_finish finish, struct km_s
     km_out_close(o, '}');
 }
 
-static void write_usage(struct km_json_out *o, const struct km_usage *u)
+void km_messages_usage(struct km_json_out *o, const struct km_usage *u)
 {
     int64_t input = u->prompt_tokens - u->cached_tokens - u->cache_write_tokens;
 
@@ -146,7 +146,7 @@ static void on_start(struct km_answer *a)
     km_out_null(&o);
     km_out_key(&o, "stop_sequence");
     km_out_null(&o);
-    write_usage(&o, &u);
+    km_messages_usage(&o, &u);
     km_out_close(&o, '}');
     close_event(a, &o);
 }
@@ -323,7 +323,7 @@ static void on_end(struct km_answer *a)
     km_out_open(&o, '{');
     write_stop(&o, s->finish, s->finish_text);
     km_out_close(&o, '}');
-    write_usage(&o, &u);
+    km_messages_usage(&o, &u);
     close_event(a, &o);
     open_event(a, &o, "message_stop");
     close_event(a, &o);
@@ -396,7 +396,7 @@ static int on_whole(struct km_answer *a, struct km_err *err)
     }
     km_out_close(&o, ']');
     write_stop(&o, c->finish, c->finish_text);
-    write_usage(&o, &u);
+    km_messages_usage(&o, &u);
     km_out_close(&o, '}');
     return r;
 }

@@ -264,7 +264,8 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 }
 
 #define OPENAI .dialect = KM_DIALECT_OPENAI, .parse = parse, .body = body, \
-    .last = "data: [DONE]\n\n", .answer = km_openai_answer, .event = km_openai_event
+    .last = "data: [DONE]\n\n", .answer = km_openai_answer, .event = km_openai_event,            \
+    .cut = km_openai_cut
 
 const struct km_llm_api km_api_chat = {
     .path = "/chat/completions", .call_type = "acompletion", .required = "messages",

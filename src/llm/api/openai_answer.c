@@ -123,7 +123,10 @@ static bool note_event(struct km_llm_stream *s, struct km_str data,
     if (spans[A_CHOICES].type == KM_JSON_ARRAY && !no_choices) {
         s->events++;
         note_choices(s, choices);
+        if (s->keeps)
+            km_openai_keep(s, data, choices);
     }
+    s->usage_told = s->usage_told || (no_choices && spans[A_USAGE].type == KM_JSON_OBJECT);
     return no_choices && spans[A_USAGE].type == KM_JSON_OBJECT && !s->request->usage_asked;
 }
 

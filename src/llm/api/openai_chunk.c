@@ -12,8 +12,9 @@
  *     end()       ->  the usage chunk, where it was asked for, and [DONE]
  *
  * What accumulates chunks at the other end is strict: a role in the first one, calls counted from
- * 0 whatever blocks they were, arguments of at least "{}", a finish_reason for each choice.  What
- * all chunks share is written once and copied.
+ * 0 whatever blocks they were, arguments of at least "{}" (but of a call that was cut off before
+ * it had any, which is not to be made), a finish_reason for each choice.  What all chunks share is
+ * written once and copied.
  */
 #include "base/buf.h"
 #include "llm/api/openai.h"
@@ -122,7 +123,7 @@ static void input_chunk(struct km_answer *a, unsigned choice, unsigned call, str
 
 static void end_block(struct km_answer *a, struct choice *ch, unsigned choice)
 {
-    if (ch->open && ch->tool && !ch->input)
+    if (ch->open && ch->tool && !ch->input && !a->cut)
         input_chunk(a, choice, ch->calls - 1, KM_STR("{}"));
     if (ch->open && !ch->tool && ch->signature.n) {
         open_chunk(a, choice);

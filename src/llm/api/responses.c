@@ -191,6 +191,7 @@ const struct km_llm_api km_api_responses = {
     .body = body,
     .answer = km_responses_answer,
     .event = km_responses_event,
+    .cut = km_responses_cut,
     .decode = km_responses_decode,
     .encoder = &km_encoder_responses,
     .param_name = param_name,

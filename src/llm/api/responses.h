@@ -85,6 +85,11 @@ int km_responses_answer(const struct km_llm_request *r, struct km_arena *arena, 
 int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event,
                        struct km_buf *out, struct km_err *err) KM_MUST_USE;
 extern const struct km_encoder km_encoder_responses;
+/* responses_cut.c: the cut of a stream (api.h). */
+int km_responses_cut(struct km_llm_stream *s, const struct km_llm_cut *c,
+                     struct km_err *err) KM_MUST_USE;
+/* What `usage` of a response is. */
+void km_responses_usage(struct km_json_out *o, const struct km_usage *u);
 
 /* --- responses_tools.c --- */
 struct km_reading; /* read.h */

@@ -173,11 +173,19 @@ static void reasoning_item(const struct km_answer *a, struct km_json_out *o,
                          (struct km_str[]){ KM_STR(KM_RESPONSES_THINKING), part->signature }, 2));
 }
 
+/* What the bound of the output left unfinished is the last one. */
+static struct km_str item_status(const struct km_part *part, enum km_finish f, bool done)
+{
+    if (!done)
+        return KM_STR("in_progress");
+    return f == KM_FINISH_LENGTH && !part->next ? KM_STR("incomplete") : KM_STR("completed");
+}
+
 /* An item as it stands: at its beginning without its content, at its end with all of it. */
 static void item(const struct km_answer *a, struct km_json_out *o, const struct km_part *part,
-                 enum block_kind kind, unsigned index, bool done)
+                 enum block_kind kind, unsigned index, enum km_finish f, bool done)
 {
-    struct km_str status = done ? KM_STR("completed") : KM_STR("in_progress");
+    struct km_str status = item_status(part, f, done);
 
     km_out_open(o, '{');
     item_id(o, a, "id", kind, index);
@@ -215,7 +223,7 @@ static void given_back(const struct km_answer *a, struct km_json_out *o, const c
     km_out_member_raw(o, name, v.n ? v : km_str_c(none));
 }
 
-static void usage(struct km_json_out *o, const struct km_usage *u)
+void km_responses_usage(struct km_json_out *o, const struct km_usage *u)
 {
     km_out_open(o, '{');
     km_out_member_i64(o, "input_tokens", u->prompt_tokens);
@@ -234,7 +242,7 @@ static void usage(struct km_json_out *o, const struct km_usage *u)
     km_out_close(o, '}');
 }
 
-static void output(const struct km_answer *a, struct km_json_out *o, bool done)
+static void output(const struct km_answer *a, struct km_json_out *o, enum km_finish f, bool done)
 {
     unsigned index = 0;
 
@@ -242,7 +250,7 @@ static void output(const struct km_answer *a, struct km_json_out *o, bool done)
     km_out_open(o, '[');
     if (done && a->nchoices > 0)
         for (const struct km_part *p = a->choices[0].parts; p; p = p->next)
-            item(a, o, p, kind_of(a, p), index++, true);
+            item(a, o, p, kind_of(a, p), index++, f, true);
     km_out_close(o, ']');
 }
 
@@ -292,7 +300,7 @@ static void object(const struct km_answer *a, struct km_json_out *o, const char 
     given_back(a, o, "instructions", KM_R_INSTRUCTIONS, "null");
     given_back(a, o, "max_output_tokens", KM_R_MAX_TOKENS, "null");
     km_out_member(o, "model", a->model);
-    output(a, o, done);
+    output(a, o, f, done);
     given_back(a, o, "parallel_tool_calls", KM_R_PARALLEL, "true");
     km_out_member_raw(o, "previous_response_id", a->request ? a->request->previous : KM_STR_NONE);
     given_back(a, o, "reasoning", KM_R_REASONING, "{\"effort\":null,\"summary\":null}");
@@ -306,7 +314,7 @@ static void object(const struct km_answer *a, struct km_json_out *o, const char 
     given_back(a, o, "truncation", KM_R_TRUNCATION, "\"disabled\"");
     km_out_key(o, "usage");
     if (done)
-        usage(o, &u);
+        km_responses_usage(o, &u);
     else
         km_out_null(o);
     given_back(a, o, "user", KM_R_USER, "null");
@@ -335,7 +343,7 @@ static void item_event(struct km_answer *a, const char *type, bool done)
     begin(a, &o, type);
     km_out_member_i64(&o, "output_index", s->items - 1);
     km_out_key(&o, "item");
-    item(a, &o, s->part, s->kind, s->items - 1, done);
+    item(a, &o, s->part, s->kind, s->items - 1, s->finish, done);
     finish(a, &o);
 }
 
@@ -471,8 +479,8 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
     if (e->kind == KM_CHAT_USAGE || e->kind == KM_CHAT_LOGPROBS || e->choice != 0)
         return 0;
     if (e->kind == KM_CHAT_FINISH) {
-        end_item(a);
         s->finish = e->finish;
+        end_item(a);
     } else {
         if (s->kind == B_NONE || s->block != e->block) {
             end_item(a);

@@ -7,15 +7,16 @@
  * spliced from the texts as they are, too: nothing of a caller's items is written anew.
  */
 #include "base/encode.h"
-#include "llm/api/responses.h"
+#include "llm/api/responses_tail.h"
 #include "llm/usage.h"
 
-enum { E_TYPE, E_RESPONSE, E_DELTA, E_COUNT };
+enum { E_TYPE, E_RESPONSE, E_DELTA, E_SEQUENCE, E_COUNT };
 
 static const struct km_str event_members[E_COUNT] = {
     { "type", 4 },
     { "response", 8 },
     { "delta", 5 },
+    { "sequence_number", 15 },
 };
 
 enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_PREVIOUS, O_COUNT };
@@ -60,7 +61,7 @@ static int edit_object(const struct km_llm_request *r, struct km_str object,
     if (spans[O_USAGE].type == KM_JSON_OBJECT)
         read_usage(arena, km_json_value(object, &spans[O_USAGE]), u);
     km_json_edits_init(&e, object, &place);
-    if (spans[O_MODEL].type == KM_JSON_STRING)
+    if (spans[O_MODEL].type == KM_JSON_STRING && model_json.n)
         km_json_replace(&e, &spans[O_MODEL], model_json);
     if (r->previous.n && spans[O_PREVIOUS].type != KM_JSON_ABSENT)
         km_json_replace(&e, &spans[O_PREVIOUS], r->previous);
@@ -82,7 +83,8 @@ static bool is_last(struct km_str type)
            km_str_eq(type, KM_STR("\"response.failed\""));
 }
 
-static void note(struct km_llm_stream *s, struct km_str type, struct km_str delta)
+static void note(struct km_llm_stream *s, struct km_str type, struct km_str delta,
+                 struct km_str sequence, struct km_str data)
 {
     if (is_last(type))
         s->finished = true;
@@ -92,6 +94,8 @@ static void note(struct km_llm_stream *s, struct km_str type, struct km_str delt
         s->events++;
         s->text_bytes += delta.n - 2;
     }
+    if (s->keeps && type.n > 2)
+        km_responses_keep(s, km_str_sub(type, 1, type.n - 2), sequence, delta, data);
 }
 
 static void emit(const struct km_sse_event *event, struct km_str data, struct km_buf *out)
@@ -120,7 +124,8 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
     }
     note(s, km_json_value(event->data, &spans[E_TYPE]),
          spans[E_DELTA].type == KM_JSON_STRING ? km_json_value(event->data, &spans[E_DELTA])
-                                               : KM_STR_NONE);
+                                               : KM_STR_NONE,
+         km_json_value(event->data, &spans[E_SEQUENCE]), event->data);
     if (spans[E_RESPONSE].type != KM_JSON_OBJECT) {
         km_buf_str(out, event->raw);
         return 0;
@@ -130,6 +135,8 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
     if (r < 0)
         return r;
     object = km_arena_cat(s->scratch, parts, n);
+    if (s->keeps)
+        km_responses_keep_object(s, object);
     km_json_edits_init(&e, event->data, &place);
     km_json_replace(&e, &spans[E_RESPONSE], object);
     r = km_json_parts(&e, s->scratch, &parts, &n, err);

@@ -309,6 +309,80 @@ static void bounds_are_found_where_models_take_them(void **state)
     }
 }
 
+/* --- streams that are ended early --- */
+
+static int on_last(void *ctx, const struct km_sse_event *event, struct km_err *err)
+{
+    struct fixture *f = ctx;
+
+    (void)err;
+    km_buf_str(&f->out, event->raw);
+    return 0;
+}
+
+static int cut(struct fixture *f)
+{
+    const struct km_llm_cut c = { .usage = { .prompt_tokens = 4, .completion_tokens = 3 },
+                                  .id = KM_STR("0190a1b2"),
+                                  .say = on_last,
+                                  .ctx = f };
+    struct km_err err;
+
+    return km_meter_cut(&f->meter, &c, &err);
+}
+
+#define CHUNK                                                                                      \
+    "data: {\"id\":\"c\",\"created\":1,\"model\":\"gpt-x\",\"choices\":[{\"index\":0,"             \
+    "\"delta\":{\"content\":\"Hi\"}}]}\n\n"
+
+/* A client that asked for usage has the bytes as they come: not in the middle of an event. */
+static void a_stream_is_cut_between_its_events(void **state)
+{
+    const struct km_str text = KM_STR(CHUNK CHUNK);
+
+    (void)state;
+    for (int asked = 0; asked < 2; asked++)
+        for (size_t n = 0; n <= text.n; n++) {
+            bool between = n % (text.n / 2) == 0;
+            struct fixture f;
+
+            begin(&f, &km_meter_chat);
+            f.request.usage_asked = asked;
+            assert_int_equal(km_meter_stream(&f.meter, 1 << 20, NULL), 0);
+            km_meter_feed(&f.meter, text.p, n, &f.out);
+            assert_int_equal(cut(&f), between || !asked ? 0 : KM_E_AGAIN);
+            if (between || !asked) {
+                size_t said = f.out.n;
+
+                assert_non_null(strstr(km_buf_cstr(&f.out), "\"finish_reason\":\"length\""));
+                if (n >= text.n / 2)
+                    assert_non_null(strstr(km_buf_cstr(&f.out),
+                                           "\"id\":\"c\",\"object\":\"chat.completion.chunk\","
+                                           "\"created\":1,\"model\":\"gpt-x\""));
+                assert_int_equal(km_meter_usage(&f.meter).completion_tokens, 3);
+                km_meter_feed(&f.meter, text.p, text.n, &f.out); /* nothing more is passed on */
+                assert_int_equal(f.out.n, said);
+            }
+            end(&f);
+        }
+}
+
+static void what_is_in_frames_or_nobodys_api_is_not_cut(void **state)
+{
+    static const struct km_meter_kind *const kinds[] = { &km_meter_converse, &km_meter_invoke,
+                                                         &km_meter_raw };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct fixture f;
+
+        begin(&f, kinds[i]);
+        assert_int_equal(km_meter_stream(&f.meter, 1 << 20, NULL), 0);
+        assert_int_equal(cut(&f), KM_E_UNSUPPORTED);
+        end(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +395,8 @@ int main(void)
         cmocka_unit_test(bounds_are_found_where_models_take_them),
         cmocka_unit_test(converse_is_bounded_by_its_own_member_and_by_the_models),
         cmocka_unit_test(a_bound_that_can_be_read_in_two_ways_is_refused),
+        cmocka_unit_test(a_stream_is_cut_between_its_events),
+        cmocka_unit_test(what_is_in_frames_or_nobodys_api_is_not_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
