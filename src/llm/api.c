@@ -145,17 +145,58 @@ bool km_llm_names_model(struct km_str name, bool inside)
     X(CACHED, "cachedContent")                                                                     \
     X(CACHED_SNAKE, "cached_content")
 #define WATCHED_INSIDE(X) X(ID, "id")
+/* What may change a price: rows of priced_rows.c.  Of the first list at the top of a body. */
+#define PRICED(X)                                                                                  \
+    X(SPEED, "speed")                                                                              \
+    X(GEO, "inference_geo")                                                                        \
+    X(SEARCH_OPTIONS, "web_search_options")                                                        \
+    X(SEARCH_PARAMETERS, "search_parameters")                                                      \
+    X(SEARCH, "enable_search")                                                                     \
+    X(PLUGINS, "plugins")                                                                          \
+    X(MCP_SERVERS, "mcp_servers")                                                                  \
+    X(BACKGROUND, "background")                                                                    \
+    X(PREVIOUS, "previous_response_id")
+#define PRICED_INSIDE(X)                                                                           \
+    X(TIER, "service_tier")                                                                        \
+    X(TIER_CAMEL, "serviceTier")
+/* Media are told by what they have inside: "image" falls on a bit that "type" has. */
+#define MEDIA_INSIDE(X)                                                                            \
+    X(IMAGE_URL, "image_url")                                                                      \
+    X(URL, "url")                                                                                  \
+    X(DATA, "data")                                                                                \
+    X(FILE_DATA, "file_data")                                                                      \
+    X(SOURCE, "source")
+#define MEDIA_RESPONSES(X) X(FILE_URL, "file_url") /* "function" has its bit elsewhere */
+#define HOUR_INSIDE(X) X(TTL, "ttl")
+#define WATCHED_ALL(X)                                                                             \
+    WATCHED(X) WATCHED_INSIDE(X) PRICED(X) PRICED_INSIDE(X) MEDIA_INSIDE(X) MEDIA_RESPONSES(X)     \
+    HOUR_INSIDE(X)
 
 #define WATCHED_ENUM(id, name) WATCHED_##id,
 #define WATCHED_NAME(id, name) { name, sizeof(name) - 1 },
 #define WATCHED_FILTER(id, name) | KM_JSON_WATCH(name)
-enum { WATCHED(WATCHED_ENUM) WATCHED_INSIDE(WATCHED_ENUM) WATCHED_COUNT };
-static const struct km_str watched[WATCHED_COUNT] = { WATCHED(WATCHED_NAME)
-                                                          WATCHED_INSIDE(WATCHED_NAME) };
-static const uint64_t watched_filter = 0 WATCHED(WATCHED_FILTER);
-static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(WATCHED_FILTER);
+enum { WATCHED_ALL(WATCHED_ENUM) WATCHED_COUNT };
+static const struct km_str watched[WATCHED_COUNT] = { WATCHED_ALL(WATCHED_NAME) };
+static const uint64_t watched_filter =
+    0 WATCHED(WATCHED_FILTER) PRICED(WATCHED_FILTER) PRICED_INSIDE(WATCHED_FILTER);
+static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(WATCHED_FILTER)
+    PRICED_INSIDE(WATCHED_FILTER) MEDIA_INSIDE(WATCHED_FILTER) HOUR_INSIDE(WATCHED_FILTER);
+static const uint64_t watched_responses = 0 MEDIA_RESPONSES(WATCHED_FILTER);
 
 #define BIT_OF(id) (UINT64_C(1) << WATCHED_##id)
+#define PRICED_SEEN (UINT64_C(1) << 60)
+#define MEDIA_SEEN (UINT64_C(1) << 61)
+#define HOUR_SEEN (UINT64_C(1) << 62)
+#define AS_ITSELF(id, name) [WATCHED_##id] = BIT_OF(id),
+#define AS_PRICED(id, name) [WATCHED_##id] = PRICED_SEEN,
+#define AS_MEDIA(id, name) [WATCHED_##id] = MEDIA_SEEN,
+#define AS_HOUR(id, name) [WATCHED_##id] = HOUR_SEEN,
+static const uint64_t watched_as[WATCHED_COUNT] = {
+    WATCHED(AS_ITSELF) WATCHED_INSIDE(AS_ITSELF) PRICED(AS_PRICED) PRICED_INSIDE(AS_PRICED)
+        MEDIA_INSIDE(AS_MEDIA) MEDIA_RESPONSES(AS_MEDIA) HOUR_INSIDE(AS_HOUR)
+};
+_Static_assert(WATCHED_ID < 60, "a name has a bit of its own");
+
 #define BITS_TO(id) ((UINT64_C(2) << WATCHED_##id) - 1)
 #define SPELLINGS_SEEN (BITS_TO(OPTIONS))
 #define SERVER_SEEN (BIT_OF(SERVER))
@@ -173,6 +214,7 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
 {
     struct km_json_watch watch = { .names = watched,
                                    .n = WATCHED_COUNT,
+                                   .as = watched_as,
                                    .filter = watched_filter,
                                    .inside = watched_inside,
                                    .ends = KM_JSON_END('l') | KM_JSON_END('L') | KM_JSON_END('k') |
@@ -183,6 +225,8 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     bool sure;
     int e;
 
+    if (r->api && r->api->wire == KM_WIRE_RESPONSES)
+        watch.inside |= watched_responses;
     r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
     if (!r->spans)
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -194,7 +238,10 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     r->names = (watch.seen & files_seen(r) ? KM_NAMES_FILES : 0) |
                (watch.seen & BIT_OF(AUDIO) ? KM_NAMES_AUDIO : 0) |
                (watch.seen & MODELS_SEEN ? KM_NAMES_MODELS : 0) |
-               (watch.seen & SERVER_SEEN ? KM_NAMES_SERVERS : 0);
+               (watch.seen & SERVER_SEEN ? KM_NAMES_SERVERS : 0) |
+               (watch.seen & (PRICED_SEEN | BIT_OF(EXTRA_BODY)) ? KM_NAMES_PRICED : 0) |
+               (watch.seen & MEDIA_SEEN ? KM_NAMES_MEDIA : 0) |
+               (watch.seen & HOUR_SEEN ? KM_NAMES_HOUR : 0);
     r->spelled = (uint32_t)(watch.seen & SPELLINGS_SEEN);
     if (sure)
         return 0;

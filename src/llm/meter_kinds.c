@@ -8,6 +8,7 @@
 #include "llm/api/gemini.h"
 #include "llm/api/messages.h"
 #include "llm/api/openai.h"
+#include "llm/api/priced.h"
 #include "llm/api/responses.h"
 #include "llm/bounds.h"
 #include "llm/meter.h"
@@ -35,7 +36,8 @@ static int read_body(struct km_llm_request *r, struct km_arena *arena,
     if (km_llm_present(r, 0) && !km_json_bool(km_json_get(root, "stream"), &r->stream))
         return km_llm_bad(err, "stream", "must be true or false");
     r->prompt = r->body;
-    return 0;
+    return km_llm_priced_read(
+        r, bounds == &km_bounds_converse ? KM_PRICED_CONVERSE : KM_PRICED_MODEL, NULL, arena, err);
 }
 
 static int read_model_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)

@@ -9,6 +9,7 @@
 #include "llm/api/responses.h"
 
 #include "llm/api/openai.h"
+#include "llm/api/priced.h"
 #include "llm/spellings.h"
 
 static const struct km_str members[KM_R_COUNT] = {
@@ -97,6 +98,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
                               KM_LLM_TOKENS_MOST, &r->max_tokens, err);
     if (e == 0)
         e = km_spellings_read(r, arena, KM_SPELLED(MAX_OUTPUT_TOKENS), err);
+    if (e == 0)
+        e = km_llm_priced_read(r, KM_PRICED_RESPONSES, &r->spans[KM_R_TOOLS], arena, err);
     if (e == 0)
         e = km_llm_read_own(r, &r->spans[KM_R_OWN], err);
     if (e < 0)
