@@ -375,10 +375,23 @@ static void what_may_be_read_beside_the_request_opens_it(void **state)
             fail_msg("%s", rows[k].members);
 }
 
-static void background_is_seen(void **state)
+static void background_is_refused_by_name(void **state)
 {
-    assert_true(priced(*state, 3, "\"background\":true")->background);
-    assert_true(priced(*state, 3, "\"b\\u0061ckground\":true")->background);
+    static const char *const bodies[] = {
+        "{\"model\":\"m\",\"input\":\"i\",\"background\":true}",
+        "{\"model\":\"m\",\"input\":\"i\",\"b\\u0061ckground\":true}",
+    };
+    struct fixture *f = *state;
+    struct km_llm_priced p = { 0 };
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(read_body(f, 3, bodies[i]), KM_E_INVALID);
+        assert_string_equal(f->err.param, "background");
+    }
+    assert_int_equal(km_llm_priced_object(km_str_c(bodies[1]), KM_PRICED_RESPONSES, &f->arena, &p,
+                                          NULL),
+                     0);
+    assert_true(p.background);
     assert_false(priced(*state, 3, "\"background\":false")->background);
     assert_false(priced(*state, 3, "\"background\":null")->background);
 }
@@ -598,7 +611,7 @@ int main(void)
         TEST(all_calls_together_may_be_bounded),
         TEST(a_number_of_uses_that_is_none_is_refused),
         TEST(what_may_be_read_beside_the_request_opens_it),
-        TEST(background_is_seen),
+        TEST(background_is_refused_by_name),
         TEST(of_two_values_the_dearer_counts),
         TEST(a_member_that_is_there_twice_is_refused),
         TEST(a_body_cut_anywhere_is_refused),
