@@ -436,13 +436,13 @@ int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_req
                        struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
                        size_t *ret_n, struct km_usage *ret_usage, struct km_err *err)
 {
-    const struct km_str members[] = { names->model, names->usage, KM_STR("error") };
-    struct km_json_span spans[3];
+    const struct km_str members[] = { names->model, names->usage, KM_STR("error"), names->service };
+    struct km_json_span spans[4];
     struct km_json_object object;
     struct km_json_edits e;
     struct km_err why = { 0 };
 
-    if (km_json_spans(body, members, 3, spans, &object, &why) < 0)
+    if (km_json_spans(body, members, names->service.n ? 4 : 3, spans, &object, &why) < 0)
         return km_answer_not_json(&why, err);
     if (says_something(body, &spans[2]))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
@@ -450,6 +450,9 @@ int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_req
                        KM_STR_ARG(km_llm_error_text(arena, body)));
     if (spans[1].type == KM_JSON_OBJECT)
         names->read(arena, km_json_value(body, &spans[1]), ret_usage);
+    if (names->service.n && spans[3].type == KM_JSON_STRING)
+        km_usage_served(ret_usage, km_str_sub(km_json_value(body, &spans[3]), 1,
+                                              spans[3].value_n - 2));
     km_json_edits_init(&e, body, &object);
     if (spans[0].type == KM_JSON_STRING)
         km_json_replace(&e, &spans[0], km_llm_json_string(arena, r->model));
@@ -471,16 +474,12 @@ void km_llm_stream_init(struct km_llm_stream *s, const struct km_llm_request *r,
 
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 {
-    struct km_usage u = s->usage;
-    int64_t by_text = (int64_t)(s->text_bytes / 4);
+    const struct km_heard heard = { .text = (int64_t)(s->text_bytes / 4),
+                                    .pieces = (int64_t)s->events,
+                                    .prompt = km_llm_prompt_estimate(s->request) };
+    const struct km_usage nothing = { 0 };
 
-    if (u.known && !km_usage_falls_short(&u, by_text, s->done || s->finished))
-        return u;
-    u = (struct km_usage){ .prompt_tokens = u.prompt_tokens };
-    if (!u.prompt_tokens) /* some say at their start what went in */
-        u.prompt_tokens = km_llm_prompt_estimate(s->request);
-    u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;
-    return u;
+    return km_usage_settle(s->nonsense ? &nothing : &s->usage, s->ended, &heard);
 }
 
 /* Members in which answers have what was written, as strings or, for arguments, as objects. */
@@ -531,16 +530,16 @@ struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct 
                                    const struct km_arena *like, struct km_str body)
 {
     bool writes = r->api->wire & KM_WIRES_WRITE;
+    struct km_heard heard = { .prompt = 0 };
     struct km_usage u = *said;
-    int64_t heard;
 
     if (u.known && (u.completion_tokens > 0 || (!writes && u.prompt_tokens > 0)))
         return u;
-    heard = writes ? (int64_t)(km_llm_whole_text(like, body) + 3) / 4 : 0;
-    if (u.known && (writes ? heard == 0 : r->api->wire != KM_WIRE_EMBEDDING))
+    heard.text = writes ? (int64_t)(km_llm_whole_text(like, body) + 3) / 4 : 0;
+    if (u.known && (writes ? heard.text == 0 : r->api->wire != KM_WIRE_EMBEDDING))
         return u; /* a ranking need not be counted in tokens */
-    if (writes && heard == 0)
-        heard = km_tokens_estimate(body); /* no text that is known as such: an image, say */
-    return (struct km_usage){ .prompt_tokens = km_llm_prompt_estimate(r),
-                              .completion_tokens = heard };
+    if (writes && heard.text == 0)
+        heard.text = km_tokens_estimate(body); /* no text that is known as such: an image, say */
+    heard.prompt = km_llm_prompt_estimate(r);
+    return km_usage_settle(&u, false, &heard);
 }

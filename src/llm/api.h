@@ -87,7 +87,7 @@ struct km_llm_priced {
     bool hosts; /* it names a tool that the provider runs */
     unsigned tools; /* which, a bit each of enum km_hosted_tool */
     struct km_str tool; /* the first of them, as it is called there */
-    unsigned said; /* enum km_priced_member: these the caller chose, whatever a deployment adds */
+    unsigned said; /* enum km_said: these the caller chose, whatever a deployment adds */
     bool keeps_hour; /* what it writes to a cache may be kept for an hour */
     bool background; /* it is answered before it is done */
     /* The provider may read more than was sent: tools it runs, what it keeps, what is by reference,
@@ -143,6 +143,7 @@ struct km_llm_stream {
     uint64_t events; /* with choices */
     uint64_t text_bytes; /* of content, reasoning and arguments */
     bool finished; /* a finish_reason came */
+    bool ended; /* what was said of usage last is all that will be: its API says so */
     bool done; /* [DONE] came; it is not passed on here: its owner sends it */
     bool error; /* the upstream sent an error event */
     bool begun; /* Google's array form: its bracket was sent */
@@ -214,6 +215,7 @@ int km_llm_set_inner(struct km_json_edits *e, struct km_arena *arena,
  * there. */
 struct km_llm_whole {
     struct km_str model, usage;
+    struct km_str service; /* how it was served, where that stands beside; or empty */
     void (*read)(const struct km_arena *like, struct km_str json, struct km_usage *u);
 };
 

@@ -114,6 +114,7 @@ void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct
     size_t n;
 
     km_arena_init(&scratch, m->like->cap, m->like->pool);
+    m->stream.ended = true;
     if (m->kind->api && !m->kind->read) {
         if (m->kind->api->answer(m->stream.request, &scratch, body, &parts, &n, &m->stream.usage,
                                  &ignored) < 0)

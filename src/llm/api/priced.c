@@ -57,14 +57,14 @@ static int rank_of(enum km_service s)
 
 static void set_service(struct km_llm_priced *p, enum km_service s)
 {
-    if (!(p->said & KM_PRICED_SERVICE) || rank_of(s) > rank_of(p->service))
+    if (!(p->said & KM_SAID_SERVICE) || rank_of(s) > rank_of(p->service))
         p->service = s;
 }
 
-static void take_effect(struct km_llm_priced *p, enum km_priced_member member,
+static void take_effect(struct km_llm_priced *p, enum km_said member,
                         enum km_priced_effect effect)
 {
-    if (member == KM_PRICED_SERVICE)
+    if (member == KM_SAID_SERVICE)
         set_service(p, effect == KM_PRICED_FLEX       ? KM_SERVICE_FLEX
                        : effect == KM_PRICED_PRIORITY ? KM_SERVICE_PRIORITY
                                                       : KM_SERVICE_STANDARD);
@@ -417,13 +417,13 @@ void km_llm_priced_head(struct km_llm_priced *p, const struct km_headers *h, str
             continue;
         if (!v)
             set_unpriced(&rd, row->name, NULL, value, value_remedy);
-        take_effect(p, KM_PRICED_SERVICE, v ? v->effect : KM_PRICED_NOTHING);
+        take_effect(p, KM_SAID_SERVICE, v ? v->effect : KM_PRICED_NOTHING);
     }
 }
 
 void km_llm_priced_add(struct km_llm_priced *p, const struct km_llm_priced *more)
 {
-    if (more->said & KM_PRICED_SERVICE)
+    if (more->said & KM_SAID_SERVICE)
         set_service(p, more->service);
     p->said |= more->said;
     p->fast = p->fast || more->fast;
@@ -451,10 +451,10 @@ struct km_llm_priced km_llm_priced_at(const struct km_llm_request *r, const stru
     if (!d->priced)
         return p;
     own = *d->priced;
-    if (p.said & KM_PRICED_SERVICE)
-        own.said &= ~(unsigned)KM_PRICED_SERVICE;
-    own.fast = own.fast && !(p.said & KM_PRICED_SPEED);
-    own.in_us = own.in_us && !(p.said & KM_PRICED_GEO);
+    if (p.said & KM_SAID_SERVICE)
+        own.said &= ~(unsigned)KM_SAID_SERVICE;
+    own.fast = own.fast && !(p.said & KM_SAID_SPEED);
+    own.in_us = own.in_us && !(p.said & KM_SAID_GEO);
     km_llm_priced_add(&p, &own);
     return p;
 }
@@ -468,4 +468,14 @@ void km_llm_priced_usage(const struct km_llm_priced *p, struct km_usage *u)
         u->hosted[i] = p->hosted[i];
     if (p->keeps_hour)
         u->cache_write_tokens = u->cache_write_1h_tokens = u->prompt_tokens;
+}
+
+void km_llm_priced_served(const struct km_llm_priced *p, struct km_usage *u)
+{
+    if (!(u->said & KM_SAID_SERVICE))
+        u->service = p->service;
+    if (!(u->said & KM_SAID_SPEED))
+        u->fast = p->fast;
+    if (!(u->said & KM_SAID_GEO))
+        u->in_us = p->in_us;
 }

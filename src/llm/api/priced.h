@@ -30,13 +30,6 @@ enum km_priced_api {
     (KM_PRICED_OPENAI | KM_PRICED_MESSAGES | KM_PRICED_GEMINI | KM_PRICED_CONVERSE)
 #define KM_PRICED_ANY (KM_PRICED_MODEL | KM_PRICED_RESPONSES | KM_PRICED_REALTIME)
 
-/* Members whose value a request may choose though its deployment has one: bits of priced.said. */
-enum km_priced_member {
-    KM_PRICED_SERVICE = 1 << 0,
-    KM_PRICED_SPEED = 1 << 1,
-    KM_PRICED_GEO = 1 << 2,
-};
-
 /* Tools that providers run, by what they do: what a key may be allowed, by these names. */
 #define KM_HOSTED_TOOLS(X)                                                                         \
     X(WEB_SEARCH, "web_search")                                                                    \
@@ -76,6 +69,9 @@ struct km_llm_priced km_llm_priced_at(const struct km_llm_request *r,
 /* Fills of u what the request may use at most beside tokens; prompt_tokens are counted already: all
  * of them may be written to a cache that keeps an hour, where one may. */
 void km_llm_priced_usage(const struct km_llm_priced *p, struct km_usage *u);
+
+/* What an upstream left unsaid of how it served the call is taken to be as it was asked. */
+void km_llm_priced_served(const struct km_llm_priced *p, struct km_usage *u);
 
 /* Is it a name of KM_HOSTED_TOOLS? */
 bool km_hosted_tool_named(struct km_str name);

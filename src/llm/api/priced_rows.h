@@ -52,7 +52,7 @@ struct km_priced_row {
     enum km_priced_kind kind;
     const char *inner; /* where the value is an object: the member of it that is meant */
     const struct km_priced_value *values; /* NULL: none is harmless */
-    enum km_priced_member member; /* of VALUE, that a deployment may have too; 0: none */
+    enum km_said member; /* of VALUE, that a deployment may have too; 0: none */
     unsigned inside;
     const struct km_priced_tool *tool;
 };
