@@ -287,6 +287,12 @@ static int take_tools(const struct km_json *v, struct km_buf *extra, struct km_e
     return 0;
 }
 
+/* Of most members false and [] ask for nothing; meant as `hosted_tools` they forbid. */
+static bool nearly_tools(struct km_str name, const struct km_json *v)
+{
+    return km_json_kind(v) != KM_JSON_NULL && km_near_miss(name, KM_STR("hosted_tools"));
+}
+
 int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *row,
                        struct km_err *err)
 {
@@ -313,7 +319,7 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
                               "'%.*s' would restrict the key, and this version does not enforce "
                               "it: leave it out.",
                               KM_STR_ARG(name));
-        else if (!named(transient, name) && !inert(v))
+        else if (!named(transient, name) && (!inert(v) || nearly_tools(name, v)))
             r = keep_other(a, name, v, &extra, err);
     }
     if (r == 0)

@@ -90,6 +90,11 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
     km_buf_bytes(out, bytes, n);
 }
 
+void km_meter_end(struct km_meter *m)
+{
+    m->stream.ended = m->stream.ended || m->stream.finished || m->stream.done;
+}
+
 /* Of a vendor's own call it is not known. */
 static bool writes(const struct km_meter *m)
 {

@@ -22,6 +22,15 @@ static int64_t rest_of_total(const struct km_json *v, int64_t prompt, bool *bad)
     return rest > 0 ? rest : 0;
 }
 
+static void add_thoughts(const struct km_json *v, struct km_usage *u)
+{
+    int64_t total;
+
+    if (u->reasoning_tokens > 0 && km_json_i64(km_json_get(v, "total_tokens"), &total) &&
+        total == u->prompt_tokens + u->completion_tokens + u->reasoning_tokens)
+        u->completion_tokens += u->reasoning_tokens;
+}
+
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
     const struct km_json *in = km_json_get(v, "prompt_tokens_details");
@@ -51,6 +60,8 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
         ret->cached_tokens = km_usage_count(v, "prompt_cache_hit_tokens", &bad);
     if (!ret->cache_write_tokens) /* LiteLLM's */
         ret->cache_write_tokens = km_usage_count(v, "cache_creation_input_tokens", &bad);
+    if (prompt && completion) /* xAI's counts what was thought in the total alone */
+        add_thoughts(v, ret);
     km_usage_extras(v, ret, &bad);
     if (!ret->hosted[KM_HOSTED_WEB_SEARCH]) /* Perplexity's name */
         ret->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", &bad);
