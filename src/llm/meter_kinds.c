@@ -96,6 +96,10 @@ static void read_usage(struct km_meter *m, const struct km_json *v)
     }
     if (now.completion_tokens)
         u->completion_tokens = now.completion_tokens;
+    km_usage_replace(km_json_get(v, "output_tokens_details"), "thinking_tokens",
+                     &u->reasoning_tokens, bad);
+    km_usage_replace(km_json_get(v, "completion_tokens_details"), "reasoning_tokens",
+                     &u->reasoning_tokens, bad);
     km_usage_extras(v, u, bad);
     *bad = *bad || u->cache_write_1h_tokens > u->cache_write_tokens;
 }
