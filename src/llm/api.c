@@ -451,8 +451,8 @@ int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_req
     if (spans[1].type == KM_JSON_OBJECT)
         names->read(arena, km_json_value(body, &spans[1]), ret_usage);
     if (names->service.n && spans[3].type == KM_JSON_STRING)
-        km_usage_served(ret_usage, km_str_sub(km_json_value(body, &spans[3]), 1,
-                                              spans[3].value_n - 2));
+        km_usage_served(ret_usage,
+                        km_str_sub(km_json_value(body, &spans[3]), 1, spans[3].value_n - 2));
     km_json_edits_init(&e, body, &object);
     if (spans[0].type == KM_JSON_STRING)
         km_json_replace(&e, &spans[0], km_llm_json_string(arena, r->model));

@@ -77,7 +77,7 @@ enum km_llm_names {
     KM_NAMES_HOUR = 1 << 6, /* for how long a cache keeps something */
 };
 
-/* What of a request changes what it may cost, beside its length and its bound (llm/api/priced.h). */
+/* What of a request changes its price, beside its length and its bound (llm/api/priced.h). */
 #define KM_HOSTED_USES 5 /* of a tool whose caller says no number */
 
 struct km_llm_priced {

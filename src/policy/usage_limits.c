@@ -6,9 +6,9 @@
  *              where it may read more: the window, else 10,000,000
  *
  * Twice, because providers round bounds up, count what a model thought beside what it said, and
- * know what a bound is in their own ways.  Parts are not compared with their wholes: not all who say
- * how much was thought count it as part of what came out.  A window that is smaller than what was sent is somebody's
- * old table: what was sent is possible in any case.
+ * know what a bound is in their own ways.  Parts are not compared with their wholes: not all who
+ * say how much was thought count it as part of what came out.  A window that is smaller than what
+ * was sent is somebody's old table: what was sent is possible in any case.
  */
 #include "policy/usage_limits.h"
 
@@ -30,8 +30,8 @@ static int64_t output_most(const struct km_usage_limits *l)
 
 static int64_t input_most(const struct km_usage_limits *l)
 {
-    int64_t sent = l->bytes_sent < INT64_MAX - KM_INPUT_SLACK ? l->bytes_sent + KM_INPUT_SLACK
-                                                              : INT64_MAX;
+    int64_t sent =
+        l->bytes_sent < INT64_MAX - KM_INPUT_SLACK ? l->bytes_sent + KM_INPUT_SLACK : INT64_MAX;
     int64_t open = l->window >= 0 ? l->window : KM_INPUT_MOST;
 
     return l->opens_input && open > sent ? open : sent;

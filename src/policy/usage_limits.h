@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* usage_limits.h - can this be what a call used?
  *
- * An upstream's count is believed as long as it is possible: it is what the provider bills.  One that
- * is not (a broken counter, a hostile server) is no report but a fault, and the call is settled by an
- * estimate instead.
+ * An upstream's count is believed as long as it is possible: it is what the provider bills.  One
+ * that is not (a broken counter, a hostile server) is no report but a fault, and the call is
+ * settled by an estimate instead.
  */
 #ifndef KM_POLICY_USAGE_LIMITS_H
 #define KM_POLICY_USAGE_LIMITS_H

@@ -143,8 +143,8 @@ static int read_asks(struct km_call *call, struct km_arena *scratch, struct km_s
                      struct km_usage *u, struct km_err *err)
 {
     struct km_llm_priced p = { 0 };
-    int r = km_llm_priced_object(body, KM_PRICED_ANY & ~(unsigned)KM_PRICED_REALTIME, scratch, &p,
-                                 err);
+    int r =
+        km_llm_priced_object(body, KM_PRICED_ANY & ~(unsigned)KM_PRICED_REALTIME, scratch, &p, err);
 
     if (r == 0)
         r = km_asks_judge(call, &p, "input_file_id", err);

@@ -61,8 +61,7 @@ static void set_service(struct km_llm_priced *p, enum km_service s)
         p->service = s;
 }
 
-static void take_effect(struct km_llm_priced *p, enum km_said member,
-                        enum km_priced_effect effect)
+static void take_effect(struct km_llm_priced *p, enum km_said member, enum km_priced_effect effect)
 {
     if (member == KM_SAID_SERVICE)
         set_service(p, effect == KM_PRICED_FLEX       ? KM_SERVICE_FLEX
@@ -257,7 +256,7 @@ static int take_unknown(struct reading *rd, struct km_str item)
     int r;
 
     km_arena_init(&scratch, rd->arena->cap, rd->arena->pool);
-    r = km_json_parse_answer(&scratch, item, &root, rd->err);
+    r = km_json_parse(&scratch, item, &root, rd->err);
     for (km_json_iter(r == 0 ? root : NULL, &it); r == 0 && km_json_next(&it, &key, &v);) {
         if (find_tool(km_priced_keys, key) != &unknown_tool || km_str_eq(key, tool_names[T_SYSTEM]))
             continue;

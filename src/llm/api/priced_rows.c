@@ -2,22 +2,22 @@
 /* priced_rows.c - members, values and tools that change what a request costs.
  *
  *     member                     values without a price of their own     effect of others
- *     service_tier, serviceTier  auto default standard standard_only     flex, priority: those prices
- *                                scale reserved                          else unknown
+ *     service_tier, serviceTier  auto default standard standard_only     flex, priority
+ *                                scale reserved
  *     speed                      standard                                fast
  *     inference_geo              global not_available                    us
  *     performanceConfig.latency  standard                                optimized: no column
  *
  * `scale` and `reserved` are capacity that was bought before: a token costs no more than standard.
- * What OpenAI's computer and shell tools, and Anthropic's bash, computer, memory and text editor do
+ * What OpenAI's computer and local shell, and Anthropic's bash, computer, memory and text editor do
  * is run by the caller; searching for tools has no fee.
  *
  * Sources: OpenAI's reference of chat completions, Responses (service_tier, tools, max_tool_calls)
- * and Realtime, and its price list; Anthropic's Messages (service_tier, speed, inference_geo, tools,
- * mcp_servers) and price list; Google's GenerateContentRequest (serviceTier, Tool) and Vertex AI's
- * X-Vertex-AI-LLM-Shared-Request-Type; Amazon Bedrock's Converse (serviceTier, performanceConfig,
- * systemTool) and InvokeModel's headers; xAI (search_parameters), OpenRouter (plugins), DashScope
- * (enable_search).
+ * and Realtime, and its price list; Anthropic's Messages (service_tier, speed, inference_geo,
+ * tools, mcp_servers) and price list; Google's GenerateContentRequest (serviceTier, Tool) and Vertex
+ * AI's X-Vertex-AI-LLM-Shared-Request-Type; Amazon Bedrock's Converse (serviceTier,
+ * performanceConfig, systemTool) and InvokeModel's headers; xAI (search_parameters), OpenRouter
+ * (plugins), DashScope (enable_search).
  */
 #include "llm/api/priced_rows.h"
 

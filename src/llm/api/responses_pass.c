@@ -47,7 +47,7 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
     km_usage_judge(u, bad);
 }
 
-/* Is it the first of those that have this container?  A session is one, however often it is used. */
+/* Is it the first that has this container?  A session is one, however often it is used. */
 static bool is_new_container(const struct km_json *output, const struct km_json *item)
 {
     struct km_str id = KM_STR_NONE, other, key;

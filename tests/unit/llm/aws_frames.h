@@ -25,7 +25,8 @@ static inline void aws_put_header(struct km_buf *b, const char *name, const char
 }
 
 /* kind: "event" or "exception" */
-static inline void aws_put_frame(struct km_buf *b, const char *kind, const char *type, struct km_str payload)
+static inline void aws_put_frame(struct km_buf *b, const char *kind, const char *type,
+                                 struct km_str payload)
 {
     struct km_buf headers KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     size_t from = b->n;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What answers say of their usage beside tokens: passed on, translated, metered, whole and streamed. */
+/* What answers say of their usage beside tokens: passed on, translated and metered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -245,9 +245,7 @@ static void what_is_said_beside_tokens_is_counted(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct row *row = &rows[i];
-        struct km_usage u = row->api     ? by_api(row)
-                            : row->codec ? by_codec(row)
-                                         : by_meter(row);
+        struct km_usage u = row->api ? by_api(row) : row->codec ? by_codec(row) : by_meter(row);
 
         if (u.hosted[KM_HOSTED_WEB_SEARCH] != row->searches ||
             u.hosted[KM_HOSTED_CODE_INTERPRETER] != row->codes ||
@@ -256,8 +254,8 @@ static void what_is_said_beside_tokens_is_counted(void **state)
             u.fast != row->fast || u.in_us != row->in_us || u.said != row->said)
             fail_msg("%s: %d %d %d, hour %d, reasoning %d, service %d %d %d said %u", row->name,
                      (int)u.hosted[0], (int)u.hosted[1], (int)u.hosted[2],
-                     (int)u.cache_write_1h_tokens, (int)u.reasoning_tokens, (int)u.service,
-                     u.fast, u.in_us, u.said);
+                     (int)u.cache_write_1h_tokens, (int)u.reasoning_tokens, (int)u.service, u.fast,
+                     u.in_us, u.said);
     }
 }
 

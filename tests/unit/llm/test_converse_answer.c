@@ -257,10 +257,10 @@ static void names_come_back_as_the_caller_spelled_them(void **state)
 
     aws_put_lines(&bytes, START);
     aws_put_frame(&bytes, "event", "contentBlockStart",
-              km_arena_printf(&f->arena,
-                              "{\"contentBlockIndex\":0,\"start\":{\"toolUse\":{\"toolUseId\":"
-                              "\"t\",\"name\":\"%.*s\"}}}",
-                              KM_STR_ARG(said)));
+                  km_arena_printf(&f->arena,
+                                  "{\"contentBlockIndex\":0,\"start\":{\"toolUse\":{\"toolUseId\":"
+                                  "\"t\",\"name\":\"%.*s\"}}}",
+                                  KM_STR_ARG(said)));
     aws_put_lines(&bytes, END("tool_use"));
     km_converse_note(f->state, &chat, false, &f->arena);
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
@@ -273,10 +273,10 @@ static void a_tool_that_stands_for_a_schema_is_text(void **state)
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct km_chat chat = { .tools = NULL };
 
-    aws_put_lines(&bytes,
-              START "contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"toolUse\":{"
-                    "\"toolUseId\":\"t\",\"name\":\"json_tool_call\"}}}\n" DELTA(
-                        0, "{\"toolUse\":{\"input\":\"{\\\"a\\\":1}\"}}") STOP(0) END("tool_use"));
+    aws_put_lines(&bytes, START
+                  "contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"toolUse\":{"
+                  "\"toolUseId\":\"t\",\"name\":\"json_tool_call\"}}}\n" DELTA(
+                      0, "{\"toolUse\":{\"input\":\"{\\\"a\\\":1}\"}}") STOP(0) END("tool_use"));
     km_converse_note(f->state, &chat, true, &f->arena);
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
     expect(f, "start 0 /\ntext 0 {\"a\":1}\nfinish 0 1");

@@ -216,7 +216,9 @@ static int on_sse(void *ctx, const struct km_sse_event *event)
 
 static struct km_llm_request request_of(const struct row *row)
 {
-    return (struct km_llm_request){ .api = row->api ? row->api : row->meter ? row->meter->api : NULL,
+    return (struct km_llm_request){ .api = row->api     ? row->api
+                                           : row->meter ? row->meter->api
+                                                        : NULL,
                                     .max_tokens = -1,
                                     .choices = row->choices ? row->choices : 1,
                                     .usage_asked = true,

@@ -28,9 +28,11 @@ static const struct {
     const char *rest; /* what every body of it has */
 } apis[] = {
     { "chat", &km_api_chat, NULL, KM_PRICED_OPENAI, "\"model\":\"m\",\"messages\":[]" },
-    { "completion", &km_api_completion, NULL, KM_PRICED_OPENAI, "\"model\":\"m\",\"prompt\":\"p\"" },
+    { "completion", &km_api_completion, NULL, KM_PRICED_OPENAI,
+      "\"model\":\"m\",\"prompt\":\"p\"" },
     { "embedding", &km_api_embedding, NULL, KM_PRICED_OPENAI, "\"model\":\"m\",\"input\":\"p\"" },
-    { "responses", &km_api_responses, NULL, KM_PRICED_RESPONSES, "\"model\":\"m\",\"input\":\"p\"" },
+    { "responses", &km_api_responses, NULL, KM_PRICED_RESPONSES,
+      "\"model\":\"m\",\"input\":\"p\"" },
     { "messages", &km_api_messages, NULL, KM_PRICED_MESSAGES, "\"model\":\"m\",\"messages\":[]" },
     { "gemini", &km_api_gemini, NULL, KM_PRICED_GEMINI, "\"contents\":[]" },
     { "converse", NULL, &km_meter_converse, KM_PRICED_CONVERSE, "\"messages\":[]" },
@@ -388,9 +390,8 @@ static void background_is_refused_by_name(void **state)
         assert_int_equal(read_body(f, 3, bodies[i]), KM_E_INVALID);
         assert_string_equal(f->err.param, "background");
     }
-    assert_int_equal(km_llm_priced_object(km_str_c(bodies[1]), KM_PRICED_RESPONSES, &f->arena, &p,
-                                          NULL),
-                     0);
+    assert_int_equal(
+        km_llm_priced_object(km_str_c(bodies[1]), KM_PRICED_RESPONSES, &f->arena, &p, NULL), 0);
     assert_true(p.background);
     assert_false(priced(*state, 3, "\"background\":false")->background);
     assert_false(priced(*state, 3, "\"background\":null")->background);
