@@ -107,8 +107,10 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
                               KM_LLM_TOKENS_MOST, &r->max_tokens, err);
     if (e == 0)
         e = km_spellings_read(r, arena, KM_SPELLED(MAX_OUTPUT_TOKENS), err);
-    if (e == 0)
+    if (e == 0) { /* a prompt is one that the account keeps */
+        r->priced.opens_input = km_llm_present(r, KM_R_PROMPT);
         e = km_llm_priced_read(r, KM_PRICED_RESPONSES, &r->spans[KM_R_TOOLS], arena, err);
+    }
     if (e == 0 && r->spans[KM_R_BACKGROUND].type == KM_JSON_TRUE)
         e = refuse_background(err);
     if (e == 0)
