@@ -11,6 +11,7 @@
 #include "admin/key_permission.h"
 #include "base/encode.h"
 #include "base/near.h"
+#include "llm/api/priced.h"
 #include "policy/budget.h"
 #include "store/key_columns.h"
 
@@ -205,6 +206,8 @@ static const char *meant(struct km_str name)
     for (const char *const *other = restrictive; *other; other++)
         if (km_near_miss(name, km_str_c(*other)))
             return *other;
+    if (km_near_miss(name, KM_STR("hosted_tools")))
+        return "hosted_tools";
     return km_near_miss(name, KM_STR("object_permission")) ? "object_permission" : NULL;
 }
 
@@ -264,6 +267,32 @@ static int take_permission(struct km_admin *a, const struct km_json *v, struct k
     return r;
 }
 
+#define LISTED(id, name) " " name
+
+/* false and [] allow none, where nothing at all, null and true allow all. */
+static int take_tools(const struct km_json *v, struct km_buf *extra, struct km_err *err)
+{
+    static const char what[] = "true, false, or a list of" KM_HOSTED_TOOLS(LISTED);
+    bool fits = km_json_kind(v) == KM_JSON_ARRAY || km_json_kind(v) <= KM_JSON_TRUE;
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str key, name;
+
+    for (km_json_iter(v, &it); fits && km_json_next(&it, &key, &item);)
+        fits = km_json_string(item, &name) && km_hosted_tool_named(name);
+    if (!fits)
+        return wrong(err, "hosted_tools", what);
+    if (km_json_kind(v) == KM_JSON_ARRAY || km_json_kind(v) == KM_JSON_FALSE)
+        keep(extra, KM_STR("hosted_tools"), v);
+    return 0;
+}
+
+/* Of most members false and [] ask for nothing; meant as `hosted_tools` they forbid. */
+static bool nearly_tools(struct km_str name, const struct km_json *v)
+{
+    return km_json_kind(v) != KM_JSON_NULL && km_near_miss(name, KM_STR("hosted_tools"));
+}
+
 int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *row,
                        struct km_err *err)
 {
@@ -283,12 +312,14 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
             r = read_field(a, f, v, now_us, row, err);
         else if (km_str_eq(name, KM_STR("object_permission")))
             r = take_permission(a, v, &extra, err);
+        else if (km_str_eq(name, KM_STR("hosted_tools")))
+            r = take_tools(v, &extra, err);
         else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v))
             r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                               "'%.*s' would restrict the key, and this version does not enforce "
                               "it: leave it out.",
                               KM_STR_ARG(name));
-        else if (!named(transient, name) && !inert(v))
+        else if (!named(transient, name) && (!inert(v) || nearly_tools(name, v)))
             r = keep_other(a, name, v, &extra, err);
     }
     if (r == 0)

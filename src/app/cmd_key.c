@@ -142,6 +142,15 @@ static void add_option(struct km_cli *cli, const struct km_key_column *c, struct
         add_text(b, c->said, value);
 }
 
+/* "none" is false: without the option a key may have whatever providers run. */
+static void add_hosted(struct km_buf *b, const char *value)
+{
+    if (value && strcmp(value, "none") == 0)
+        km_buf_printf(b, "%s\"hosted_tools\":false", b->n > 1 ? "," : "");
+    else
+        add_list(b, "hosted_tools", value);
+}
+
 int km_cmd_key_generate(struct km_cli *cli)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
@@ -150,6 +159,7 @@ int km_cmd_key_generate(struct km_cli *cli)
     for (size_t i = 0; i < km_key_columns_n; i++)
         if (km_key_columns[i].option)
             add_option(cli, &km_key_columns[i], &b);
+    add_hosted(&b, km_cli_option(cli, "hosted-tools"));
     km_buf_byte(&b, '}');
     return run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
 }

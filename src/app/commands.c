@@ -72,6 +72,7 @@ static const struct km_option delete_options[] = {
 static const struct km_option generate_options[] = {
     { "alias", "NAME", "a name for people", 0 },
     { "models", "A,B", "models the key may use (default: all)", 0 },
+    { "hosted-tools", "A,B|none", "what it may have a provider run, as web_search (default: all)", 0 },
     { "max-budget", "USD", "most it may spend", 0 },
     { "budget-duration", "TIME", "the budget begins anew after 1d, 30d, 1mo, ...", 0 },
     { "duration", "TIME", "the key expires after", 0 },
@@ -191,7 +192,8 @@ const struct km_command km_app_commands[] = {
       "  kanmon reload --config config.yaml\n", client_options, km_cmd_reload },
     { "key generate", "Make a virtual key", NULL,
       "  kanmon key generate --alias team-a --max-budget 10 --budget-duration 30d\n"
-      "  kanmon key generate --models gpt-4o,claude --rpm 60\n",
+      "  kanmon key generate --models gpt-4o,claude --rpm 60\n"
+      "  kanmon key generate --alias intern --hosted-tools none\n",
       generate_options, km_cmd_key_generate },
     { "key list", "List virtual keys", NULL, "  kanmon key list --json\n", client_options,
       km_cmd_key_list },

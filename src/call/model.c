@@ -12,6 +12,7 @@
 #include "call/veil.h"
 #include "http/fields.h"
 #include "http/json_drop.h"
+#include "llm/api/priced.h"
 #include "llm/codec.h"
 
 #define UP_HEAD_BYTES (64 * 1024)
@@ -64,6 +65,8 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
+    if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
+        return KM_E_FORBIDDEN;
     if (r < 0)
         *err = unknown;
     return r;

@@ -313,7 +313,7 @@ static const struct km_setting rows[] = {
     IGNORED("vector_store_index_registry", KM_SET_NODE,
             "Vector stores for retrieval; kanmon has no vector store routes of its own."),
     IGNORED("responses", KM_SET_NODE,
-            "How LiteLLM answers background requests; kanmon passes them on."),
+            "How LiteLLM answers background requests; kanmon refuses them by name."),
     IGNORED("apply_search_free_tier", KM_SET_BOOL,
             "What a web search costs at first; kanmon counts each."),
     /* Retries and caches. */

@@ -111,7 +111,7 @@ static int skip_value(struct walk *w, enum km_json_type *ret_type, struct km_err
     if (*ret_type == KM_JSON_STRING)
         return skip_string(w) ? 0 : km_fail(err, KM_E_INVALID, "a JSON string does not end");
     while (w->at < w->s.n && !km_json_space(w->s.p[w->at]) && w->s.p[w->at] != ',' &&
-           w->s.p[w->at] != '}')
+           w->s.p[w->at] != '}' && w->s.p[w->at] != ']')
         w->at++;
     return 0;
 }
@@ -219,4 +219,23 @@ int km_json_spans(struct km_str body, const struct km_str *names, size_t n,
     if (r == 0 && ret_object)
         *ret_object = wanted.object;
     return r;
+}
+
+bool km_json_next_item(struct km_str array, size_t *at, struct km_json_span *ret)
+{
+    struct walk w = { .s = array, .at = *at };
+
+    skip_space(&w);
+    if (w.at >= array.n || array.n > UINT32_MAX || array.p[w.at] != (*at ? ',' : '['))
+        return false;
+    w.at++;
+    skip_space(&w);
+    if (w.at < array.n && array.p[w.at] == ']')
+        return false;
+    *ret = (struct km_json_span){ .value = (uint32_t)w.at };
+    if (skip_value(&w, &ret->type, NULL) < 0)
+        return false;
+    ret->value_n = (uint32_t)w.at - ret->value;
+    *at = w.at;
+    return true;
 }

@@ -43,7 +43,7 @@ struct km_json_object {
     size_t members; /* how many there are at all */
 };
 
-/* Names looked for at any depth, at most 63, while a text is walked for other reasons. */
+/* Names looked for at any depth, while a text is walked for other reasons. */
 #define KM_JSON_WATCH_BIT(first, n) (UINT64_C(1) << (((unsigned)(first) + 11 * (unsigned)(n)) & 63))
 /* Of a literal that is not empty. */
 #define KM_JSON_WATCH(name) KM_JSON_WATCH_BIT((name)[0], sizeof(name) - 1)
@@ -56,6 +56,8 @@ struct km_json_watch {
     size_t n;
     uint64_t filter; /* KM_JSON_WATCH() of each: nearly no other name is looked up */
     uint64_t inside; /* the same below the outermost object, where further names may count */
+    /* What of `seen` each name sets, where several mean one thing; NULL: bit i, of at most 63. */
+    const uint64_t *as;
     uint64_t seen; /* bit i: names[i] is there; all: a name is written with escapes, so it may be */
     /* Further names are told by how they end: those whose last byte is in `ends` (KM_JSON_END of
      * each) are asked about, and KM_JSON_ENDED is seen if one counts. */
@@ -94,6 +96,10 @@ bool km_json_judged_spans(struct km_str body, const struct km_str *names, size_t
 bool km_json_sure_spans(struct km_str body, const struct km_str *names, size_t n,
                         struct km_json_span *spans, struct km_json_object *ret_object,
                         struct km_json_watch *watch) KM_MUST_USE;
+
+/* The next value of an array that is one valid JSON text; *at: 0 at first.  ret: its type and its
+ * place in the array's text, no member's.  false: there is none, or the text ends too early. */
+bool km_json_next_item(struct km_str array, size_t *at, struct km_json_span *ret) KM_MUST_USE;
 
 static inline struct km_str km_json_value(struct km_str body, const struct km_json_span *s)
 {

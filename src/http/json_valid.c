@@ -230,7 +230,7 @@ __attribute__((noinline)) static void look_closer(struct km_json_watch *w, struc
         w->seen |= KM_JSON_ENDED;
     for (size_t i = 0; listed && i < w->n; i++)
         if (km_str_eq(w->names[i], name)) {
-            w->seen |= UINT64_C(1) << i;
+            w->seen |= w->as ? w->as[i] : UINT64_C(1) << i;
             return;
         }
 }

@@ -247,17 +247,13 @@ int km_answer_cut(struct km_answer *a, const struct km_usage *told, struct km_er
 
 struct km_usage km_answer_usage(const struct km_answer *a)
 {
-    struct km_usage u = a->usage;
-    int64_t by_text = (int64_t)(a->text_bytes / 4);
+    const struct km_heard heard = { .text = (int64_t)(a->text_bytes / 4),
+                                    .pieces = (int64_t)a->events,
+                                    .prompt = a->prompt_estimate };
 
     if (a->cut)
-        return u;
-    if (u.known && !km_usage_falls_short(&u, by_text, a->finished))
-        return u;
-    u = (struct km_usage){ .prompt_tokens =
-                               u.prompt_tokens ? u.prompt_tokens : a->prompt_estimate };
-    u.completion_tokens = by_text > (int64_t)a->events ? by_text : (int64_t)a->events;
-    return u;
+        return a->usage;
+    return km_usage_settle(&a->usage, a->finished, &heard);
 }
 
 int km_answer_not_json(const struct km_err *why, struct km_err *err)

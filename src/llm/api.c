@@ -145,17 +145,58 @@ bool km_llm_names_model(struct km_str name, bool inside)
     X(CACHED, "cachedContent")                                                                     \
     X(CACHED_SNAKE, "cached_content")
 #define WATCHED_INSIDE(X) X(ID, "id")
+/* What may change a price: rows of priced_rows.c.  Of the first list at the top of a body. */
+#define PRICED(X)                                                                                  \
+    X(SPEED, "speed")                                                                              \
+    X(GEO, "inference_geo")                                                                        \
+    X(SEARCH_OPTIONS, "web_search_options")                                                        \
+    X(SEARCH_PARAMETERS, "search_parameters")                                                      \
+    X(SEARCH, "enable_search")                                                                     \
+    X(PLUGINS, "plugins")                                                                          \
+    X(MCP_SERVERS, "mcp_servers")                                                                  \
+    X(BACKGROUND, "background")                                                                    \
+    X(PREVIOUS, "previous_response_id")
+#define PRICED_INSIDE(X)                                                                           \
+    X(TIER, "service_tier")                                                                        \
+    X(TIER_CAMEL, "serviceTier")
+/* Media are told by what they have inside: "image" falls on a bit that "type" has. */
+#define MEDIA_INSIDE(X)                                                                            \
+    X(IMAGE_URL, "image_url")                                                                      \
+    X(URL, "url")                                                                                  \
+    X(DATA, "data")                                                                                \
+    X(FILE_DATA, "file_data")                                                                      \
+    X(SOURCE, "source")
+#define MEDIA_RESPONSES(X) X(FILE_URL, "file_url") /* "function" has its bit elsewhere */
+#define HOUR_INSIDE(X) X(TTL, "ttl")
+#define WATCHED_ALL(X)                                                                             \
+    WATCHED(X) WATCHED_INSIDE(X) PRICED(X) PRICED_INSIDE(X) MEDIA_INSIDE(X) MEDIA_RESPONSES(X)     \
+    HOUR_INSIDE(X)
 
 #define WATCHED_ENUM(id, name) WATCHED_##id,
 #define WATCHED_NAME(id, name) { name, sizeof(name) - 1 },
 #define WATCHED_FILTER(id, name) | KM_JSON_WATCH(name)
-enum { WATCHED(WATCHED_ENUM) WATCHED_INSIDE(WATCHED_ENUM) WATCHED_COUNT };
-static const struct km_str watched[WATCHED_COUNT] = { WATCHED(WATCHED_NAME)
-                                                          WATCHED_INSIDE(WATCHED_NAME) };
-static const uint64_t watched_filter = 0 WATCHED(WATCHED_FILTER);
-static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(WATCHED_FILTER);
+enum { WATCHED_ALL(WATCHED_ENUM) WATCHED_COUNT };
+static const struct km_str watched[WATCHED_COUNT] = { WATCHED_ALL(WATCHED_NAME) };
+static const uint64_t watched_filter =
+    0 WATCHED(WATCHED_FILTER) PRICED(WATCHED_FILTER) PRICED_INSIDE(WATCHED_FILTER);
+static const uint64_t watched_inside = 0 WATCHED(WATCHED_FILTER) WATCHED_INSIDE(WATCHED_FILTER)
+    PRICED_INSIDE(WATCHED_FILTER) MEDIA_INSIDE(WATCHED_FILTER) HOUR_INSIDE(WATCHED_FILTER);
+static const uint64_t watched_responses = 0 MEDIA_RESPONSES(WATCHED_FILTER);
 
 #define BIT_OF(id) (UINT64_C(1) << WATCHED_##id)
+#define PRICED_SEEN (UINT64_C(1) << 60)
+#define MEDIA_SEEN (UINT64_C(1) << 61)
+#define HOUR_SEEN (UINT64_C(1) << 62)
+#define AS_ITSELF(id, name) [WATCHED_##id] = BIT_OF(id),
+#define AS_PRICED(id, name) [WATCHED_##id] = PRICED_SEEN,
+#define AS_MEDIA(id, name) [WATCHED_##id] = MEDIA_SEEN,
+#define AS_HOUR(id, name) [WATCHED_##id] = HOUR_SEEN,
+static const uint64_t watched_as[WATCHED_COUNT] = {
+    WATCHED(AS_ITSELF) WATCHED_INSIDE(AS_ITSELF) PRICED(AS_PRICED) PRICED_INSIDE(AS_PRICED)
+        MEDIA_INSIDE(AS_MEDIA) MEDIA_RESPONSES(AS_MEDIA) HOUR_INSIDE(AS_HOUR)
+};
+_Static_assert(WATCHED_ID < 60, "a name has a bit of its own");
+
 #define BITS_TO(id) ((UINT64_C(2) << WATCHED_##id) - 1)
 #define SPELLINGS_SEEN (BITS_TO(OPTIONS))
 #define SERVER_SEEN (BIT_OF(SERVER))
@@ -173,6 +214,7 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
 {
     struct km_json_watch watch = { .names = watched,
                                    .n = WATCHED_COUNT,
+                                   .as = watched_as,
                                    .filter = watched_filter,
                                    .inside = watched_inside,
                                    .ends = KM_JSON_END('l') | KM_JSON_END('L') | KM_JSON_END('k') |
@@ -183,6 +225,8 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     bool sure;
     int e;
 
+    if (r->api && r->api->wire == KM_WIRE_RESPONSES)
+        watch.inside |= watched_responses;
     r->spans = km_arena_alloc(arena, n * sizeof *r->spans);
     if (!r->spans)
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -194,7 +238,10 @@ int km_llm_read_members(struct km_llm_request *r, struct km_arena *arena,
     r->names = (watch.seen & files_seen(r) ? KM_NAMES_FILES : 0) |
                (watch.seen & BIT_OF(AUDIO) ? KM_NAMES_AUDIO : 0) |
                (watch.seen & MODELS_SEEN ? KM_NAMES_MODELS : 0) |
-               (watch.seen & SERVER_SEEN ? KM_NAMES_SERVERS : 0);
+               (watch.seen & SERVER_SEEN ? KM_NAMES_SERVERS : 0) |
+               (watch.seen & (PRICED_SEEN | BIT_OF(EXTRA_BODY)) ? KM_NAMES_PRICED : 0) |
+               (watch.seen & MEDIA_SEEN ? KM_NAMES_MEDIA : 0) |
+               (watch.seen & HOUR_SEEN ? KM_NAMES_HOUR : 0);
     r->spelled = (uint32_t)(watch.seen & SPELLINGS_SEEN);
     if (sure)
         return 0;
@@ -386,13 +433,13 @@ int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_req
                        struct km_arena *arena, struct km_str body, struct km_str **ret_parts,
                        size_t *ret_n, struct km_usage *ret_usage, struct km_err *err)
 {
-    const struct km_str members[] = { names->model, names->usage, KM_STR("error") };
-    struct km_json_span spans[3];
+    const struct km_str members[] = { names->model, names->usage, KM_STR("error"), names->service };
+    struct km_json_span spans[4];
     struct km_json_object object;
     struct km_json_edits e;
     struct km_err why = { 0 };
 
-    if (km_json_spans(body, members, 3, spans, &object, &why) < 0)
+    if (km_json_spans(body, members, names->service.n ? 4 : 3, spans, &object, &why) < 0)
         return km_answer_not_json(&why, err);
     if (says_something(body, &spans[2]))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
@@ -400,6 +447,9 @@ int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_req
                        KM_STR_ARG(km_llm_error_text(arena, body)));
     if (spans[1].type == KM_JSON_OBJECT)
         names->read(arena, km_json_value(body, &spans[1]), ret_usage);
+    if (names->service.n && spans[3].type == KM_JSON_STRING)
+        km_usage_served(ret_usage,
+                        km_str_sub(km_json_value(body, &spans[3]), 1, spans[3].value_n - 2));
     km_json_edits_init(&e, body, &object);
     if (spans[0].type == KM_JSON_STRING)
         km_json_replace(&e, &spans[0], km_llm_json_string(arena, r->model));
@@ -427,16 +477,14 @@ void km_llm_stream_doubt(struct km_llm_stream *s)
 
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 {
-    struct km_usage u = s->usage;
-    int64_t by_text = (int64_t)(s->text_bytes / 4);
+    const struct km_heard heard = { .text = (int64_t)(s->text_bytes / 4),
+                                    .pieces = (int64_t)s->events,
+                                    .prompt = km_llm_prompt_estimate(s->request) };
+    const struct km_usage nothing = { 0 };
 
-    if (s->cut || (u.known && !km_usage_falls_short(&u, by_text, s->done || s->finished)))
-        return u;
-    u = (struct km_usage){ .prompt_tokens = u.prompt_tokens };
-    if (!u.prompt_tokens) /* some say at their start what went in */
-        u.prompt_tokens = km_llm_prompt_estimate(s->request);
-    u.completion_tokens = by_text > (int64_t)s->events ? by_text : (int64_t)s->events;
-    return u;
+    if (s->cut)
+        return s->usage;
+    return km_usage_settle(s->nonsense ? &nothing : &s->usage, s->ended, &heard);
 }
 
 /* Members in which answers have what was written, as strings or, for arguments, as objects. */
@@ -487,16 +535,16 @@ struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct 
                                    const struct km_arena *like, struct km_str body)
 {
     bool writes = r->api->wire & KM_WIRES_WRITE;
+    struct km_heard heard = { .prompt = 0 };
     struct km_usage u = *said;
-    int64_t heard;
 
     if (u.known && (u.completion_tokens > 0 || (!writes && u.prompt_tokens > 0)))
         return u;
-    heard = writes ? (int64_t)(km_llm_whole_text(like, body) + 3) / 4 : 0;
-    if (u.known && (writes ? heard == 0 : r->api->wire != KM_WIRE_EMBEDDING))
+    heard.text = writes ? (int64_t)(km_llm_whole_text(like, body) + 3) / 4 : 0;
+    if (u.known && (writes ? heard.text == 0 : r->api->wire != KM_WIRE_EMBEDDING))
         return u; /* a ranking need not be counted in tokens */
-    if (writes && heard == 0)
-        heard = km_tokens_estimate(body); /* no text that is known as such: an image, say */
-    return (struct km_usage){ .prompt_tokens = km_llm_prompt_estimate(r),
-                              .completion_tokens = heard };
+    if (writes && heard.text == 0)
+        heard.text = km_tokens_estimate(body); /* no text that is known as such: an image, say */
+    heard.prompt = km_llm_prompt_estimate(r);
+    return km_usage_settle(&u, false, &heard);
 }

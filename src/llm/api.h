@@ -78,9 +78,12 @@ enum km_llm_names {
     KM_NAMES_AUDIO = 1 << 1, /* its answer may be spoken, or go on from one that was */
     KM_NAMES_MODELS = 1 << 2, /* a further model (km_llm_names_model) */
     KM_NAMES_SERVERS = 1 << 3, /* an MCP server ("server_url") */
+    KM_NAMES_PRICED = 1 << 4, /* what may change its price (llm/api/priced.h) */
+    KM_NAMES_MEDIA = 1 << 5, /* media, or where they are */
+    KM_NAMES_HOUR = 1 << 6, /* for how long a cache keeps something */
 };
 
-/* What of a request changes what it may cost, beside its length and its bound (llm/api/priced.h). */
+/* What of a request changes its price, beside its length and its bound (llm/api/priced.h). */
 #define KM_HOSTED_USES 5 /* of a tool whose caller says no number */
 
 struct km_llm_priced {
@@ -88,6 +91,10 @@ struct km_llm_priced {
     bool fast, in_us;
     int64_t hosted[KM_HOSTED_KINDS]; /* most uses of each: as said, else KM_HOSTED_USES */
     bool hosts; /* it names a tool that the provider runs */
+    unsigned tools; /* which, a bit each of enum km_hosted_tool */
+    struct km_str tool; /* the first of them, as it is called there */
+    unsigned said; /* enum km_said: these the caller chose, whatever a deployment adds */
+    bool keeps_hour; /* what it writes to a cache may be kept for an hour */
     bool background; /* it is answered before it is done */
     /* The provider may read more than was sent: tools it runs, what it keeps, what is by reference,
      * media. */
@@ -144,6 +151,7 @@ struct km_llm_stream {
     uint64_t events; /* with choices */
     uint64_t text_bytes; /* of content, reasoning and arguments */
     bool finished; /* a finish_reason came */
+    bool ended; /* what was said of usage last is all that will be: its API says so */
     bool done; /* [DONE] came; it is not passed on here: its owner sends it */
     bool error; /* the upstream sent an error event */
     bool begun; /* Google's array form: its bracket was sent */
@@ -231,6 +239,7 @@ int km_llm_set_inner(struct km_json_edits *e, struct km_arena *arena,
  * there. */
 struct km_llm_whole {
     struct km_str model, usage;
+    struct km_str service; /* how it was served, where that stands beside; or empty */
     void (*read)(const struct km_arena *like, struct km_str json, struct km_usage *u);
 };
 

@@ -15,6 +15,7 @@
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "http/message.h"
+#include "llm/api/priced.h"
 #include "llm/auth.h"
 #include "llm/model_build.h"
 #include "llm/provider/codecs.h"
@@ -248,6 +249,30 @@ static void note_bounds(struct km_deployment *d)
     }
 }
 
+/* What they ask of the provider beside: as if they stood in a request's body. */
+static void note_priced(struct km_deployment *d, struct km_arena *arena)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
+    struct km_llm_priced *p = km_arena_zalloc(arena, sizeof *p);
+
+    for (size_t i = 0; i < d->ndefaults; i++) {
+        km_buf_byte(&text, i ? ',' : '{');
+        km_buf_json(&text, d->defaults[i].name);
+        km_buf_byte(&text, ':');
+        km_buf_str(&text, d->defaults[i].json);
+    }
+    km_buf_byte(&text, '}');
+    if (!p || !d->ndefaults)
+        return;
+    if (km_buf_failed(&text) ||
+        km_llm_priced_object(km_buf_view(&text), KM_PRICED_ANY, arena, p, NULL) < 0) {
+        p->unpriced = KM_STR("litellm_params.tools");
+        p->remedy = "Correct these tools of the deployment.";
+    }
+    if (p->said || p->tools || p->unpriced.n || p->opens_input)
+        d->priced = p;
+}
+
 struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
                                     const struct km_model_entry *entry)
 {
@@ -337,6 +362,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     km_deployment_rules(d, b, entry);
     km_deployment_defaults(d, b, entry);
     note_bounds(d);
+    note_priced(d, b->arena);
     if (d->provider)
         r = resolve_base(d, b, entry, err);
     if (r == 0 && d->provider && (d->origin || d->provider->build))

@@ -112,6 +112,11 @@ int km_meter_cut(struct km_meter *m, const struct km_llm_cut *c, struct km_err *
     return r;
 }
 
+void km_meter_end(struct km_meter *m)
+{
+    m->stream.ended = m->stream.ended || m->stream.finished || m->stream.done;
+}
+
 /* Of a vendor's own call it is not known. */
 static bool writes(const struct km_meter *m)
 {
@@ -136,6 +141,7 @@ void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct
     size_t n;
 
     km_arena_init(&scratch, m->like->cap, m->like->pool);
+    m->stream.ended = true;
     if (m->kind->api && !m->kind->read) {
         if (m->kind->api->answer(m->stream.request, &scratch, body, &parts, &n, &m->stream.usage,
                                  &ignored) < 0)

@@ -54,6 +54,8 @@ void km_meter_done(struct km_meter *m);
 
 /* The answer is a stream.  KM_E_NOMEM. */
 int km_meter_stream(struct km_meter *m, size_t max_event, struct km_err *err) KM_MUST_USE;
+/* The stream ended as it should: what was said of a finished answer is all. */
+void km_meter_end(struct km_meter *m);
 /* Bytes of a stream.  Appends to out what the caller gets of them. */
 void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_buf *out);
 /* Ends such a stream early (llm/api.h: km_llm_stream_cut); `last` is the caller's.  KM_E_AGAIN: its

@@ -8,6 +8,7 @@
 #include "llm/api/gemini.h"
 #include "llm/api/messages.h"
 #include "llm/api/openai.h"
+#include "llm/api/priced.h"
 #include "llm/api/responses.h"
 #include "llm/bounds.h"
 #include "llm/meter.h"
@@ -35,7 +36,8 @@ static int read_body(struct km_llm_request *r, struct km_arena *arena,
     if (km_llm_present(r, 0) && !km_json_bool(km_json_get(root, "stream"), &r->stream))
         return km_llm_bad(err, "stream", "must be true or false");
     r->prompt = r->body;
-    return 0;
+    return km_llm_priced_read(
+        r, bounds == &km_bounds_converse ? KM_PRICED_CONVERSE : KM_PRICED_MODEL, NULL, arena, err);
 }
 
 static int read_model_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
@@ -94,6 +96,12 @@ static void read_usage(struct km_meter *m, const struct km_json *v)
     }
     if (now.completion_tokens)
         u->completion_tokens = now.completion_tokens;
+    km_usage_replace(km_json_get(v, "output_tokens_details"), "thinking_tokens",
+                     &u->reasoning_tokens, bad);
+    km_usage_replace(km_json_get(v, "completion_tokens_details"), "reasoning_tokens",
+                     &u->reasoning_tokens, bad);
+    km_usage_extras(v, u, bad);
+    *bad = *bad || u->cache_write_1h_tokens > u->cache_write_tokens;
 }
 
 static int64_t header_count(const struct km_headers *h, struct km_str name, bool *bad)
@@ -116,6 +124,7 @@ static bool by_headers(const struct km_headers *h, struct km_usage *u)
         header_count(h, KM_STR("x-amzn-bedrock-cache-write-input-token-count"), &bad);
     u->prompt_tokens = header_count(h, input, &bad) + u->cached_tokens + u->cache_write_tokens;
     u->completion_tokens = header_count(h, KM_STR("x-amzn-bedrock-output-token-count"), &bad);
+    km_usage_served(u, km_header_get(h, KM_STR("x-amzn-bedrock-service-tier")));
     return !bad;
 }
 
@@ -162,7 +171,7 @@ static void read_event(struct km_meter *m, const struct km_json *root)
     read_usage(m, km_json_get(km_json_get(root, "message"), "usage"));
     read_usage(m, usage);
     if (usage && u->prompt_tokens)
-        u->known = !m->stream.nonsense;
+        u->known = m->stream.ended = !m->stream.nonsense;
     note_delta(m, root);
     if (!metrics || u->known)
         return;
@@ -171,7 +180,8 @@ static void read_event(struct km_meter *m, const struct km_json *root)
     u->prompt_tokens = km_usage_due(metrics, "inputTokenCount", &m->stream.nonsense) +
                        u->cached_tokens + u->cache_write_tokens;
     u->completion_tokens = km_usage_due(metrics, "outputTokenCount", &m->stream.nonsense);
-    u->known = !m->stream.nonsense;
+    km_usage_judge(u, m->stream.nonsense);
+    m->stream.ended = true;
 }
 
 static void raw_event(struct km_meter *m, const struct km_frame_event *e)
@@ -198,11 +208,34 @@ static void invoke_event(struct km_meter *m, const struct km_frame_event *e)
 
 /* --- Converse --- */
 
+/* What Bedrock runs itself is a use of a tool that it answers itself. */
+static void note_system_tool(struct km_meter *m, const struct km_json *use)
+{
+    struct km_str type, name = KM_STR_NONE;
+
+    if (!km_json_string(km_json_get(use, "type"), &type) ||
+        !km_str_eq(type, KM_STR("server_tool_use")))
+        return;
+    (void)km_json_string(km_json_get(use, "name"), &name);
+    if (km_str_eq(name, KM_STR("nova_grounding")))
+        m->stream.usage.hosted[KM_HOSTED_WEB_SEARCH]++;
+    else if (km_str_eq(name, KM_STR("nova_code_interpreter")))
+        m->stream.usage.hosted[KM_HOSTED_CODE_INTERPRETER]++;
+}
+
 static void read_converse(struct km_meter *m, const struct km_headers *headers,
                           const struct km_json *root)
 {
+    const struct km_json *message = km_json_get(km_json_get(root, "output"), "message");
+    struct km_json_iter it;
+    const struct km_json *block;
+    struct km_str key;
+
     (void)headers;
-    (void)km_converse_usage(km_json_get(root, "usage"), &m->stream.usage);
+    if (km_converse_usage(km_json_get(root, "usage"), &m->stream.usage))
+        km_usage_served_by(&m->stream.usage, root, "serviceTier");
+    for (km_json_iter(km_json_get(message, "content"), &it); km_json_next(&it, &key, &block);)
+        note_system_tool(m, km_json_get(block, "toolUse"));
 }
 
 static void converse_event(struct km_meter *m, const struct km_frame_event *e)
@@ -211,7 +244,11 @@ static void converse_event(struct km_meter *m, const struct km_frame_event *e)
 
     if (km_json_parse_answer(m->stream.scratch, e->data, &root, NULL) < 0)
         return;
-    (void)km_converse_usage(km_json_get(root, "usage"), &m->stream.usage);
+    if (km_converse_usage(km_json_get(root, "usage"), &m->stream.usage)) {
+        km_usage_served_by(&m->stream.usage, root, "serviceTier");
+        m->stream.ended = true;
+    }
+    note_system_tool(m, km_json_get(km_json_get(root, "start"), "toolUse"));
     delta = km_json_get(root, "delta");
     note_text(m, delta, "text");
     note_text(m, km_json_get(delta, "reasoningContent"), "text");
@@ -249,13 +286,19 @@ static void read_vectors(struct km_meter *m, const struct km_headers *headers,
 static void read_chunks(struct km_meter *m, const struct km_headers *headers,
                         const struct km_json *root)
 {
+    int64_t *searches = &m->stream.usage.hosted[KM_HOSTED_WEB_SEARCH];
     struct km_json_iter it;
     const struct km_json *one;
     struct km_str key;
 
     (void)headers;
-    for (km_json_iter(root, &it); km_json_next(&it, &key, &one);)
+    for (km_json_iter(root, &it); km_json_next(&it, &key, &one);) {
+        int64_t n = km_gemini_searches(km_json_get(one, "candidates"));
+
+        if (n > *searches)
+            *searches = n;
         (void)km_gemini_usage(km_json_get(one, "usageMetadata"), &m->stream.usage);
+    }
 }
 
 /* --- rows --- */

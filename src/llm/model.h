@@ -59,6 +59,7 @@ struct km_deployment {
     size_t ndefaults;
     int64_t default_output; /* what the defaults bound the output to, tokens; -1: nothing */
     int64_t default_choices; /* how many answers the defaults ask for; at least 1 */
+    const struct km_llm_priced *priced; /* what the defaults change of a price; NULL: nothing */
     bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
     bool chat_only; /* no Responses there, whatever its codec says */
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */

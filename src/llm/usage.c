@@ -62,3 +62,104 @@ int64_t km_usage_text(struct km_str text, bool *bad)
 
     return judge_count(is_number, &n, bad);
 }
+
+/* --- beside tokens --- */
+
+static const struct {
+    const char *word;
+    enum km_service service;
+} services[] = {
+    { "default", KM_SERVICE_STANDARD },
+    { "standard", KM_SERVICE_STANDARD },
+    { "auto", KM_SERVICE_STANDARD },
+    { "scale", KM_SERVICE_STANDARD },
+    { "reserved", KM_SERVICE_STANDARD },
+    { "on_demand", KM_SERVICE_STANDARD },
+    { "provisioned_throughput", KM_SERVICE_STANDARD },
+    { "flex", KM_SERVICE_FLEX },
+    { "on_demand_flex", KM_SERVICE_FLEX },
+    { "priority", KM_SERVICE_PRIORITY },
+    { "on_demand_priority", KM_SERVICE_PRIORITY },
+    { "batch", KM_SERVICE_BATCH },
+};
+
+void km_usage_served(struct km_usage *u, struct km_str word)
+{
+    for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
+        if (km_str_ieq(word, km_str_c(services[i].word))) {
+            u->service = services[i].service;
+            u->said |= KM_SAID_SERVICE;
+        }
+}
+
+void km_usage_served_by(struct km_usage *u, const struct km_json *object, const char *name)
+{
+    const struct km_json *v = km_json_get(object, name);
+    struct km_str word;
+
+    if (km_json_kind(v) == KM_JSON_OBJECT)
+        v = km_json_get(v, "type");
+    if (km_json_string(v, &word))
+        km_usage_served(u, word);
+}
+
+/* Converse's: [{"ttl":"1h","inputTokens":n}] */
+static void add_details(const struct km_json *list, int64_t *hour, bool *bad)
+{
+    struct km_json_iter it;
+    const struct km_json *one;
+    struct km_str key, ttl;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &one);)
+        if (km_json_string(km_json_get(one, "ttl"), &ttl) && km_str_eq(ttl, KM_STR("1h")))
+            *hour += km_usage_count(one, "inputTokens", bad);
+}
+
+static void read_hour(const struct km_json *usage, struct km_usage *u, bool *bad)
+{
+    const struct km_json *details = km_json_get(usage, "cacheDetails");
+
+    km_usage_replace(km_json_get(usage, "cache_creation"), "ephemeral_1h_input_tokens",
+                     &u->cache_write_1h_tokens, bad);
+    if (km_json_kind(details) == KM_JSON_ARRAY) {
+        u->cache_write_1h_tokens = 0;
+        add_details(details, &u->cache_write_1h_tokens, bad);
+    }
+}
+
+void km_usage_extras(const struct km_json *usage, struct km_usage *u, bool *bad)
+{
+    const struct km_json *tools = km_json_get(usage, "server_tool_use");
+    struct km_str word;
+
+    km_usage_replace(tools, "web_search_requests", &u->hosted[KM_HOSTED_WEB_SEARCH], bad);
+    km_usage_replace(tools, "code_execution_requests", &u->hosted[KM_HOSTED_CODE_INTERPRETER], bad);
+    read_hour(usage, u, bad);
+    km_usage_served_by(u, usage, "service_tier");
+    if (km_json_string(km_json_get(usage, "speed"), &word)) {
+        u->fast = km_str_eq(word, KM_STR("fast"));
+        u->said |= KM_SAID_SPEED;
+    }
+    if (km_json_string(km_json_get(usage, "inference_geo"), &word)) {
+        u->in_us = km_str_eq(word, KM_STR("us"));
+        u->said |= KM_SAID_GEO;
+    }
+}
+
+/* --- what is final --- */
+
+struct km_usage km_usage_settle(const struct km_usage *said, bool ended,
+                                const struct km_heard *heard)
+{
+    int64_t least = heard->text > heard->pieces ? heard->text : heard->pieces;
+    struct km_usage u = *said;
+
+    if (said->known && ended && (said->completion_tokens > 0 || heard->text == 0))
+        return u;
+    u.known = false;
+    if (!u.prompt_tokens)
+        u.prompt_tokens = heard->prompt;
+    if (u.completion_tokens < least)
+        u.completion_tokens = least;
+    return u;
+}

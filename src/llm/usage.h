@@ -52,12 +52,37 @@ static inline int64_t km_usage_count(const struct km_json *object, const char *n
 /* Seconds, in milliseconds, a part of one counting as one; may be left out. */
 int64_t km_usage_ms(const struct km_json *object, const char *name, bool *bad);
 
-/* A report is known, but says less than was heard: nothing came out, where something did; or it
- * came early, and the stream was cut.  heard: an estimate. */
-static inline bool km_usage_falls_short(const struct km_usage *u, int64_t heard, bool ended)
+/* A report of which a count was none: nothing in it is believed. */
+static inline void km_usage_judge(struct km_usage *u, bool bad)
 {
-    return u->completion_tokens == 0 ? heard > 0 : !ended && u->completion_tokens < heard / 2;
+    if (bad)
+        *u = (struct km_usage){ 0 };
+    u->known = !bad;
 }
+
+/* What a `usage` may say beside its tokens, under the names of all who say it: uses of tools, what
+ * is kept for an hour, how the call was served.  What it leaves out stays. */
+void km_usage_extras(const struct km_json *usage, struct km_usage *u, bool *bad);
+
+/* How a call was served, by the provider's word for it: a service tier, or Vertex AI's traffic
+ * type.  A word that nobody knows says nothing. */
+void km_usage_served(struct km_usage *u, struct km_str word);
+/* The same of a member of that name, or of its `type`. */
+void km_usage_served_by(struct km_usage *u, const struct km_json *object, const char *name);
+
+/* What was heard of an answer, whoever counted it or not. */
+struct km_heard {
+    int64_t text; /* tokens, by its bytes */
+    int64_t pieces; /* events that had output; a token each at least */
+    int64_t prompt; /* an estimate, where nothing is said of it */
+};
+
+/* The one rule of what is final.  said: the last that the upstream said, known: it can be; ended:
+ * its codec came to the end of what the upstream says of it.  Then it stands as it is, unless
+ * nothing came out where text was heard.  Else it is an estimate: never less than what was said so
+ * far, nor than what was heard. */
+struct km_usage km_usage_settle(const struct km_usage *said, bool ended,
+                                const struct km_heard *heard);
 
 /* A count that is due, as the value of a header. */
 int64_t km_usage_text(struct km_str text, bool *bad);

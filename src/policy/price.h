@@ -46,6 +46,9 @@ struct km_price {
 /* How a provider was asked to serve a call, where that changes its prices. */
 enum km_service { KM_SERVICE_STANDARD, KM_SERVICE_FLEX, KM_SERVICE_PRIORITY, KM_SERVICE_BATCH };
 
+/* What was said of how a call was, or is to be, served: of the rest nobody spoke. */
+enum km_said { KM_SAID_SERVICE = 1, KM_SAID_SPEED = 2, KM_SAID_GEO = 4 };
+
 /* Tools that the provider runs itself, and bills by use. */
 enum km_hosted {
     KM_HOSTED_WEB_SEARCH,
@@ -80,6 +83,7 @@ struct km_usage {
     enum km_service service; /* as the upstream said, or else as it was asked */
     bool fast; /* Anthropic's `speed` */
     bool in_us; /* Anthropic's `inference_geo` */
+    unsigned said; /* enum km_said: of these three the upstream spoke */
     /* The upstream said so, and its codec came to the end of what it says; else it is an estimate,
      * never less than what was said so far. */
     bool known;

@@ -207,6 +207,17 @@ def test_no_reader_finds_more_than_was_reserved(judging, recorder, poor, path, l
     ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1,"maxTokens":8000}'),
     ("/bedrock/model/m/converse",
      '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"max_tokens":8000}'),
+    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1,"MaxTokens":8000}'),
+    ("/bedrock/model/m/converse", '"InferenceConfig":{"maxTokens":8000}'),
+    ("/bedrock/model/m/converse",
+     '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"max_tokens":1,"max_tokens":8000}'),
+    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},'
+     '"additionalModelRequestFields":{"inferenceConfig":{"max_new_tokens":8000}}'),
+    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},'
+     '"additionalModelRequestFields":{"textGenerationConfig":{"maxTokenCount":8000}}'),
+    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{},'
+     '"additionalModelRequestFields":{"max_tokens":8000}'),
+    ("/bedrock/model/m/invoke", '"max_tokens":1,"max_gen_len":8000'),
     ("/bedrock/model/m/invoke", '"max_tokens":1,"max_tokens":8000'),
     ("/gemini/v1beta/models/m:generateContent",
      '"generationConfig":{"maxOutputTokens":1},"generation_config":{"max_output_tokens":65000}'),

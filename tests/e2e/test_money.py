@@ -363,7 +363,7 @@ def test_a_call_that_is_given_up_costs_what_went_in_and_what_its_time_was_good_f
         assert answer.status == 408, answer
         vendor.wait_for(1)
     row = last_row(money, key)
-    assert row["estimated"] is True and row["completion_tokens"] <= 10, row  # its bound
+    assert row["estimated"] is True and row["completion_tokens"] <= patient(10) * RATE, row
     assert row["prompt_tokens"] >= 5 and abs(
         row["spend"] - row["prompt_tokens"] * INPUT - row["completion_tokens"] * OUTPUT) < 1e-9
     wait_until(lambda: money.key_info(key)["spend"] > 0, what="the key's spend")

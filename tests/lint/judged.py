@@ -38,12 +38,12 @@ ANSWERS = {
     "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
                       "km_llm_whole_text"},  # which judges the tree itself
     "src/llm/api/cut.c": {"km_cut_choices_note"},
-    "src/llm/api/gemini_relay.c": {"read_usage"},
+    "src/llm/api/gemini_relay.c": {"note_searches", "read_usage"},
     "src/llm/api/media_count.c": {"km_media_answer"},
     "src/llm/api/messages_answer.c": {"read_usage"},
     "src/llm/api/openai_answer.c": {"read_usage"},
     "src/llm/api/realtime.c": {"ask_parser", "read_top", "read_usage"},
-    "src/llm/api/responses_pass.c": {"read_usage"},
+    "src/llm/api/responses_pass.c": {"count_items", "note_item", "read_usage"},
     # what a model wrote into an answer, or into one the caller sends back: arguments of its calls
     "src/llm/api/gemini_write.c": {"args_of"},
     "src/llm/api/messages_encode.c": {"is_object"},

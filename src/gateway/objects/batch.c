@@ -9,8 +9,10 @@
  */
 #include "kept/file_refs.h"
 #include "gateway/objects/inside.h"
+#include "kept/asks.h"
 #include "kept/other_models.h"
 #include "llm/answer.h"
+#include "llm/api/priced.h"
 #include "llm/spellings.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens of a line that bounds its output nowhere */
@@ -136,6 +138,25 @@ static int64_t output_of(struct km_str body, const struct km_json_span *at,
     return answers > KM_CHOICES_MOST ? TOKENS_MOST : output * (answers > 0 ? answers : 1);
 }
 
+/* What it asks for beside tokens, and may use of it: how it is served is the batch's affair. */
+static int read_asks(struct km_call *call, struct km_arena *scratch, struct km_str body,
+                     struct km_usage *u, struct km_err *err)
+{
+    struct km_llm_priced p = { 0 };
+    int r =
+        km_llm_priced_object(body, KM_PRICED_ANY & ~(unsigned)KM_PRICED_REALTIME, scratch, &p, err);
+
+    if (r == 0)
+        r = km_asks_judge(call, &p, "input_file_id", err);
+    if (r == 0 && p.background)
+        r = km_fail_param(err, KM_E_INVALID, "input_file_id",
+                          "A line of the batch's file says `background`: a batch is that already. "
+                          "Leave it out.");
+    km_llm_priced_usage(&p, u);
+    u->service = KM_SERVICE_STANDARD;
+    return r;
+}
+
 /* What the line may cost at most, or why it may not be. */
 static int check_request(struct km_call *call, struct km_arena *scratch, struct km_str body,
                          const struct km_json *tree, struct km_err *err)
@@ -161,6 +182,8 @@ static int check_request(struct km_call *call, struct km_arena *scratch, struct 
                              "The batch's file asks for model '%.*s', which your key may not use.",
                              KM_STR_ARG(km_str_sub(model, 0, 100)));
     r = km_other_models_line(call, tree, model, err);
+    if (r == 0)
+        r = read_asks(call, scratch, body, &u, err);
     if (r < 0)
         return r;
     price = km_price_batch(&d->price);
@@ -171,12 +194,13 @@ static int check_request(struct km_call *call, struct km_arena *scratch, struct 
     return 0;
 }
 
-/* Is the key held to models or a budget? */
+/* Is the key held to models, tools or a budget? */
 static bool held(const struct km_call *call)
 {
     const struct km_key *key = call->visit->who.key;
 
-    return key && (key->row.max_budget >= 0 || key->row.models.n > 0);
+    return key && (key->row.max_budget >= 0 || key->row.models.n > 0 ||
+                   km_str_find(key->row.extra, KM_STR("\"hosted_tools\"")) < key->row.extra.n);
 }
 
 static int check(struct km_call *call, struct km_arena *scratch, struct km_str line,

@@ -130,8 +130,10 @@ static int cut_short(struct km_call *call, const struct km_usage *told, struct k
 
 static int complete(struct km_call *call, struct km_err *err)
 {
-    if (call->streaming)
+    if (call->streaming) {
+        km_meter_end(&km_prefix_of(call)->meter);
         return 0;
+    }
     if (!km_prefix_of(call)->coding.n)
         km_meter_whole(&km_prefix_of(call)->meter, &call->at->refusal,
                        km_buf_view(&call->at->answer));

@@ -17,6 +17,7 @@
 #include "base/right.h"
 #include "kept/things.h"
 #include "llm/api/gemini.h"
+#include "llm/api/priced.h"
 #include "llm/api/responses.h"
 
 static struct km_key *key_of(const struct km_call *call)
@@ -261,6 +262,15 @@ KM_MUST_USE static enum km_right grants_lent(const struct km_call *call, struct 
     return KM_DENIED;
 }
 
+/* --- what the vendor runs itself --- */
+
+KM_MUST_USE static enum km_right grants_tools(struct km_call *call, struct km_err *err)
+{
+    km_llm_priced_head(&call->req.priced, &call->request->headers, &call->arena);
+    return key_of(call) ? km_hosted_tools_grant(key_of(call)->row.extra, &call->req.priced, err)
+                        : KM_GRANTED;
+}
+
 /* --- reading --- */
 
 static int read_body_model(struct km_call *call, struct km_err *err)
@@ -370,6 +380,8 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
         r = km_right_code(grants_model(call, err), err);
     if (r == 0)
         r = km_right_code(grants_lent(call, err), err);
+    if (r == 0)
+        r = km_right_code(grants_tools(call, err), err);
     if (r == 0)
         r = km_right_code(grants_things(call, err), err);
     if (r == 0)

@@ -13,6 +13,7 @@
 #include "base/veil.h"
 #include "gateway/realtime/realtime.h"
 #include "call/veil.h"
+#include "kept/asks.h"
 
 #define SCRATCH_BYTES ((size_t)96 * 1024 * 1024)
 
@@ -42,6 +43,8 @@ static int judge(struct km_rt_session *s, const struct km_rt_event *e, struct km
         return wrong_model(s, err);
     if (e->kind == KM_RT_SESSION_UPDATE && e->transcriber.n)
         r = km_rt_transcriber(s, e->transcriber, err);
+    if (r == 0)
+        r = km_asks_judge(s->call, &e->priced, "tools", err);
     if (e->max_output > s->max_output)
         s->max_output = e->max_output;
     return r == 0 ? km_rt_said(s, e, text, err) : r;

@@ -11,6 +11,7 @@
 #include "llm/api/gemini.h"
 
 #include "http/json_fill.h"
+#include "llm/api/priced.h"
 #include "llm/provider/codecs.h"
 
 /* Google's readers take a field in lowerCamelCase and as its definition spells it, and of both the
@@ -18,15 +19,24 @@
  * refused, and what is set or added here looks for both.  Pairs stand side by side. */
 #define PAIR(camel, snake) { camel, sizeof(camel) - 1 }, { snake, sizeof(snake) - 1 }
 
-enum member { M_CONTENTS, M_CONFIG, M_CONFIG_SNAKE, M_REST, M_COUNT = M_REST + 8 };
+enum member {
+    M_CONTENTS,
+    M_TOOLS,
+    M_CONFIG,
+    M_CONFIG_SNAKE,
+    M_REST,
+    M_COUNT = M_REST + 10,
+};
 
 static const struct km_str members[M_COUNT] = {
     { "contents", 8 },
+    { "tools", 5 },
     PAIR("generationConfig", "generation_config"),
     PAIR("safetySettings", "safety_settings"),
     PAIR("cachedContent", "cached_content"),
     PAIR("systemInstruction", "system_instruction"),
     PAIR("toolConfig", "tool_config"),
+    PAIR("serviceTier", "service_tier"),
 };
 
 enum inner { I_MAX, I_MAX_SNAKE, I_N, I_N_SNAKE, I_REST, I_COUNT = I_REST + 26 };
@@ -129,7 +139,10 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
     r->prompt = counts || r->spans[M_CONTENTS].type == KM_JSON_ABSENT
                     ? r->body
                     : km_json_value(r->body, &r->spans[M_CONTENTS]);
-    return counts ? 0 : read_bounds(r, arena, err);
+    if (counts)
+        return 0;
+    e = read_bounds(r, arena, err);
+    return e == 0 ? km_llm_priced_read(r, KM_PRICED_GEMINI, &r->spans[M_TOOLS], arena, err) : e;
 }
 
 /* --- the body of an attempt --- */

@@ -25,15 +25,34 @@ static void read_usage(const struct km_arena *like, struct km_str text, struct k
         (void)km_gemini_usage(root, u);
 }
 
+static void note_searches(const struct km_arena *like, struct km_str candidates, struct km_usage *u)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+    int64_t n;
+
+    km_arena_init(&scratch, like->cap, like->pool);
+    if (km_str_find(candidates, KM_STR("\"webSearchQueries\"")) == candidates.n)
+        return;
+    n = km_json_parse_answer(&scratch, candidates, &root, NULL) == 0 ? km_gemini_searches(root) : 0;
+    if (n > u->hosted[KM_HOSTED_WEB_SEARCH])
+        u->hosted[KM_HOSTED_WEB_SEARCH] = n;
+}
+
 int km_gemini_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
                      struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                      struct km_err *err)
 {
-    static const struct km_llm_whole names = { { "modelVersion", 12 },
-                                               { "usageMetadata", 13 },
-                                               read_usage };
+    static const struct km_llm_whole names = {
+        { "modelVersion", 12 }, { "usageMetadata", 13 }, { NULL, 0 }, read_usage
+    };
+    static const struct km_str candidates = { "candidates", 10 };
+    struct km_json_span span;
+    int e = km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 
-    return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
+    if (e == 0 && r->priced.hosts && km_json_spans(body, &candidates, 1, &span, NULL, NULL) == 0)
+        note_searches(arena, km_json_value(body, &span), ret_usage);
+    return e;
 }
 
 /* Bytes of the texts, and of what stands for arguments: enough for an estimate. */
@@ -63,6 +82,7 @@ static bool holds(struct km_str text, const char *what)
 static void note(struct km_llm_stream *s, struct km_str data, const struct km_json_span *spans)
 {
     struct km_str candidates = km_json_value(data, &spans[A_CANDIDATES]);
+    bool last = false;
 
     if (spans[A_USAGE].type == KM_JSON_OBJECT)
         read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage);
@@ -70,14 +90,20 @@ static void note(struct km_llm_stream *s, struct km_str data, const struct km_js
         s->error = true;
     if (spans[A_FEEDBACK].type == KM_JSON_OBJECT &&
         holds(km_json_value(data, &spans[A_FEEDBACK]), "\"blockReason\""))
-        s->finished = true;
-    if (spans[A_CANDIDATES].type != KM_JSON_ARRAY)
-        return;
-    s->events++;
-    s->text_bytes += output_bytes(candidates);
-    if (s->keeps)
-        km_gemini_keep(s, data, candidates);
-    s->finished = s->finished || holds(candidates, "\"finishReason\"");
+        last = true;
+    if (spans[A_CANDIDATES].type == KM_JSON_ARRAY) {
+        s->events++;
+        s->text_bytes += output_bytes(candidates);
+        if (s->keeps)
+            km_gemini_keep(s, data, candidates);
+        last = last || holds(candidates, "\"finishReason\"");
+        if (s->request->priced.hosts)
+            note_searches(s->scratch, candidates, &s->usage);
+    }
+    s->finished = s->finished || last;
+    /* Of several candidates one may go on behind another's end: each chunk says it anew, and what
+     * comes behind the last has counts alone. */
+    s->ended = s->finished && (last || spans[A_CANDIDATES].type != KM_JSON_ARRAY);
 }
 
 /* The object in the caller's framing. */

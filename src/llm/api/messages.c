@@ -8,6 +8,7 @@
  */
 #include "llm/api/messages.h"
 
+#include "llm/api/priced.h"
 #include "llm/spellings.h"
 
 enum member {
@@ -16,6 +17,7 @@ enum member {
     KM_M_MAX_TOKENS,
     KM_M_MESSAGES,
     KM_M_METADATA,
+    KM_M_TOOLS,
     KM_M_API_BASE,
     KM_M_BASE_URL,
     KM_M_FIRST_CUT, /* from here on: the gateway's own, never sent upstream */
@@ -30,6 +32,7 @@ static const struct km_str members[KM_M_COUNT] = {
     { "max_tokens", 10 },
     { "messages", 8 },
     { "metadata", 8 },
+    { "tools", 5 },
     { "api_base", 8 },
     { "base_url", 8 },
     { "anthropic_version", 17 }, /* a header line here; its body's is the gateway's */
@@ -97,6 +100,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         e = read_needed(r, err);
     if (e == 0 && r->api->streams) /* what is only counted writes nothing */
         e = km_spellings_read(r, arena, KM_SPELLED(MAX_TOKENS), err);
+    if (e == 0 && r->api->streams)
+        e = km_llm_priced_read(r, KM_PRICED_MESSAGES, &r->spans[KM_M_TOOLS], arena, err);
     return e == 0 ? read_own(r, arena, err) : e;
 }
 

@@ -33,6 +33,10 @@ static bool read_usage(const struct km_arena *arena, struct km_str text, struct 
     km_usage_replace(km_json_get(usage, "output_tokens_details"), "thinking_tokens",
                      &u->reasoning_tokens, &bad);
     u->prompt_tokens = input + u->cached_tokens + u->cache_write_tokens;
+    km_usage_extras(usage, u, &bad);
+    bad = bad || u->cache_write_1h_tokens > u->cache_write_tokens;
+    if (bad)
+        *u = (struct km_usage){ 0 };
     return !bad;
 }
 
@@ -45,7 +49,9 @@ int km_messages_answer(const struct km_llm_request *r, struct km_arena *arena, s
                        struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                        struct km_err *err)
 {
-    static const struct km_llm_whole names = { { "model", 5 }, { "usage", 5 }, read_whole_usage };
+    static const struct km_llm_whole names = {
+        { "model", 5 }, { "usage", 5 }, { NULL, 0 }, read_whole_usage
+    };
 
     return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 }
@@ -160,8 +166,11 @@ static void note_end(struct km_llm_stream *s, struct km_str data)
     if (km_json_spans(data, answer_members, A_COUNT, spans, NULL, NULL) < 0 ||
         spans[A_USAGE].type != KM_JSON_OBJECT)
         return;
-    s->usage.known = read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage) &&
-                     !s->nonsense && s->usage.prompt_tokens > 0;
+    km_usage_judge(&s->usage,
+                   !read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage) ||
+                       s->nonsense);
+    s->usage.known = s->usage.known && s->usage.prompt_tokens > 0;
+    s->ended = true;
 }
 
 int km_messages_relay(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
@@ -176,7 +185,7 @@ int km_messages_relay(struct km_llm_stream *s, const struct km_sse_event *event,
     else if (km_str_eq(event->type, KM_STR("message_delta")))
         note_end(s, event->data);
     else if (km_str_eq(event->type, KM_STR("message_stop")))
-        s->done = true;
+        s->done = s->ended = true;
     else if (km_str_eq(event->type, KM_STR("error")))
         s->error = true;
     km_buf_str(out, event->raw);

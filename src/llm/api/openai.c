@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 
+#include "llm/api/priced.h"
 #include "llm/spellings.h"
 
 #define KM_PROMPTS_MOST 2048 /* of one completion: as inputs of an embedding */
@@ -27,6 +28,7 @@ enum member {
     KM_M_MAX_COMPLETION_TOKENS,
     KM_M_N,
     KM_M_BEST_OF,
+    KM_M_TOOLS,
     KM_M_MESSAGES,
     KM_M_PROMPT,
     KM_M_INPUT,
@@ -49,6 +51,7 @@ static const struct km_str members[KM_M_COUNT] = {
     { "max_completion_tokens", 21 },
     { "n", 1 },
     { "best_of", 7 },
+    { "tools", 5 },
     { "messages", 8 },
     { "prompt", 6 },
     { "input", 5 },
@@ -211,6 +214,8 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         e = read_stream(r, err);
     if (e == 0)
         e = read_bounds(r, arena, err);
+    if (e == 0)
+        e = km_llm_priced_read(r, KM_PRICED_OPENAI, &r->spans[KM_M_TOOLS], arena, err);
     return e == 0 ? read_own(r, arena, err) : e;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/encode.h"
 #include "llm/provider/openai.h"
+#include "llm/usage.h"
 
 enum { A_MODEL, A_USAGE, A_CHOICES, A_ERROR, A_COUNT };
 
@@ -37,7 +38,9 @@ int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, str
                      struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                      struct km_err *err)
 {
-    static const struct km_llm_whole names = { { "model", 5 }, { "usage", 5 }, read_usage };
+    static const struct km_llm_whole names = {
+        { "model", 5 }, { "usage", 5 }, { "service_tier", 12 }, read_usage
+    };
 
     return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
 }
@@ -109,6 +112,25 @@ static bool empty_array(struct km_str value)
     return value.n == 0;
 }
 
+static void read_service(struct km_str data, struct km_usage *u)
+{
+    static const struct km_str name = { "service_tier", 12 };
+    struct km_json_span span;
+
+    if (km_json_spans(data, &name, 1, &span, NULL, NULL) == 0 && span.type == KM_JSON_STRING)
+        km_usage_served(u, km_str_sub(km_json_value(data, &span), 1, span.value_n - 2));
+}
+
+/* Some say with each chunk what was used so far: that is final with the last of them, which is the
+ * one where the only choice finishes, or one behind all choices; else at [DONE]. */
+static void note_usage(struct km_llm_stream *s, struct km_str data, struct km_str usage,
+                       bool no_choices)
+{
+    read_usage(s->scratch, usage, &s->usage);
+    read_service(data, &s->usage);
+    s->ended = s->finished && (no_choices || km_llm_answers(s->request) == 1);
+}
+
 /* Reads what an event tells.  true: the client gets none of it. */
 static bool note_event(struct km_llm_stream *s, struct km_str data,
                        const struct km_json_span *spans)
@@ -116,8 +138,6 @@ static bool note_event(struct km_llm_stream *s, struct km_str data,
     struct km_str choices = km_json_value(data, &spans[A_CHOICES]);
     bool no_choices = spans[A_CHOICES].type == KM_JSON_ARRAY && empty_array(choices);
 
-    if (spans[A_USAGE].type == KM_JSON_OBJECT)
-        read_usage(s->scratch, km_json_value(data, &spans[A_USAGE]), &s->usage);
     if (spans[A_ERROR].type == KM_JSON_OBJECT)
         s->error = true;
     if (spans[A_CHOICES].type == KM_JSON_ARRAY && !no_choices) {
@@ -127,6 +147,8 @@ static bool note_event(struct km_llm_stream *s, struct km_str data,
             km_openai_keep(s, data, choices);
     }
     s->usage_told = s->usage_told || (no_choices && spans[A_USAGE].type == KM_JSON_OBJECT);
+    if (spans[A_USAGE].type == KM_JSON_OBJECT)
+        note_usage(s, data, km_json_value(data, &spans[A_USAGE]), no_choices);
     return no_choices && spans[A_USAGE].type == KM_JSON_OBJECT && !s->request->usage_asked;
 }
 
@@ -141,7 +163,7 @@ int km_openai_event(struct km_llm_stream *s, const struct km_sse_event *event, s
     int r;
 
     if (event->has_data && km_str_eq(km_str_trim(event->data), KM_STR("[DONE]"))) {
-        s->done = true;
+        s->done = s->ended = true;
         return 0;
     }
     if (!event->has_data ||

@@ -15,6 +15,7 @@
  * bound or a model's name that is none.  Of the upstream's own events that is nobody's harm.
  */
 #include "llm/api/realtime.h"
+#include "llm/api/priced.h"
 #include "llm/usage.h"
 
 #define BASE64_A_TOKEN 1000 /* of audio: 8 kHz G.711 is 1067 characters in 100 ms */
@@ -173,6 +174,8 @@ static int read_part(struct km_arena *arena, struct km_str object, bool client,
     r = members(object, part_names, NPART, spans, err);
     if (r == 0 && client)
         r = check_names(arena, object, spans, err);
+    if (r == 0 && client)
+        r = km_llm_priced_object(object, KM_PRICED_REALTIME, arena, &e->priced, err);
     if (r < 0)
         return r;
     e->model = text_at(arena, object, &spans[MODEL]);

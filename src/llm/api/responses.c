@@ -9,6 +9,7 @@
 #include "llm/api/responses.h"
 
 #include "llm/api/openai.h"
+#include "llm/api/priced.h"
 #include "llm/spellings.h"
 
 static const struct km_str members[KM_R_COUNT] = {
@@ -83,6 +84,15 @@ static int read_types(const struct km_llm_request *r, struct km_err *err)
     return 0;
 }
 
+/* Its answer is `queued`, and what it comes to cost is said to whoever asks later: nobody here. */
+static int refuse_background(struct km_err *err)
+{
+    return km_fail_param(err, KM_E_INVALID, "background",
+                         "'background' is not served: an answer that is made later is not followed "
+                         "to its end here, and would cost what nobody counts. Leave it out and "
+                         "stream the answer, or send it as a line of a batch.");
+}
+
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                  struct km_err *err)
 {
@@ -97,6 +107,12 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
                               KM_LLM_TOKENS_MOST, &r->max_tokens, err);
     if (e == 0)
         e = km_spellings_read(r, arena, KM_SPELLED(MAX_OUTPUT_TOKENS), err);
+    if (e == 0) { /* a prompt is one that the account keeps */
+        r->priced.opens_input = km_llm_present(r, KM_R_PROMPT);
+        e = km_llm_priced_read(r, KM_PRICED_RESPONSES, &r->spans[KM_R_TOOLS], arena, err);
+    }
+    if (e == 0 && r->spans[KM_R_BACKGROUND].type == KM_JSON_TRUE)
+        e = refuse_background(err);
     if (e == 0)
         e = km_llm_read_own(r, &r->spans[KM_R_OWN], err);
     if (e < 0)
@@ -128,7 +144,8 @@ static int add_defaults(const struct km_llm_request *r, const struct km_llm_body
     rc = km_json_spans(r->body, names, d->ndefaults, spans, NULL, err);
     for (size_t i = 0; rc == 0 && i < d->ndefaults; i++)
         if (spans[i].type == KM_JSON_ABSENT &&
-            !((args->max_tokens >= 0 || r->max_tokens >= 0) && km_spelling_bounds(names[i])))
+            !((args->max_tokens >= 0 || r->max_tokens >= 0) && km_spelling_bounds(names[i])) &&
+            !km_str_eq(names[i], members[KM_R_BACKGROUND]))
             km_json_add(e, arena, names[i], d->defaults[i].json);
     return rc;
 }

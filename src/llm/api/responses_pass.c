@@ -10,19 +10,21 @@
 #include "llm/api/responses_tail.h"
 #include "llm/usage.h"
 
-enum { E_TYPE, E_RESPONSE, E_DELTA, E_SEQUENCE, E_COUNT };
+enum { E_TYPE, E_RESPONSE, E_DELTA, E_SEQUENCE, E_ITEM, E_COUNT };
 
 static const struct km_str event_members[E_COUNT] = {
     { "type", 4 },
     { "response", 8 },
     { "delta", 5 },
     { "sequence_number", 15 },
+    { "item", 4 },
 };
 
-enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_PREVIOUS, O_COUNT };
+enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_PREVIOUS, O_SERVICE, O_COUNT };
 
 static const struct km_str object_members[O_COUNT] = {
     { "model", 5 }, { "usage", 5 }, { "output", 6 }, { "id", 2 }, { "previous_response_id", 20 },
+    { "service_tier", 12 },
 };
 
 static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
@@ -42,7 +44,84 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
                             .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
                             .cache_write_tokens = km_usage_count(in, "cache_write_tokens", &bad),
                             .reasoning_tokens = km_usage_count(out, "reasoning_tokens", &bad) };
-    u->known = !bad;
+    km_usage_extras(root, u, &bad);
+    km_usage_judge(u, bad);
+}
+
+/* Is it the first that has this container?  A session is one, however often it is used. */
+static bool is_new_container(const struct km_json *output, const struct km_json *item)
+{
+    struct km_str id = KM_STR_NONE, other, key;
+    const struct km_json *one;
+    struct km_json_iter it;
+
+    if (!km_json_string(km_json_get(item, "container_id"), &id))
+        return true;
+    for (km_json_iter(output, &it); km_json_next(&it, &key, &one) && one != item;)
+        if (km_json_string(km_json_get(one, "container_id"), &other) && km_str_eq(id, other))
+            return false;
+    return true;
+}
+
+/* Of what a search of the web does, opening a page and looking through it have no fee. */
+static bool is_search(const struct km_json *item)
+{
+    struct km_str action;
+
+    return !km_json_string(km_json_get(km_json_get(item, "action"), "type"), &action) ||
+           km_str_eq(action, KM_STR("search"));
+}
+
+static void count_item(const struct km_json *output, const struct km_json *item, struct km_usage *u)
+{
+    struct km_str type = KM_STR_NONE;
+
+    (void)km_json_string(km_json_get(item, "type"), &type);
+    if (km_str_eq(type, KM_STR("web_search_call")))
+        u->hosted[KM_HOSTED_WEB_SEARCH] += is_search(item);
+    else if (km_str_eq(type, KM_STR("file_search_call")))
+        u->hosted[KM_HOSTED_FILE_SEARCH]++;
+    else if (km_str_eq(type, KM_STR("code_interpreter_call")) ||
+             km_str_eq(type, KM_STR("shell_call")))
+        u->hosted[KM_HOSTED_CODE_INTERPRETER] += is_new_container(output, item);
+}
+
+/* Uses of tools that OpenAI runs are items of the answer. */
+static void count_items(const struct km_arena *like, struct km_str output, struct km_usage *u)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root, *item;
+    struct km_json_iter it;
+    struct km_str key;
+
+    km_arena_init(&scratch, like->cap, like->pool);
+    if (km_json_parse_answer(&scratch, output, &root, NULL) < 0)
+        return;
+    memset(u->hosted, 0, sizeof u->hosted);
+    for (km_json_iter(root, &it); km_json_next(&it, &key, &item);)
+        count_item(root, item, u);
+}
+
+/* The request's own tools, or a deployment's. */
+static bool may_have_used(const struct km_llm_request *r, struct km_str output)
+{
+    return r->priced.hosts || km_str_find(output, KM_STR("_search_call\"")) < output.n ||
+           km_str_find(output, KM_STR("code_interpreter_call\"")) < output.n;
+}
+
+/* An answer's usage: of a stream's object that is not the last there is none yet. */
+static void read_object(const struct km_llm_request *r, const struct km_arena *arena,
+                        struct km_str object, const struct km_json_span *spans, struct km_usage *u)
+{
+    if (spans[O_USAGE].type == KM_JSON_OBJECT) {
+        read_usage(arena, km_json_value(object, &spans[O_USAGE]), u);
+        if (u->known && spans[O_OUTPUT].type == KM_JSON_ARRAY &&
+            may_have_used(r, km_json_value(object, &spans[O_OUTPUT])))
+            count_items(arena, km_json_value(object, &spans[O_OUTPUT]), u);
+    }
+    if (spans[O_SERVICE].type == KM_JSON_STRING)
+        km_usage_served(u, km_str_sub(km_json_value(object, &spans[O_SERVICE]), 1,
+                                      spans[O_SERVICE].value_n - 2));
 }
 
 /* An answer's object as its caller knows it, as parts: the model's name, and the answer it went
@@ -58,8 +137,7 @@ static int edit_object(const struct km_llm_request *r, struct km_str object,
 
     if (km_json_spans(object, object_members, O_COUNT, spans, &place, &why) < 0)
         return km_answer_not_json(&why, err);
-    if (spans[O_USAGE].type == KM_JSON_OBJECT)
-        read_usage(arena, km_json_value(object, &spans[O_USAGE]), u);
+    read_object(r, arena, object, spans, u);
     km_json_edits_init(&e, object, &place);
     if (spans[O_MODEL].type == KM_JSON_STRING && model_json.n)
         km_json_replace(&e, &spans[O_MODEL], model_json);
@@ -87,7 +165,7 @@ static void note(struct km_llm_stream *s, struct km_str type, struct km_str delt
                  struct km_str sequence, struct km_str data)
 {
     if (is_last(type))
-        s->finished = true;
+        s->finished = s->ended = true;
     else if (km_str_eq(type, KM_STR("\"error\"")))
         s->error = true;
     else if (km_str_ends(type, KM_STR(".delta\"")) && delta.n > 2) {
@@ -96,6 +174,19 @@ static void note(struct km_llm_stream *s, struct km_str type, struct km_str delt
     }
     if (s->keeps && type.n > 2)
         km_responses_keep(s, km_str_sub(type, 1, type.n - 2), sequence, delta, data);
+}
+
+/* Tools that were used so far, should the stream be cut: its last event counts them all. */
+static void note_item(struct km_llm_stream *s, struct km_str item)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+
+    km_arena_init(&scratch, s->scratch->cap, s->scratch->pool);
+    if (km_json_parse_answer(&scratch, item, &root, NULL) == 0)
+        count_item(NULL, root, &s->usage);
+    if (s->usage.hosted[KM_HOSTED_CODE_INTERPRETER] > 1) /* mostly it is one and the same session */
+        s->usage.hosted[KM_HOSTED_CODE_INTERPRETER] = 1;
 }
 
 static void emit(const struct km_sse_event *event, struct km_str data, struct km_buf *out)
@@ -126,6 +217,10 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
          spans[E_DELTA].type == KM_JSON_STRING ? km_json_value(event->data, &spans[E_DELTA])
                                                : KM_STR_NONE,
          km_json_value(event->data, &spans[E_SEQUENCE]), event->data);
+    if (s->request->priced.hosts && spans[E_ITEM].type == KM_JSON_OBJECT &&
+        km_str_eq(km_json_value(event->data, &spans[E_TYPE]),
+                  KM_STR("\"response.output_item.done\"")))
+        note_item(s, km_json_value(event->data, &spans[E_ITEM]));
     if (spans[E_RESPONSE].type != KM_JSON_OBJECT) {
         km_buf_str(out, event->raw);
         return 0;
@@ -265,7 +360,7 @@ int km_responses_record(const struct km_llm_request *r, struct km_str response,
 }
 
 /* An array's; of one that is not to be read, which the request made of it will not be either, 0. */
-static size_t count_items(struct km_str array, const struct km_arena *like)
+static size_t count_said(struct km_str array, const struct km_arena *like)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
@@ -288,7 +383,7 @@ int km_responses_continue(const struct km_llm_request *r, struct km_str record,
     if (km_json_spans(record, &name, 1, &span, NULL, NULL) < 0 || span.type != KM_JSON_ARRAY)
         return km_fail(err, KM_E_STORE, "The stored answer cannot be read.");
     before = items_of(km_json_value(record, &span), KM_JSON_ARRAY, arena);
-    *ret_before = count_items(km_json_value(record, &span), arena);
+    *ret_before = count_said(km_json_value(record, &span), arena);
     now = items_of(km_responses_value(r, KM_R_INPUT), r->spans[KM_R_INPUT].type, arena);
     joined = km_arena_cat(
         arena, (struct km_str[]){ KM_STR("["), before, comma(before, now), now, KM_STR("]") }, 5);

@@ -37,7 +37,7 @@ int km_messages_encode(const struct km_messages_options *options, const struct k
                        struct km_err *err) KM_MUST_USE;
 
 /* Of the row: for other rows too. */
-#define KM_MESSAGES_STATE 96 /* bytes of state */
+#define KM_MESSAGES_STATE (104 + sizeof(struct km_usage)) /* bytes of state */
 int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *err) KM_MUST_USE;
 int km_messages_event(struct km_decode *d, const struct km_frame_event *e,
                       struct km_err *err) KM_MUST_USE;

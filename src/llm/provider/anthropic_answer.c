@@ -22,6 +22,7 @@ struct state {
     const struct km_tool_alias *aliases; /* by encode(): see km_messages_note() */
     bool json_tool; /* a tool stands for the answer's schema */
     int64_t input, cache_read, cache_write, output, thinking; /* tokens, as last said */
+    struct km_usage beside; /* what else of it counts: tools, the cache's hour, the service */
     int64_t index; /* the upstream's number of the block under way */
     enum block_kind kind;
     unsigned blocks; /* given out so far: the next one's number */
@@ -68,19 +69,28 @@ static void read_usage(struct state *s, const struct km_json *usage)
     km_usage_replace(usage, "cache_creation_input_tokens", &s->cache_write, &s->bad);
     s->output = km_usage_due(usage, "output_tokens", &s->bad);
     km_usage_replace(out, "thinking_tokens", &s->thinking, &s->bad);
+    km_usage_extras(usage, &s->beside, &s->bad);
+}
+
+/* What was said so far. */
+static struct km_usage used(const struct state *s)
+{
+    struct km_usage u = s->beside;
+
+    u.prompt_tokens = s->input + s->cache_read + s->cache_write;
+    u.cached_tokens = s->cache_read;
+    u.cache_write_tokens = s->cache_write;
+    u.completion_tokens = s->output;
+    u.reasoning_tokens = s->thinking;
+    km_usage_judge(&u, s->bad || u.cache_write_1h_tokens > u.cache_write_tokens);
+    u.known = u.known && u.prompt_tokens > 0; /* no message is without one */
+    return u;
 }
 
 static int put_usage(struct km_decode *d, struct km_err *err)
 {
-    const struct state *s = d->state;
-    struct km_chat_event e = { .kind = KM_CHAT_USAGE };
+    const struct km_chat_event e = { .kind = KM_CHAT_USAGE, .usage = used(d->state) };
 
-    e.usage.prompt_tokens = s->input + s->cache_read + s->cache_write;
-    e.usage.cached_tokens = s->cache_read;
-    e.usage.cache_write_tokens = s->cache_write;
-    e.usage.completion_tokens = s->output;
-    e.usage.reasoning_tokens = s->thinking;
-    e.usage.known = !s->bad && e.usage.prompt_tokens > 0; /* no message is without a prompt */
     return km_answer_put(d->answer, &e, err);
 }
 
@@ -280,6 +290,8 @@ static int start(struct km_decode *d, const struct km_json *message, struct km_e
     s->index = -1;
     read_usage(s, km_json_get(message, "usage"));
     /* Should the stream be left in its middle: what went in is known, what came out is not. */
+    d->answer->usage = used(s);
+    d->answer->usage.known = false;
     if (s->input + s->cache_read + s->cache_write > 0)
         d->answer->prompt_estimate = s->input + s->cache_read + s->cache_write;
     return km_answer_put(d->answer, &e, err);

@@ -142,10 +142,12 @@ static int put_redacted(struct km_decode *d, struct km_str base64, struct km_err
 
 bool km_converse_usage(const struct km_json *usage, struct km_usage *ret)
 {
+    int64_t hosted[KM_HOSTED_KINDS];
     bool bad = false;
 
     if (km_json_kind(usage) != KM_JSON_OBJECT)
         return false;
+    memcpy(hosted, ret->hosted, sizeof hosted);
     *ret = (struct km_usage){
         .cached_tokens = km_usage_count(usage, "cacheReadInputTokens", &bad),
         .cache_write_tokens = km_usage_count(usage, "cacheWriteInputTokens", &bad),
@@ -153,15 +155,21 @@ bool km_converse_usage(const struct km_json *usage, struct km_usage *ret)
     };
     ret->prompt_tokens =
         km_usage_due(usage, "inputTokens", &bad) + ret->cached_tokens + ret->cache_write_tokens;
-    ret->known = !bad;
+    km_usage_extras(usage, ret, &bad);
+    km_usage_judge(ret, bad || ret->cache_write_1h_tokens > ret->cache_write_tokens);
+    memcpy(ret->hosted, hosted, sizeof hosted); /* uses of tools stand in the content */
     return true;
 }
 
-static int put_usage(struct km_decode *d, const struct km_json *usage, struct km_err *err)
+/* root: what has `usage` and says how the call was served. */
+static int put_usage(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
 
-    return km_converse_usage(usage, &e.usage) ? km_answer_put(d->answer, &e, err) : 0;
+    if (!km_converse_usage(km_json_get(root, "usage"), &e.usage))
+        return 0;
+    km_usage_served_by(&e.usage, root, "serviceTier");
+    return km_answer_put(d->answer, &e, err);
 }
 
 static int note_stop(struct km_decode *d, const struct km_json *root, struct km_err *err)
@@ -300,7 +308,7 @@ int km_converse_decode(struct km_decode *d, struct km_str body, struct km_err *e
     if (r == 0)
         r = note_stop(d, root, err);
     if (r == 0)
-        r = put_usage(d, km_json_get(root, "usage"), err);
+        r = put_usage(d, root, err);
     return r == 0 ? put_finish(d, err) : r;
 }
 
@@ -357,7 +365,7 @@ static int on_delta(struct km_decode *d, const struct km_json *root, struct km_e
 static int on_metadata(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
     const struct state *s = d->state;
-    int r = put_usage(d, km_json_get(root, "usage"), err);
+    int r = put_usage(d, root, err);
 
     return r == 0 && s->stopped && !s->finished ? put_finish(d, err) : r;
 }

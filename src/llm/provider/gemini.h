@@ -24,6 +24,7 @@ struct km_gemini_candidate {
 struct km_gemini_state {
     struct km_gemini_candidate candidates[KM_GEMINI_CANDIDATES];
     unsigned calls; /* whose ids were made here */
+    bool usable; /* the usage that was said last can be */
 };
 
 int km_gemini_encode(const struct km_encode_args *args, const struct km_chat *chat,
@@ -44,7 +45,9 @@ int km_vertex_embed_encode(const struct km_encode_args *args, const struct km_em
 int km_vertex_embed_decode(struct km_embed *e, struct km_arena *arena, struct km_str body,
                            struct km_err *err);
 
-/* usageMetadata; false: it is none. */
+/* Queries to the web that the candidates say they are grounded on. */
+int64_t km_gemini_searches(const struct km_json *candidates);
+/* usageMetadata; false: it is none.  ret holds what was said before: uses of tools stay. */
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret);
 
 #endif

@@ -27,8 +27,26 @@ static bool counts_anything(const struct km_json *v)
     return false;
 }
 
+int64_t km_gemini_searches(const struct km_json *candidates)
+{
+    struct km_json_iter it;
+    const struct km_json *one;
+    struct km_str key;
+    int64_t n = 0;
+
+    for (km_json_iter(candidates, &it); km_json_next(&it, &key, &one);) {
+        const struct km_json *queries =
+            km_json_get(km_json_get(one, "groundingMetadata"), "webSearchQueries");
+
+        if (km_json_kind(queries) == KM_JSON_ARRAY)
+            n += (int64_t)km_json_count(queries);
+    }
+    return n;
+}
+
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
 {
+    int64_t searches = ret->hosted[KM_HOSTED_WEB_SEARCH];
     bool bad = false;
 
     /* Vertex AI's chunks but the last have {"trafficType":..} alone: that counts nothing. */
@@ -44,7 +62,10 @@ bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
     ret->completion_tokens =
         km_usage_count(v, "candidatesTokenCount", &bad) + ret->reasoning_tokens;
     bad = bad || km_json_kind(km_json_get(v, "candidatesTokenCount")) == KM_JSON_NULL;
-    ret->known = !bad;
+    km_usage_judge(ret, bad);
+    ret->hosted[KM_HOSTED_WEB_SEARCH] = searches; /* it stands beside, in the candidates */
+    km_usage_served_by(ret, v, "trafficType");
+    km_usage_served_by(ret, v, "serviceTier");
     return true;
 }
 
@@ -340,8 +361,10 @@ static int chunk(struct km_decode *d, const struct km_json *root, struct km_err 
     const struct km_json *error = km_json_get(root, "error"), *item;
     struct km_chat_event start = { .kind = KM_CHAT_START };
     struct km_json_iter it;
-    struct km_usage usage;
+    struct km_gemini_state *s = d->state;
+    struct km_usage *usage = &d->answer->usage;
     struct km_str key;
+    int64_t searches;
     unsigned place = 0;
     int r = 0;
 
@@ -357,9 +380,13 @@ static int chunk(struct km_decode *d, const struct km_json *root, struct km_err 
     for (; r == 0 && km_json_next(&it, &key, &item); place++)
         r = candidate(d, place, item, err);
     note_block(d, root);
-    /* The count so far, should the stream be cut: as an event it comes once, at the end. */
-    if (km_gemini_usage(km_json_get(root, "usageMetadata"), &usage))
-        d->answer->usage = usage;
+    searches = km_gemini_searches(km_json_get(root, "candidates"));
+    if (searches > usage->hosted[KM_HOSTED_WEB_SEARCH])
+        usage->hosted[KM_HOSTED_WEB_SEARCH] = searches;
+    /* The count so far, should the stream be cut: as an event, and final, it comes at the end. */
+    if (km_gemini_usage(km_json_get(root, "usageMetadata"), usage))
+        s->usable = usage->known;
+    usage->known = false;
     return r;
 }
 
@@ -428,7 +455,8 @@ int km_gemini_end(struct km_decode *d, struct km_err *err)
     for (unsigned i = 0; r == 0 && i < KM_GEMINI_CANDIDATES; i++)
         if (s->candidates[i].seen)
             r = put_finish(d, i, err);
-    if (r == 0 && usage.usage.known)
+    usage.usage.known = s->usable;
+    if (r == 0 && s->usable)
         r = km_answer_put(d->answer, &usage, err);
     return r;
 }

@@ -276,7 +276,7 @@ static int finish(struct km_decode *d, const struct km_json *root, struct km_err
     /* A prompt that is all in its cache has no count. */
     e.usage = (struct km_usage){ .prompt_tokens = km_usage_count(root, "prompt_eval_count", &bad),
                                  .completion_tokens = km_usage_due(root, "eval_count", &bad) };
-    e.usage.known = !bad;
+    km_usage_judge(&e.usage, bad);
     r = km_answer_put(d->answer, &e, err);
     (void)km_json_string(km_json_get(root, "done_reason"), &reason);
     e = (struct km_chat_event){ .kind = KM_CHAT_FINISH };

@@ -25,7 +25,9 @@ int km_openai_finish_event(struct km_decode *d, struct km_openai_choice *c, enum
                            struct km_str text, struct km_err *err);
 
 int km_openai_read_start(struct km_decode *d, const struct km_json *root, struct km_err *err);
-int km_openai_read_used(struct km_decode *d, const struct km_json *root, struct km_err *err);
+/* ended: nothing comes behind it that would count. */
+int km_openai_read_used(struct km_decode *d, const struct km_json *root, bool ended,
+                        struct km_err *err);
 /* Of a message or a delta: all but its calls. */
 int km_openai_read_text(struct km_decode *d, struct km_openai_choice *c, const struct km_json *m,
                         struct km_err *err);

@@ -22,6 +22,15 @@ static int64_t rest_of_total(const struct km_json *v, int64_t prompt, bool *bad)
     return rest > 0 ? rest : 0;
 }
 
+static void add_thoughts(const struct km_json *v, struct km_usage *u)
+{
+    int64_t total;
+
+    if (u->reasoning_tokens > 0 && km_json_i64(km_json_get(v, "total_tokens"), &total) &&
+        total == u->prompt_tokens + u->completion_tokens + u->reasoning_tokens)
+        u->completion_tokens += u->reasoning_tokens;
+}
+
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
     const struct km_json *in = km_json_get(v, "prompt_tokens_details");
@@ -51,7 +60,12 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
         ret->cached_tokens = km_usage_count(v, "prompt_cache_hit_tokens", &bad);
     if (!ret->cache_write_tokens) /* LiteLLM's */
         ret->cache_write_tokens = km_usage_count(v, "cache_creation_input_tokens", &bad);
-    ret->known = !bad;
+    if (prompt && completion) /* xAI's counts what was thought in the total alone */
+        add_thoughts(v, ret);
+    km_usage_extras(v, ret, &bad);
+    if (!ret->hosted[KM_HOSTED_WEB_SEARCH]) /* Perplexity's name */
+        ret->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", &bad);
+    km_usage_judge(ret, bad);
     return true;
 }
 
@@ -311,12 +325,15 @@ int km_openai_read_start(struct km_decode *d, const struct km_json *root, struct
     return km_answer_put(d->answer, &e, err);
 }
 
-int km_openai_read_used(struct km_decode *d, const struct km_json *root, struct km_err *err)
+int km_openai_read_used(struct km_decode *d, const struct km_json *root, bool ended,
+                        struct km_err *err)
 {
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
 
     if (!km_openai_read_usage(km_json_get(root, "usage"), &e.usage))
         return 0;
+    km_usage_served_by(&e.usage, root, "service_tier");
+    e.usage.known = e.usage.known && ended;
     return km_answer_put(d->answer, &e, err);
 }
 
@@ -339,5 +356,5 @@ int km_openai_read(struct km_decode *d, struct km_str body, struct km_err *err)
     r = km_openai_read_start(d, root, err);
     for (km_json_iter(choices, &it); r == 0 && km_json_next(&it, &key, &v);)
         r = whole_choice(d, v, i++, err);
-    return r == 0 ? km_openai_read_used(d, root, err) : r;
+    return r == 0 ? km_openai_read_used(d, root, true, err) : r;
 }

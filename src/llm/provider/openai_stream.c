@@ -41,6 +41,7 @@ struct stream_choice {
 struct state {
     struct stream_choice **choices; /* KM_CHOICES_MOST, in the call's arena */
     bool done; /* [DONE] came */
+    bool used_early; /* the usage that was said last stands before the last choice's end */
 };
 
 _Static_assert(sizeof(struct state) <= KM_OPENAI_STATE, "the row says how much");
@@ -307,6 +308,31 @@ static int choice_delta(struct km_decode *d, const struct km_json *v, struct km_
     return r;
 }
 
+/* Have all choices finished that were heard of, and was there one? */
+static bool all_finished(const struct state *st)
+{
+    bool any = false;
+
+    for (size_t i = 0; st->choices && i < KM_CHOICES_MOST; i++) {
+        if (st->choices[i] && !st->choices[i]->c.finished)
+            return false;
+        any = any || st->choices[i];
+    }
+    return any;
+}
+
+/* Some say with each chunk what was used so far: that is final behind the last of them only. */
+static int read_used(struct km_decode *d, const struct km_json *root, struct km_err *err)
+{
+    struct state *st = d->state;
+    struct km_usage usage;
+
+    if (!km_openai_read_usage(km_json_get(root, "usage"), &usage))
+        return 0;
+    st->used_early = usage.known && !all_finished(st);
+    return km_openai_read_used(d, root, !st->used_early, err);
+}
+
 int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, struct km_err *err)
 {
     struct state *st = d->state;
@@ -334,12 +360,13 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
     if (km_json_kind(choices) == KM_JSON_ARRAY)
         for (km_json_iter(choices, &it); r == 0 && km_json_next(&it, &key, &v);)
             r = choice_delta(d, v, err);
-    return r == 0 ? km_openai_read_used(d, root, err) : r;
+    return r == 0 ? read_used(d, root, err) : r;
 }
 
 /* [DONE] ends a choice too, for servers that never say why it ended. */
 int km_openai_read_end(struct km_decode *d, struct km_err *err)
 {
+    struct km_chat_event used = { .kind = KM_CHAT_USAGE, .usage = d->answer->usage };
     const struct state *st = d->state;
     size_t finished = 0;
     int r = 0;
@@ -361,5 +388,9 @@ int km_openai_read_end(struct km_decode *d, struct km_err *err)
     if (r == 0 && (finished == 0 || finished == SIZE_MAX))
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                     "The upstream's stream ended before it was complete.");
+    if (r == 0 && st->used_early) {
+        used.usage.known = true;
+        r = km_answer_put(d->answer, &used, err);
+    }
     return r;
 }

@@ -186,11 +186,36 @@ static void permissions_are_kept_in_the_form_that_is_enforced(void **state)
     assert_int_equal(f->row.extra.n, 0);
 }
 
+static void tools_that_providers_run_are_named(void **state)
+{
+    static const char *const good[] = { "false", "[]", "[\"web_search\",\"mcp\",\"other\"]" };
+    static const char *const bad[] = { "\"web_search\"", "[\"websearch\"]", "[7]", "{}", "1" };
+    struct fixture *f = *state;
+    char text[200];
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        snprintf(text, sizeof text, "{\"hosted_tools\":%s}", good[i]);
+        assert_int_equal(read_body(f, text), 0);
+        assert_true(km_str_eq(f->row.extra, km_str_c(text)));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        snprintf(text, sizeof text, "{\"hosted_tools\":%s}", bad[i]);
+        assert_int_not_equal(read_body(f, text), 0);
+        assert_string_equal(f->err.param, "hosted_tools");
+    }
+    assert_int_not_equal(read_body(f, "{\"hosted_tool\":[\"mcp\"]}"), 0);
+    assert_int_not_equal(read_body(f, "{\"hosted_tool\":false}"), 0);
+    assert_non_null(strstr(f->err.text, "hosted_tools"));
+    assert_int_equal(read_body(f, "{\"hosted_tools\":true}"), 0); /* what lifts it */
+    assert_int_equal(f->row.extra.n, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(permissions_are_kept_in_the_form_that_is_enforced),
+        T(tools_that_providers_run_are_named),
         T(every_field_goes_to_its_place),
         T(null_takes_a_limit_away),
         T(wrong_values_name_their_field),

@@ -124,6 +124,7 @@ static enum km_next send_it(struct km_call *call)
     d = (struct km_deployment){ .codec = km_provider_anthropic.codec };
     call->at->d = &d;
     call->at->status = 200;
+    call->at->money.number = 1; /* it was sent */
     call->first_us = 1;
     km_call_go(call, KM_STEP_relay);
     km_call_fetch_begin(call);

@@ -103,6 +103,10 @@ static void the_last_usage_holds_and_none_is_estimated(void **state)
         .usage = { .prompt_tokens = 1, .completion_tokens = 2, .known = true });
     PUT(f, .kind = KM_CHAT_USAGE,
         .usage = { .prompt_tokens = 1, .completion_tokens = 9, .known = true });
+    u = km_answer_usage(&f->answer); /* more may come: no less than what was said */
+    assert_false(u.known);
+    assert_int_equal(u.completion_tokens, 9);
+    PUT(f, .kind = KM_CHAT_FINISH, .finish = KM_FINISH_STOP);
     u = km_answer_usage(&f->answer);
     assert_true(u.known);
     assert_int_equal(u.completion_tokens, 9);

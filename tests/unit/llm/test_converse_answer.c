@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "base/encode.h"
-#include "base/hash.h"
+#include "aws_frames.h"
 #include "llm/provider/codecs.h"
 #include "llm/provider/converse.h"
 #include "notes.h"
@@ -65,66 +64,6 @@ static int teardown(void **state)
     return 0;
 }
 
-/* --- frames --- */
-
-static void put_u32(struct km_buf *b, uint32_t v)
-{
-    for (int shift = 24; shift >= 0; shift -= 8)
-        km_buf_byte(b, (char)(v >> shift & 0xff));
-}
-
-static void put_header(struct km_buf *b, const char *name, const char *value)
-{
-    km_buf_byte(b, (char)strlen(name));
-    km_buf_str(b, km_str_c(name));
-    km_buf_byte(b, 7);
-    km_buf_byte(b, 0);
-    km_buf_byte(b, (char)strlen(value));
-    km_buf_str(b, km_str_c(value));
-}
-
-/* kind: "event" or "exception" */
-static void put_frame(struct km_buf *b, const char *kind, const char *type, struct km_str payload)
-{
-    struct km_buf headers KM_CLEANUP(km_buf_done) = KM_BUF(4096);
-    size_t from = b->n;
-
-    put_header(&headers, ":message-type", kind);
-    put_header(&headers, kind[1] == 'v' ? ":event-type" : ":exception-type", type);
-    put_u32(b, (uint32_t)(16 + headers.n + payload.n));
-    put_u32(b, (uint32_t)headers.n);
-    put_u32(b, km_crc32(0, b->p + from, 8));
-    km_buf_str(b, km_buf_view(&headers));
-    km_buf_str(b, payload);
-    put_u32(b, km_crc32(0, b->p + from, b->n - from));
-}
-
-/* "type json" a line; a type that begins with '!' is an exception; one of "chunk" is put into
- * {"bytes":...}. */
-static void put_lines(struct km_buf *b, const char *lines)
-{
-    struct km_str rest = km_str_c(lines), line;
-
-    while (km_str_split(&rest, '\n', &line)) {
-        struct km_buf wrapped KM_CLEANUP(km_buf_done) = KM_BUF(65536);
-        size_t space = km_str_chr(line, ' ');
-        bool exception = line.n && line.p[0] == '!';
-        char type[64] = { 0 };
-
-        if (!line.n)
-            continue;
-        memcpy(type, line.p + exception, space - exception);
-        if (strcmp(type, "chunk") == 0) {
-            km_buf_str(&wrapped, KM_STR("{\"bytes\":\""));
-            km_buf_base64(&wrapped, km_str_skip(line, space + 1));
-            km_buf_str(&wrapped, KM_STR("\",\"p\":\"abcd\"}"));
-        } else {
-            km_buf_str(&wrapped, km_str_skip(line, space + 1));
-        }
-        put_frame(b, exception ? "exception" : "event", type, km_buf_view(&wrapped));
-    }
-}
-
 static int on_event(void *ctx, const struct km_frame_event *e, struct km_err *err)
 {
     struct fixture *f = ctx;
@@ -155,7 +94,7 @@ static int run_lines(struct fixture *f, const char *lines)
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
 
     begin(f);
-    put_lines(&bytes, lines);
+    aws_put_lines(&bytes, lines);
     return run(f, km_buf_view(&bytes), bytes.n);
 }
 
@@ -191,7 +130,7 @@ static void a_stream_becomes_events_wherever_it_is_cut(void **state)
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct fixture *f = *state;
 
-    put_lines(&bytes, whole_stream);
+    aws_put_lines(&bytes, whole_stream);
     for (size_t cut = 0; cut <= bytes.n; cut++) {
         begin(f);
         assert_int_equal(run(f, km_buf_view(&bytes), cut), 0);
@@ -205,7 +144,7 @@ static void a_stream_cut_short_is_an_error_never_an_end(void **state)
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct fixture *f = *state;
 
-    put_lines(&bytes, START DELTA(0, "{\"text\":\"H\"}") STOP(0) END("end_turn"));
+    aws_put_lines(&bytes, START DELTA(0, "{\"text\":\"H\"}") STOP(0) END("end_turn"));
     for (size_t n = 0; n < bytes.n; n++) {
         begin(f);
         assert_int_equal(run(f, km_str(bytes.p, n), n), KM_E_UPSTREAM_PROTOCOL);
@@ -316,13 +255,13 @@ static void names_come_back_as_the_caller_spelled_them(void **state)
     struct km_str said = km_messages_clean(tool.name, KM_CONVERSE_NAME_MOST, &f->arena);
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
 
-    put_lines(&bytes, START);
-    put_frame(&bytes, "event", "contentBlockStart",
-              km_arena_printf(&f->arena,
-                              "{\"contentBlockIndex\":0,\"start\":{\"toolUse\":{\"toolUseId\":"
-                              "\"t\",\"name\":\"%.*s\"}}}",
-                              KM_STR_ARG(said)));
-    put_lines(&bytes, END("tool_use"));
+    aws_put_lines(&bytes, START);
+    aws_put_frame(&bytes, "event", "contentBlockStart",
+                  km_arena_printf(&f->arena,
+                                  "{\"contentBlockIndex\":0,\"start\":{\"toolUse\":{\"toolUseId\":"
+                                  "\"t\",\"name\":\"%.*s\"}}}",
+                                  KM_STR_ARG(said)));
+    aws_put_lines(&bytes, END("tool_use"));
     km_converse_note(f->state, &chat, false, &f->arena);
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
     expect(f, "start 0 /\ntool 0 t/mcp.server/read\nfinish 0 4");
@@ -334,10 +273,10 @@ static void a_tool_that_stands_for_a_schema_is_text(void **state)
     struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
     struct km_chat chat = { .tools = NULL };
 
-    put_lines(&bytes,
-              START "contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"toolUse\":{"
-                    "\"toolUseId\":\"t\",\"name\":\"json_tool_call\"}}}\n" DELTA(
-                        0, "{\"toolUse\":{\"input\":\"{\\\"a\\\":1}\"}}") STOP(0) END("tool_use"));
+    aws_put_lines(&bytes, START
+                  "contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"toolUse\":{"
+                  "\"toolUseId\":\"t\",\"name\":\"json_tool_call\"}}}\n" DELTA(
+                      0, "{\"toolUse\":{\"input\":\"{\\\"a\\\":1}\"}}") STOP(0) END("tool_use"));
     km_converse_note(f->state, &chat, true, &f->arena);
     assert_int_equal(run(f, km_buf_view(&bytes), 0), 0);
     expect(f, "start 0 /\ntext 0 {\"a\":1}\nfinish 0 1");
@@ -387,7 +326,7 @@ static void invoke_streams_carry_anthropics_events(void **state)
     struct fixture *f = *state;
 
     f->codec = &km_codec_bedrock_invoke;
-    put_lines(
+    aws_put_lines(
         &bytes,
         "chunk {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{"
         "\"input_tokens\":7,\"output_tokens\":1}}}\n"
