@@ -229,6 +229,21 @@ def test_the_model_that_transcribes_is_one_the_key_may_use(gw):
             assert error["param"] == "session.audio.input.transcription.model"
 
 
+def test_tools_that_the_provider_runs_are_the_keys_to_have(gw):
+    tools = [{"type": "mcp", "server_label": "s", "server_url": "https://example.com"}]
+    for hosted, good in ((False, False), ([], False), (["web_search"], False), (["mcp"], True)):
+        with Session(gw, key=gw.new_key(hosted_tools=hosted)) as s:
+            s.send("session.update", session={"type": "realtime", "tools": tools})
+            if good:
+                s.until("session.updated")
+                continue
+            error = s.until("error")["error"]
+            assert "hosted_tools" in error["message"] and error["param"] == "tools", error
+            s.send("session.update", session={"type": "realtime", "tools": [
+                {"type": "function", "name": "f"}]})
+            s.until("session.updated")
+
+
 def test_a_budget_ends_the_session_before_it_is_overspent(gw):
     key = gw.new_key(max_budget=ROOM + 0.005)
     with Session(gw, key=key) as s:

@@ -13,7 +13,9 @@
 #include "kept/other_models.h"
 #include "llm/answer.h"
 #include "llm/api/priced.h"
+#include "llm/api/responses.h"
 #include "llm/spellings.h"
+#include "llm/usage.h"
 
 #define OUTPUT_DEFAULT 4096 /* tokens of a line that bounds its output nowhere */
 
@@ -34,6 +36,21 @@ static int64_t count(const struct km_json *v, const char *name, const char *othe
     return 0;
 }
 
+/* What else the provider counts of it; how it was served is the batch's own price. */
+static void add_beside(struct km_usage *to, const struct km_json *in, const struct km_json *usage)
+{
+    const struct km_json *out = km_json_get(usage, "completion_tokens_details");
+    struct km_usage u = { 0 };
+    bool ignored = false;
+
+    out = out ? out : km_json_get(usage, "output_tokens_details");
+    km_usage_extras(usage, &u, &ignored);
+    to->cache_write_tokens += km_usage_count(in, "cache_write_tokens", &ignored);
+    to->reasoning_tokens += km_usage_count(out, "reasoning_tokens", &ignored);
+    for (size_t i = 0; i < KM_HOSTED_KINDS; i++)
+        to->hosted[i] += u.hosted[i];
+}
+
 bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
 {
     const struct km_json *in = km_json_get(usage, "prompt_tokens_details");
@@ -49,6 +66,7 @@ bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage)
     o->used.prompt_tokens += prompt;
     o->used.completion_tokens += completion;
     o->used.cached_tokens += cached;
+    add_beside(&o->used, in, usage);
     return true;
 }
 
@@ -76,6 +94,7 @@ static void count_line(struct km_call *call)
         body = km_json_get(km_json_get(root, "response"), "body");
         if (!km_object_add_usage(o, km_json_get(body, "usage")))
             estimate_line(o, body);
+        km_responses_hosted(km_json_get(body, "output"), &o->used);
         if (!o->model.n && km_json_string(km_json_get(body, "model"), &model))
             o->model = km_arena_str(&call->arena, model);
     } else if (o->line.n) {

@@ -34,6 +34,14 @@ static void read_usage(const struct km_arena *arena, struct km_str text, struct 
         (void)km_openai_read_usage(root, u);
 }
 
+/* A chat that searched the web says so by what it cites, not how often: once, as it is billed. */
+static void note_search(const struct km_llm_request *r, struct km_str text, struct km_usage *u)
+{
+    if (r->priced.hosts && !u->hosted[KM_HOSTED_WEB_SEARCH] &&
+        km_str_find(text, KM_STR("\"url_citation\"")) < text.n)
+        u->hosted[KM_HOSTED_WEB_SEARCH] = 1;
+}
+
 int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, struct km_str body,
                      struct km_str **ret_parts, size_t *ret_n, struct km_usage *ret_usage,
                      struct km_err *err)
@@ -42,7 +50,11 @@ int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, str
         { "model", 5 }, { "usage", 5 }, { "service_tier", 12 }, read_usage
     };
 
-    return km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
+    int e = km_llm_relay_whole(&names, r, arena, body, ret_parts, ret_n, ret_usage, err);
+
+    if (e == 0)
+        note_search(r, body, ret_usage);
+    return e;
 }
 
 static const char *behind_space(const char *p, const char *end)
@@ -126,8 +138,12 @@ static void read_service(struct km_str data, struct km_usage *u)
 static void note_usage(struct km_llm_stream *s, struct km_str data, struct km_str usage,
                        bool no_choices)
 {
+    int64_t searches = s->usage.hosted[KM_HOSTED_WEB_SEARCH];
+
     read_usage(s->scratch, usage, &s->usage);
     read_service(data, &s->usage);
+    if (!s->usage.hosted[KM_HOSTED_WEB_SEARCH])
+        s->usage.hosted[KM_HOSTED_WEB_SEARCH] = searches;
     s->ended = s->finished && (no_choices || km_llm_answers(s->request) == 1);
 }
 
@@ -145,6 +161,7 @@ static bool note_event(struct km_llm_stream *s, struct km_str data,
         note_choices(s, choices);
         if (s->keeps)
             km_openai_keep(s, data, choices);
+        note_search(s->request, choices, &s->usage);
     }
     s->usage_told = s->usage_told || (no_choices && spans[A_USAGE].type == KM_JSON_OBJECT);
     if (spans[A_USAGE].type == KM_JSON_OBJECT)

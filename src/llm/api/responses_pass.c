@@ -86,20 +86,26 @@ static void count_item(const struct km_json *output, const struct km_json *item,
         u->hosted[KM_HOSTED_CODE_INTERPRETER] += is_new_container(output, item);
 }
 
-/* Uses of tools that OpenAI runs are items of the answer. */
+void km_responses_hosted(const struct km_json *output, struct km_usage *u)
+{
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str key;
+
+    for (km_json_iter(output, &it); km_json_next(&it, &key, &item);)
+        count_item(output, item, u);
+}
+
 static void count_items(const struct km_arena *like, struct km_str output, struct km_usage *u)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root, *item;
-    struct km_json_iter it;
-    struct km_str key;
+    const struct km_json *root;
 
     km_arena_init(&scratch, like->cap, like->pool);
     if (km_json_parse_answer(&scratch, output, &root, NULL) < 0)
         return;
     memset(u->hosted, 0, sizeof u->hosted);
-    for (km_json_iter(root, &it); km_json_next(&it, &key, &item);)
-        count_item(root, item, u);
+    km_responses_hosted(root, u);
 }
 
 /* The request's own tools, or a deployment's. */

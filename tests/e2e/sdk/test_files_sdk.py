@@ -157,6 +157,23 @@ def test_the_dearest_reading_of_a_batchs_line_is_held_against_the_budget(media_g
     assert "budget" in str(caught.value).lower()
 
 
+@pytest.mark.parametrize("fields,more,words", [
+    ({"hosted_tools": False}, {"tools": [{"type": "web_search"}]}, "hosted_tools"),
+    ({"max_budget": 5}, {"tools": [{"type": "image_generation"}]}, "image_generation"),
+    ({"max_budget": 5}, {"service_tier": "turbo"}, "turbo"),
+    ({"max_budget": 5}, {"background": True}, "background")])
+def test_what_a_line_asks_beside_tokens_is_judged(media_gateway, fields, more, words):
+    mine = client_of(media_gateway, media_gateway.new_key(**fields))
+    text = json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/responses", "body": {
+        "model": "gpt-4o-mini", "input": "hi", "max_output_tokens": 9, **more}})
+    file = mine.files.create(file=("in.jsonl", text.encode()), purpose="batch",
+                             extra_body={"model": "batcher"})
+    with pytest.raises(openai.APIStatusError) as caught:
+        mine.batches.create(input_file_id=file.id, completion_window="24h",
+                            endpoint="/v1/responses")
+    assert words in str(caught.value)
+
+
 def test_a_batch_is_charged_once_over_restarts(media, tmp_path):
     gateway = Gateway(tmp_path, config_of(media, tmp_path / "state")).start()
     try:

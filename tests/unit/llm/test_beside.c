@@ -113,6 +113,20 @@ static const struct row rows[] = {
     { "metered InvokeModel", .meter = &km_meter_invoke, .text = CLAUDE, CLAUDE_SAID },
     { "chat", .api = &km_api_chat, .text = CHAT, CHAT_SAID },
     { "chat's stream", .api = &km_api_chat, .stream = true, .text = CHAT_STREAM, CHAT_SAID },
+    { "chat that cites", .api = &km_api_chat, .searches = 1,
+      .text = "{\"choices\":[{\"message\":{\"content\":\"a\",\"annotations\":[{\"type\":"
+              "\"url_citation\"},{\"type\":\"url_citation\"}]}}],\"usage\":{\"prompt_tokens\":7,"
+              "\"completion_tokens\":5}}" },
+    { "chat that cites, streamed", .api = &km_api_chat, .stream = true, .searches = 1,
+      .text = "data: {\"choices\":[{\"index\":0,\"delta\":{\"annotations\":[{\"type\":"
+              "\"url_citation\"}]},\"finish_reason\":\"stop\"}]}\n\ndata: {\"choices\":[],"
+              "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5}}\n\n" },
+    { "chat whose host counts", .api = &km_api_chat, .searches = 4,
+      .text = "{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,"
+              "\"server_tool_use\":{\"web_search_requests\":4}}}" },
+    { "chat whose host counts queries", .api = &km_api_chat, .searches = 3,
+      .text = "{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":5,"
+              "\"num_search_queries\":3}}" },
     { "OpenAI's codec", .codec = &km_codec_openai, .text = CHAT, CHAT_SAID },
     { "OpenAI's codec, stream", .codec = &km_codec_openai, .stream = true, .text = CHAT_STREAM,
       CHAT_SAID },
