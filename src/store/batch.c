@@ -110,7 +110,7 @@ static struct km_value spend_value(const void *from, unsigned column)
     }
 }
 
-static struct km_value intent_value(const void *from, unsigned column)
+static struct km_value open_value(const void *from, unsigned column)
 {
     const struct km_batch_row *row = from;
     const struct km_record *rec = row->rec;
@@ -121,10 +121,20 @@ static struct km_value intent_value(const void *from, unsigned column)
     case 5:
         return km_value_i64(rec->flags);
     case 6:
-        return text_or_null(rec, KM_RECORD_USER);
+        return km_value_i64(rec->attempt);
     case 7:
-        return text_or_null(rec, KM_RECORD_METADATA);
+        return km_value_i64(km_batch_tokens(rec->prompt_tokens));
     case 8:
+        return km_value_i64(km_batch_tokens(rec->completion_tokens));
+    case 9:
+        return km_value_i64(km_batch_cost(rec->cost));
+    case 10:
+        return km_value_i64(rec->deadline_us);
+    case 11:
+        return text_or_null(rec, KM_RECORD_USER);
+    case 12:
+        return text_or_null(rec, KM_RECORD_METADATA);
+    case 13:
         return text_or_null(rec, KM_RECORD_CLIENT_IP);
     default:
         return spend_value(row, column); /* id, key, route, start_us */
@@ -169,11 +179,12 @@ const struct km_rowset km_spend_rows = {
     spend_value,
 };
 
-const struct km_rowset km_intent_rows = {
-    "intent_rows",
-    "id, key, route, start_us, reserved, flags, user, metadata, client_ip",
+const struct km_rowset km_open_rows = {
+    "open_rows",
+    "id, key, route, start_us, reserved, flags, attempt, prompt_tokens, completion_tokens, cost,"
+    " deadline_us, user, metadata, client_ip",
     batch_row,
-    intent_value,
+    open_value,
 };
 
 const struct km_rowset km_daily_rows = {

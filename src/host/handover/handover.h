@@ -124,7 +124,7 @@ enum km_handover_frame {
 };
 
 /* Both say the same, or nothing is handed over: it changes with every layout below. */
-#define KM_HANDOVER_VERSION "kanmon hand-over 1"
+#define KM_HANDOVER_VERSION "kanmon hand-over 2"
 /* ASK may be for KM_PERMIT_MORE and KM_PERMIT_AGAIN.  A gateway that does not say so would read
  * them as calls of their own: it is not asked, and the answer is KM_E_UNSUPPORTED. */
 #define KM_HANDOVER_MORE "more"
