@@ -93,8 +93,8 @@ static bool is_hash(const char *text)
 int km_cmd_spend_release(struct km_cli *cli)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
-    const char *key = km_cli_option(cli, "key");
-    bool all = km_cli_flag(cli, "all");
+    const char *key = km_cli_flag_value(cli, "key"); /* KANMON_KEY is who asks */
+    bool all = km_cli_flag_value(cli, "all") != NULL;
 
     if (cli->nargs > 1 || (cli->nargs == 1) + (key != NULL) + all != 1)
         return km_cli_usage(cli, "name one call by its id, or say --key KEY or --all");

@@ -194,8 +194,10 @@ static void on_intent(void *ctx, const struct km_err *err)
 
 static int write_intent(struct km_call *call, bool *ret_wait, struct km_err *err)
 {
-    struct km_ledger_entry e = { .start_us = call->start_us,
-                                 .reserved = call->kind->session ? 0 : call->reserve };
+    const int64_t reserved = call->kind->session ? 0 : call->reserve;
+    struct km_ledger_entry e = {
+        .start_us = call->start_us, .reserved = reserved, .cost = reserved, .attempt = 1
+    };
 
     km_call_name(call, NULL, &e);
     return km_ledger_intent(call->w->ledger, &e, on_intent, call, ret_wait, err);

@@ -165,10 +165,10 @@ static int hold_rest(struct km_db *db, const struct open *o, int64_t made_us, in
     if (r < 0)
         return r;
     c->hold = (struct km_spend_hold){ .id = hold.id,
-                                .payer = o->payer,
-                                .amount = hold.amount,
-                                .made_us = made_us,
-                                .until_us = hold.until_us };
+                                      .payer = o->payer,
+                                      .amount = hold.amount,
+                                      .made_us = made_us,
+                                      .until_us = hold.until_us };
     ret->held += hold.amount;
     if (hold.until_us > ret->until_us)
         ret->until_us = hold.until_us;
@@ -219,7 +219,8 @@ static int charge_some(struct km_db *db, struct km_apply *a, struct page *page,
     if (find)
         km_ready_rest(find);
     for (size_t at = 0; r == 0 && at < page->records.n;) {
-        const struct km_record *rec = (const struct km_record *)(const void *)(page->records.p + at);
+        const struct km_record *rec =
+            (const struct km_record *)(const void *)(page->records.p + at);
 
         r = km_apply_record(a, rec, err);
         at += rec->size;

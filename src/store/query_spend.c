@@ -166,20 +166,15 @@ static void add_flags(struct km_buf *out, int64_t flags)
         const char *name;
         int64_t flag;
     } shown[] = {
-        { "stream", KM_CALL_STREAM },
-        { "estimated", KM_CALL_ESTIMATED },
-        { "unpriced", KM_CALL_UNPRICED },
-        { "incomplete", KM_CALL_INCOMPLETE },
-        { "client_gone", KM_CALL_CLIENT_GONE },
-        { "over_reserved", KM_CALL_OVER_RESERVED },
-        { "budget_cut", KM_CALL_BUDGET_CUT },
-        { "corrected", KM_CALL_CORRECTED },
+        { "stream", KM_CALL_STREAM },           { "estimated", KM_CALL_ESTIMATED },
+        { "unpriced", KM_CALL_UNPRICED },       { "incomplete", KM_CALL_INCOMPLETE },
+        { "client_gone", KM_CALL_CLIENT_GONE }, { "over_reserved", KM_CALL_OVER_RESERVED },
+        { "budget_cut", KM_CALL_BUDGET_CUT },   { "corrected", KM_CALL_CORRECTED },
     };
 
     km_buf_printf(out, "\"cache_hit\":\"%s\",", flags & KM_CALL_CACHE_HIT ? "True" : "False");
     for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
-        km_buf_printf(out, "\"%s\":%s,", shown[i].name,
-                      flags & shown[i].flag ? "true" : "false");
+        km_buf_printf(out, "\"%s\":%s,", shown[i].name, flags & shown[i].flag ? "true" : "false");
     km_buf_printf(out, "\"status\":\"%s\",",
                   flags & (KM_CALL_FAILED | KM_CALL_INCOMPLETE) ? "failure" : "success");
 }
