@@ -64,7 +64,8 @@ struct route {
 /* A later state of an open call. */
 struct progress {
     struct km_uuid id;
-    int64_t route, reserved, flags, attempt, prompt_tokens, completion_tokens, cost, deadline_us;
+    int64_t route, reserved;
+    struct km_str state, texts;
 };
 
 struct attempts {
@@ -98,13 +99,11 @@ static const struct km_statement rows[ROWS] = {
                       .sql = { "INSERT INTO open_calls SELECT * FROM open_rows WHERE true"
                         " ON CONFLICT DO NOTHING" } },
     [UPDATE_OPEN] = { "ledger.update_open",
-                      { "UPDATE open_calls SET route = ?2, reserved = ?3, flags = ?4, attempt = ?5,"
-                        " prompt_tokens = ?6, completion_tokens = ?7, cost = ?8, deadline_us = ?9"
+                      { "UPDATE open_calls SET route = ?2, reserved = ?3, state = ?4, texts = ?5"
                         " WHERE id = ?1" },
                       .in = KM_FIELDS(PROGRESS(id.b), PROGRESS(route), PROGRESS(reserved),
-                                      PROGRESS(flags), PROGRESS(attempt), PROGRESS(prompt_tokens),
-                                      PROGRESS(completion_tokens), PROGRESS(cost),
-                                      PROGRESS(deadline_us)) },
+                                      KM_FIELD_AS(struct progress, state, KM_FIELD_BLOB),
+                                      KM_FIELD_AS(struct progress, texts, KM_FIELD_BLOB_NULL)) },
     [DELETE_OPEN] = { "ledger.delete_open",
                       { "DELETE FROM open_calls WHERE id = ?1" },
                       .in = KM_FIELDS(KM_FIELD(struct km_record, id.b)) },
@@ -162,6 +161,7 @@ struct km_apply {
     struct km_ready *s[STATEMENTS];
     struct km_dict *keys, *routes;
     struct km_batch spend, open, progress; /* what is not written yet */
+    struct km_batch gone; /* those of `spend` that may lie open */
     bool older; /* there are `intents`, which an older program left */
     struct km_sums sums;
     struct km_audit_chain chain;
@@ -184,6 +184,8 @@ int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *e
     r = db->driver->show(db, &km_spend_rows, &a->spend, err);
     if (r == 0)
         r = db->driver->show(db, &km_open_rows, &a->open, err);
+    if (r == 0)
+        r = db->driver->show(db, &km_gone_rows, &a->gone, err);
     if (r == 0)
         r = db->driver->show(db, &km_daily_rows, &a->sums, err);
     for (size_t i = 0; r == 0 && i < STATEMENTS; i++)
@@ -212,6 +214,7 @@ struct km_apply *km_apply_free(struct km_apply *a)
     km_batch_done(&a->spend);
     km_batch_done(&a->open);
     km_batch_done(&a->progress);
+    km_batch_done(&a->gone);
     km_sums_done(&a->sums);
     free(a);
     return NULL;
@@ -328,9 +331,13 @@ static int add_sums(struct km_apply *a, const struct km_batch_row *row, struct k
 /* What a new row of `spend` brings beside itself. */
 static int add_row(struct km_apply *a, const struct km_batch_row *row, struct km_err *err)
 {
-    const struct attempts attempts = { row->rec->id, km_record_text(row->rec, KM_RECORD_ATTEMPTS) };
-    int r = attempts.json.n ? run(a, INSERT_ATTEMPTS, &attempts, err) : 0;
+    struct attempts attempts = { .id = row->rec->id };
+    int r = 0;
 
+    if (row->rec->len[KM_RECORD_ATTEMPTS]) {
+        attempts.json = km_record_text(row->rec, KM_RECORD_ATTEMPTS);
+        r = run(a, INSERT_ATTEMPTS, &attempts, err);
+    }
     return r == 0 ? add_sums(a, row, err) : r;
 }
 
@@ -339,17 +346,13 @@ static int update_open(struct km_apply *a, struct km_err *err)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < a->progress.n; i++) {
-        const struct km_record *rec = a->progress.v[i].rec;
+        const struct km_batch_row *row = &a->progress.v[i];
         const struct progress p = {
-            .id = rec->id,
-            .route = a->progress.v[i].route,
-            .reserved = km_batch_cost(rec->reserved),
-            .flags = rec->flags,
-            .attempt = rec->attempt,
-            .prompt_tokens = km_batch_tokens(rec->prompt_tokens),
-            .completion_tokens = km_batch_tokens(rec->completion_tokens),
-            .cost = km_batch_cost(rec->cost),
-            .deadline_us = rec->deadline_us,
+            .id = row->rec->id,
+            .route = row->route,
+            .reserved = km_batch_cost(row->rec->reserved),
+            .state = km_str((const char *)row->state, row->state_n),
+            .texts = km_open_texts(row->rec),
         };
 
         r = run(a, UPDATE_OPEN, &p, err);
@@ -361,15 +364,10 @@ static int delete_open(struct km_apply *a, struct km_err *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < a->spend.n; i++) {
-        const struct km_record *rec = a->spend.v[i].rec;
-
-        if (rec->alone)
-            continue;
-        r = run(a, DELETE_OPEN, rec, err);
-        if (r == 0 && a->older)
-            r = run(a, DELETE_INTENT, rec, err);
-    }
+    for (size_t i = 0; r == 0 && i < a->gone.n; i++)
+        r = run(a, DELETE_OPEN, a->gone.v[i].rec, err);
+    for (size_t i = 0; r == 0 && a->older && i < a->gone.n; i++)
+        r = run(a, DELETE_INTENT, a->gone.v[i].rec, err);
     return r;
 }
 
@@ -432,6 +430,7 @@ int km_apply_flush(struct km_apply *a, struct km_err *err)
         r = insert_spend(a, err);
     km_batch_clear(&a->open);
     km_batch_clear(&a->progress);
+    km_batch_clear(&a->gone);
     km_batch_clear(&a->spend);
     return r;
 }
@@ -463,7 +462,11 @@ int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_e
     row.length_s = key.length_s;
     row.end_us = key.end_us;
     row.window_us = key.window_us;
-    return km_batch_add(batch, &row, err);
+    if (rec->kind == KM_RECORD_SETTLED && !rec->alone)
+        r = km_batch_add(&a->gone, &row, err);
+    if (rec->kind == KM_RECORD_INTENT || rec->kind == KM_RECORD_PROGRESS)
+        row.state_n = (uint8_t)km_open_state_pack(rec, row.state);
+    return r == 0 ? km_batch_add(batch, &row, err) : r;
 }
 
 /* A key has a sum for each of its routes; its row is written once. */
@@ -512,6 +515,7 @@ void km_apply_rolled_back(struct km_apply *a)
         km_ready_rest(a->s[i]);
     km_batch_clear(&a->open);
     km_batch_clear(&a->progress);
+    km_batch_clear(&a->gone);
     km_batch_clear(&a->spend);
     km_sums_clear(&a->sums);
     km_dict_clear(a->keys);

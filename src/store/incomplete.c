@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "store/open_state.h"
 #include "store/statements.h"
 #include "store/windows.h"
 
@@ -30,9 +31,9 @@ enum { FIND_OPEN, FIND_OLDER, HOLD, EXPIRE };
 struct open {
     struct km_uuid id;
     struct km_payer payer;
-    int64_t key, route, start_us, reserved, flags, attempt, prompt_tokens, completion_tokens, cost;
-    int64_t deadline_us;
-    struct km_str user, metadata, client_ip;
+    int64_t key, route, start_us, reserved;
+    struct km_str packed, texts; /* of an older program's: none, and those of its columns */
+    struct km_open_state state; /* unpacked */
     struct km_str call_type, model_group, model, deployment, provider, api_base;
     bool known, charged; /* there is such a key; such a row of `spend` */
 };
@@ -48,28 +49,32 @@ struct hold {
 #define FIND(columns, table)                                                                       \
     {                                                                                              \
         "SELECT o.id, k.hash, " KM_KEY_HEIR("k.hash") ", o.key, o.route, o.start_us, o.reserved,"  \
-        " o.flags, " columns ", coalesce(o.user, ''), coalesce(o.metadata, ''),"                   \
-        " coalesce(o.client_ip, ''), call_type, model_group, model, deployment, provider,"         \
-        " api_base, EXISTS (SELECT 1 FROM keys WHERE hash = " KM_KEY_HEIR("k.hash") "),"           \
+        " " columns ", call_type, model_group, model, deployment, provider, api_base,"             \
+        " EXISTS (SELECT 1 FROM keys WHERE hash = " KM_KEY_HEIR("k.hash") "),"           \
         " EXISTS (SELECT 1 FROM spend s WHERE s.id = o.id)"                                        \
         " FROM " table " o JOIN key_ids k ON k.id = o.key JOIN routes r ON r.id = o.route"         \
         " WHERE ?1 = 0 OR o.start_us < ?1 LIMIT 1000" /* PAGE */                                   \
     }
 #define FOUND                                                                                      \
     KM_FIELDS(OPEN(id.b), OPEN(payer.hash), OPEN(payer.heir), OPEN(key), OPEN(route),              \
-              OPEN(start_us), OPEN(reserved), OPEN(flags), OPEN(attempt), OPEN(prompt_tokens),     \
-              OPEN(completion_tokens), OPEN(cost), OPEN(deadline_us), OPEN(user), OPEN(metadata),  \
-              OPEN(client_ip), OPEN(call_type), OPEN(model_group), OPEN(model), OPEN(deployment),  \
-              OPEN(provider), OPEN(api_base), OPEN(known), OPEN(charged))
+              OPEN(start_us), OPEN(reserved), KM_FIELD_AS(struct open, packed, KM_FIELD_BLOB),     \
+              KM_FIELD_AS(struct open, texts, KM_FIELD_BLOB), OPEN(state.flags),                   \
+              OPEN(state.user_n), OPEN(state.metadata_n), OPEN(state.client_ip_n),                 \
+              OPEN(call_type), OPEN(model_group), OPEN(model), OPEN(deployment), OPEN(provider),   \
+              OPEN(api_base), OPEN(known), OPEN(charged))
 
 static const struct km_statement rows[] = {
     [FIND_OPEN] = { "incomplete.open",
-                    FIND("o.attempt, o.prompt_tokens, o.completion_tokens, o.cost, o.deadline_us",
-                         "open_calls"),
+                    FIND("o.state, coalesce(o.texts, x''), 0, 0, 0, 0", "open_calls"),
                     .in = KM_NUMBER,
                     .out = FOUND },
     [FIND_OLDER] = { "incomplete.older",
-                     FIND("1, 0, 0, o.reserved, 0", "intents"),
+                     FIND("x'', CAST(coalesce(o.user, '') || coalesce(o.metadata, '')"
+                          " || coalesce(o.client_ip, '') AS BLOB), o.flags,"
+                          " coalesce(length(CAST(o.user AS BLOB)), 0),"
+                          " coalesce(length(CAST(o.metadata AS BLOB)), 0),"
+                          " coalesce(length(CAST(o.client_ip AS BLOB)), 0)",
+                          "intents"),
                      .in = KM_NUMBER,
                      .out = FOUND },
     [HOLD] = { "incomplete.hold",
@@ -89,25 +94,38 @@ void km_incomplete_done(struct km_incomplete *ret)
     *ret = (struct km_incomplete){ 0 };
 }
 
+/* An older program said no more than what was reserved; and that is all that is known where a later
+ * one said what is not understood here. */
+static void unpack(struct open *o)
+{
+    struct km_open_state *s = &o->state;
+
+    if (o->packed.n && km_open_state_read(o->packed, o->start_us, s))
+        return;
+    s->cost = o->reserved;
+    s->deadline_us = s->attempt = s->prompt_tokens = s->completion_tokens = 0;
+}
+
 /* Under litellm's budgets nothing is reserved: then the estimate is all that is known. */
 static int64_t cost_of(const struct open *o)
 {
-    return o->reserved > 0 && o->cost > o->reserved ? o->reserved : o->cost;
+    return o->reserved > 0 && o->state.cost > o->reserved ? o->reserved : o->state.cost;
 }
 
 static struct km_ledger_entry entry_of(const struct open *o)
 {
+    const size_t user_n = (size_t)o->state.user_n, metadata_n = (size_t)o->state.metadata_n;
     struct km_ledger_entry e = {
         .id = o->id,
         .start_us = o->start_us,
-        .prompt_tokens = o->prompt_tokens,
-        .completion_tokens = o->completion_tokens,
+        .prompt_tokens = o->state.prompt_tokens,
+        .completion_tokens = o->state.completion_tokens,
         .cost = cost_of(o),
         .reserved = o->reserved,
-        .flags = (unsigned)o->flags | KM_CALL_INCOMPLETE | KM_CALL_ESTIMATED,
-        .user = o->user,
-        .metadata = o->metadata,
-        .client_ip = o->client_ip,
+        .flags = (unsigned)o->state.flags | KM_CALL_INCOMPLETE | KM_CALL_ESTIMATED,
+        .user = km_str_sub(o->texts, 0, user_n),
+        .metadata = km_str_sub(o->texts, user_n, metadata_n),
+        .client_ip = km_str_skip(o->texts, user_n + metadata_n),
         .call_type = o->call_type,
         .model_group = o->model_group,
         .model = o->model,
@@ -157,8 +175,8 @@ static int hold_rest(struct km_db *db, const struct open *o, int64_t made_us, in
                          .until_us = made_us + hold_us };
     int r;
 
-    if (o->deadline_us && o->deadline_us < hold.until_us)
-        hold.until_us = o->deadline_us;
+    if (o->state.deadline_us && o->state.deadline_us < hold.until_us)
+        hold.until_us = o->state.deadline_us;
     if (!o->known || hold.amount <= 0 || hold.until_us <= made_us)
         return 0;
     r = km_db_run(db, &rows[HOLD], &hold, NULL, err);
@@ -182,14 +200,18 @@ struct page {
     size_t n;
 };
 
-static int read_one(struct km_db *db, const struct open *o, struct page *page,
-                    struct km_incomplete *ret, struct km_err *err)
+static int read_one(struct km_db *db, struct open *o, struct page *page, struct km_incomplete *ret,
+                    struct km_err *err)
 {
-    const struct km_ledger_entry e = entry_of(o);
-    size_t size = km_record_size(&e);
-    char *at = km_buf_reserve(&page->records, size);
+    struct km_ledger_entry e;
+    size_t size;
+    char *at;
     int r;
 
+    unpack(o);
+    e = entry_of(o);
+    size = km_record_size(&e);
+    at = km_buf_reserve(&page->records, size);
     if (!at)
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     km_record_write((struct km_record *)(void *)at, size, &e, KM_RECORD_SETTLED);
@@ -206,7 +228,7 @@ static int charge_some(struct km_db *db, struct km_apply *a, struct page *page,
                        struct km_incomplete *ret, struct km_err *err)
 {
     struct km_ready *find KM_CLEANUP(km_ready_done) = NULL;
-    struct open o = { .flags = 0 };
+    struct open o = { .reserved = 0 };
     enum km_row got = KM_ROW_END;
     int r = km_db_ask(db, &rows[page->find], &page->before_us, &find, err);
 

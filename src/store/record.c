@@ -30,33 +30,30 @@ struct record_1 {
     char text[];
 };
 
-static const struct source {
-    size_t offset;
-    size_t max;
-} sources[KM_RECORD_STRINGS] = {
-    [KM_RECORD_CALL_TYPE] = { offsetof(struct km_ledger_entry, call_type), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_MODEL_GROUP] = { offsetof(struct km_ledger_entry, model_group),
-                                KM_RECORD_NAME_BYTES },
-    [KM_RECORD_MODEL] = { offsetof(struct km_ledger_entry, model), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_DEPLOYMENT] = { offsetof(struct km_ledger_entry, deployment), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_PROVIDER] = { offsetof(struct km_ledger_entry, provider), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_API_BASE] = { offsetof(struct km_ledger_entry, api_base), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_USER] = { offsetof(struct km_ledger_entry, user), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_METADATA] = { offsetof(struct km_ledger_entry, metadata), KM_RECORD_METADATA_BYTES },
-    [KM_RECORD_CLIENT_IP] = { offsetof(struct km_ledger_entry, client_ip), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_ATTEMPTS] = { offsetof(struct km_ledger_entry, attempts), KM_RECORD_ATTEMPTS_BYTES },
-};
+static inline struct km_str name_of(struct km_str s)
+{
+    return km_str(s.p, s.n > KM_RECORD_NAME_BYTES ? KM_RECORD_NAME_BYTES : s.n);
+}
 
 /* JSON that is cut in the middle is none, so one too long is left out. */
-static struct km_str string_of(const struct km_ledger_entry *e, size_t i)
+static inline struct km_str json_of(struct km_str s, size_t most)
 {
-    struct km_str s;
+    return km_str(s.p, s.n > most ? 0 : s.n);
+}
 
-    memcpy(&s, (const char *)e + sources[i].offset, sizeof s);
-    if (s.n > sources[i].max)
-        return i == KM_RECORD_METADATA || i == KM_RECORD_ATTEMPTS ? KM_STR_NONE
-                                                                  : km_str(s.p, sources[i].max);
-    return s;
+/* Written out: every record asks twice, and a table of places would be walked each time. */
+static inline void strings_of(const struct km_ledger_entry *e, struct km_str v[KM_RECORD_STRINGS])
+{
+    v[KM_RECORD_CALL_TYPE] = name_of(e->call_type);
+    v[KM_RECORD_MODEL_GROUP] = name_of(e->model_group);
+    v[KM_RECORD_MODEL] = name_of(e->model);
+    v[KM_RECORD_DEPLOYMENT] = name_of(e->deployment);
+    v[KM_RECORD_PROVIDER] = name_of(e->provider);
+    v[KM_RECORD_API_BASE] = name_of(e->api_base);
+    v[KM_RECORD_USER] = name_of(e->user);
+    v[KM_RECORD_METADATA] = json_of(e->metadata, KM_RECORD_METADATA_BYTES);
+    v[KM_RECORD_CLIENT_IP] = name_of(e->client_ip);
+    v[KM_RECORD_ATTEMPTS] = json_of(e->attempts, KM_RECORD_ATTEMPTS_BYTES);
 }
 
 static size_t padded(size_t n)
@@ -66,10 +63,12 @@ static size_t padded(size_t n)
 
 size_t km_record_size(const struct km_ledger_entry *e)
 {
+    struct km_str strings[KM_RECORD_STRINGS];
     size_t n = sizeof(struct km_record);
 
+    strings_of(e, strings);
     for (size_t i = 0; i < KM_RECORD_STRINGS; i++)
-        n += string_of(e, i).n;
+        n += strings[i].n;
     return padded(n);
 }
 
@@ -109,8 +108,7 @@ void km_record_write(struct km_record *r, size_t size, const struct km_ledger_en
         .deadline_us = e->deadline_us,
     };
     memcpy(r->key_hash, e->key_hash, sizeof r->key_hash);
-    for (size_t i = 0; i < KM_RECORD_STRINGS; i++)
-        strings[i] = string_of(e, i);
+    strings_of(e, strings);
     put_strings(r, strings, KM_RECORD_STRINGS);
 }
 

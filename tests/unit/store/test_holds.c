@@ -273,6 +273,25 @@ static void intents_of_an_older_program_are_charged_as_reserved(void **state)
     place_done(&p);
 }
 
+/* Of a later program, or damaged. */
+static void a_state_that_does_not_read_is_charged_as_reserved(void **state)
+{
+    struct km_ledger_entry e;
+    struct place p;
+
+    (void)state;
+    begin(&p);
+    e = sent(&p, 1, MINUTE);
+    intend(&p, &e);
+    sync_store(&p);
+    place_close(&p);
+    change(p.db, "UPDATE open_calls SET state = x'80'");
+    place_open(&p);
+    assert_int_equal(number(p.db, "SELECT cost FROM spend WHERE flags & 10 = 10"), USD / 10);
+    assert_int_equal(loaded(&p).holds, 0);
+    place_done(&p);
+}
+
 /* A commit that was tried twice may leave an intent behind its settlement. */
 static void a_call_whose_row_is_there_is_charged_nothing_more(void **state)
 {
@@ -480,6 +499,7 @@ int main(void)
         cmocka_unit_test(nothing_is_held_of_no_key),
         cmocka_unit_test(a_hold_is_its_keys_whatever_its_secret_is),
         cmocka_unit_test(intents_of_an_older_program_are_charged_as_reserved),
+        cmocka_unit_test(a_state_that_does_not_read_is_charged_as_reserved),
         cmocka_unit_test(a_call_whose_row_is_there_is_charged_nothing_more),
         cmocka_unit_test(who_has_the_budgets_hears_of_what_a_lost_process_left),
         cmocka_unit_test(holds_are_released_by_call_by_key_and_all),

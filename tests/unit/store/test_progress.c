@@ -10,6 +10,7 @@
 #include "faulty_vfs.h"
 #include "store/chunk.h"
 #include "store/inside.h"
+#include "store/open_state.h"
 #include "store/record.h"
 #include "store/spill_ledger.h"
 #include "store/writer.h"
@@ -36,6 +37,47 @@ static void progress(struct place *p, struct km_ledger_entry *e, int64_t cost, i
     e->completion_tokens = tokens;
     km_ledger_progress(p->ledger, e, NULL, NULL, &wait);
     assert_false(wait);
+}
+
+/* How many would cost so much; *ret: the state of the last of these. */
+static int64_t look(struct place *p, int64_t cost, struct km_open_state *ret)
+{
+    sqlite3 *db = sqlite_open(p->db);
+    sqlite3_stmt *s = NULL;
+    int64_t n = 0;
+
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT state, start_us FROM open_calls", -1, &s, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW) {
+        struct km_str packed =
+            km_str(sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+        struct km_open_state state;
+
+        assert_true(km_open_state_read(packed, sqlite3_column_int64(s, 1), &state));
+        if (cost >= 0 && state.cost != cost)
+            continue;
+        *ret = state;
+        n++;
+    }
+    sqlite3_finalize(s);
+    sqlite3_close(db);
+    return n;
+}
+
+static int64_t open_calls(struct place *p, int64_t cost)
+{
+    struct km_open_state ignored;
+
+    return look(p, cost, &ignored);
+}
+
+/* Of the only one. */
+static struct km_open_state open_call(struct place *p)
+{
+    struct km_open_state state = { .cost = -1 };
+
+    assert_int_equal(look(p, -1, &state), 1);
+    return state;
 }
 
 static void crash(struct place *p)
@@ -76,9 +118,9 @@ static void progress_in_the_batch_is_written_over_the_intent(void **state)
     assert_int_equal(km_ledger_waiting(p.ledger), waiting);
     sync_store(&p);
     assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 1);
-    assert_int_equal(number(p.db, "SELECT cost FROM open_calls"), 91);
-    assert_int_equal(number(p.db, "SELECT attempt FROM open_calls"), 2);
-    assert_int_equal(number(p.db, "SELECT completion_tokens FROM open_calls"), 8);
+    assert_int_equal(open_call(&p).cost, 91);
+    assert_int_equal(open_call(&p).attempt, 2);
+    assert_int_equal(open_call(&p).completion_tokens, 8);
     assert_int_equal(number(p.db, "SELECT length(deployment) > 40 FROM open_calls"
                                   " JOIN routes ON routes.id = route"),
                      1);
@@ -109,7 +151,7 @@ static void a_call_is_what_was_said_of_it_last_in_any_order_of_commits(void **st
                 progress(&p, &e, 40 + step, step);
         }
         sync_store(&p);
-        assert_int_equal(number(p.db, "SELECT cost FROM open_calls"), 42);
+        assert_int_equal(open_call(&p).cost, 42);
         progress(&p, &e, 60, 9);
         settle(&p, &e);
         progress(&p, &e, 99, 9); /* too late: changes nothing */
@@ -159,14 +201,14 @@ static void progress_of_more_calls_than_the_index_has_is_kept_too(void **state)
         for (size_t i = 0; i < CALLS; i++)
             progress(&p, &calls[i], 31 + n, n);
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls WHERE cost = 33"), CALLS);
+    assert_int_equal(open_calls(&p, 33), CALLS);
     for (size_t i = 0; i < CALLS; i++) {
         progress(&p, &calls[i], 40, 4);
         if (i % 2)
             settle(&p, &calls[i]);
     }
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls WHERE cost = 40"), CALLS / 2);
+    assert_int_equal(open_calls(&p, 40), CALLS / 2);
     assert_int_equal(booked(&p, "cost"), 40 * (CALLS / 2));
     place_done(&p);
 }
@@ -189,7 +231,8 @@ static void in_strict_an_attempt_is_waited_for_and_output_is_not(void **state)
     km_ledger_progress(p.ledger, &e, on_done, &p, &wait);
     assert_true(wait);
     assert_int_equal(answer(&p), 0);
-    assert_int_equal(number(p.db, "SELECT cost FROM open_calls WHERE attempt = 2"), 55);
+    assert_int_equal(open_call(&p).attempt, 2);
+    assert_int_equal(open_call(&p).cost, 55);
     progress(&p, &e, 56, 1);
     progress(&p, &e, 57, 2);
     km_ledger_settle(p.ledger, &e, on_done, &p, &wait);
@@ -225,10 +268,10 @@ static void progress_without_room_is_left_out(void **state)
     progress(&p, &e, 77, 7);
     assert_int_equal(km_ledger_waiting(p.ledger), waiting);
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT cost FROM open_calls"), 30);
+    assert_int_equal(open_call(&p).cost, 30);
     progress(&p, &e, 78, 7); /* there is room again */
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT cost FROM open_calls"), 78);
+    assert_int_equal(open_call(&p).cost, 78);
     place_done(&p);
 }
 
@@ -297,7 +340,8 @@ static void progress_reaches_the_process_that_took_over(void **state)
         sched_yield();
     sync_store(&new);
     assert_int_equal(wire.refused, 0);
-    assert_int_equal(number(new.db, "SELECT cost FROM open_calls WHERE attempt = 2"), 66);
+    assert_int_equal(open_call(&new).attempt, 2);
+    assert_int_equal(open_call(&new).cost, 66);
     km_store_charge_open(new.store, new.reply, e.start_us + 1, on_done, &new);
     assert_int_equal(answer(&new), 0);
     assert_int_equal(number(new.db, "SELECT cost FROM spend WHERE flags & 10 = 10"), 66);

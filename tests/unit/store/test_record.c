@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "store/record.h"
+#include "store/open_state.h"
 
 static struct km_ledger_entry sample(void)
 {
@@ -200,6 +200,67 @@ static void a_record_of_the_version_before_is_read(void **state)
     assert_int_equal(n, 0);
 }
 
+/* As a column of the store. */
+static void the_state_of_an_open_call_comes_back_as_it_went(void **state)
+{
+    static const int64_t values[] = { 0, 1, 127, 128, 16383, 16384, (int64_t)1 << 40 };
+    uint8_t packed[KM_OPEN_STATE_BYTES];
+    uint64_t room[1024];
+    struct km_open_state back;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct km_ledger_entry e = sample();
+
+        e.start_us = 1700000000000000;
+        e.deadline_us = i ? e.start_us + values[i] : 0;
+        e.prompt_tokens = e.completion_tokens = e.cost = values[i];
+        e.flags = UINT32_MAX;
+        e.attempt = 70000;
+        encode(&e, room);
+        n = km_open_state_pack((const struct km_record *)(const void *)room, packed);
+        for (size_t cut = 0; cut < n; cut++)
+            assert_false(km_open_state_read(km_str((const char *)packed, cut), e.start_us, &back));
+        assert_true(km_open_state_read(km_str((const char *)packed, n), e.start_us, &back));
+        assert_int_equal(back.deadline_us, e.deadline_us);
+        assert_int_equal(back.prompt_tokens, values[i]);
+        assert_int_equal(back.completion_tokens, values[i]);
+        assert_int_equal(back.cost, values[i]);
+        assert_int_equal(back.flags, UINT32_MAX);
+        assert_int_equal(back.attempt, UINT16_MAX);
+        assert_true(back.user_n == 1 && back.metadata_n == 11 && back.client_ip_n == 3);
+        assert_true(km_str_eq(km_open_texts((const struct km_record *)(const void *)room),
+                              KM_STR("u{\"tags\":[]}::1")));
+    }
+}
+
+static void the_most_there_is_of_a_state_has_its_room(void **state)
+{
+    uint8_t packed[KM_OPEN_STATE_BYTES];
+    uint64_t room[1024];
+    struct km_ledger_entry e = sample();
+    struct km_record *rec = (struct km_record *)(void *)room;
+    struct km_open_state back;
+    size_t n;
+
+    (void)state;
+    e.start_us = 1;
+    e.deadline_us = e.prompt_tokens = e.completion_tokens = e.cost = INT64_MAX;
+    encode(&e, room);
+    rec->flags = UINT32_MAX;
+    rec->attempt = rec->len[KM_RECORD_USER] = rec->len[KM_RECORD_METADATA] =
+        rec->len[KM_RECORD_CLIENT_IP] = UINT16_MAX;
+    n = km_open_state_pack(rec, packed);
+    assert_in_range(n, 1, KM_OPEN_STATE_BYTES);
+    assert_true(km_open_state_read(km_str((const char *)packed, n), 1, &back));
+    rec->deadline_us = rec->prompt_tokens = rec->completion_tokens = rec->cost = INT64_MIN;
+    n = km_open_state_pack(rec, packed);
+    assert_in_range(n, 1, KM_OPEN_STATE_BYTES);
+    assert_true(km_open_state_read(km_str((const char *)packed, n), 1, &back));
+    assert_true(back.cost == 0 && back.deadline_us == 1);
+}
+
 static void records_of_this_version_are_read_one_by_one(void **state)
 {
     uint64_t room[1024];
@@ -225,6 +286,8 @@ int main(void)
         cmocka_unit_test(long_names_are_cut_and_long_metadata_left_out),
         cmocka_unit_test(a_record_cut_or_stretched_is_not_believed),
         cmocka_unit_test(a_record_of_the_version_before_is_read),
+        cmocka_unit_test(the_state_of_an_open_call_comes_back_as_it_went),
+        cmocka_unit_test(the_most_there_is_of_a_state_has_its_room),
         cmocka_unit_test(records_of_this_version_are_read_one_by_one),
     };
 

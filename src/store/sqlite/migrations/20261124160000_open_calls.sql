@@ -1,5 +1,6 @@
 -- min_reader: 1
--- Calls that were sent and are not settled, with what each would cost if nothing more were heard; what
+-- Calls that were sent and are not settled, with what each would cost if nothing more were heard (few
+-- columns, for such a row comes and goes with a call that outlives a commit); what
 -- stays held of the reservation of one that a crash ended; and the attempts of calls that took several.
 -- A program that does not know them goes on with `intents`, and with `spend` as it is: so these are
 -- tables of their own.
@@ -10,15 +11,8 @@ CREATE TABLE open_calls (
     route INTEGER NOT NULL,             -- of the attempt under way
     start_us INTEGER NOT NULL,
     reserved INTEGER NOT NULL,
-    flags INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    prompt_tokens INTEGER NOT NULL,     -- estimates
-    completion_tokens INTEGER NOT NULL,
-    cost INTEGER NOT NULL,              -- if nothing more is heard
-    deadline_us INTEGER NOT NULL,       -- 0: not known
-    user TEXT,
-    metadata TEXT,
-    client_ip TEXT
+    state BLOB NOT NULL,                -- what it would cost now, packed: open_state.c
+    texts BLOB                          -- user, metadata, client_ip, one behind the other
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE holds (
