@@ -15,7 +15,7 @@ from realtime import CONFIG, RealtimeUpstream, Session
 from test_realtime import COST, ROOM, answers, nano, rows
 
 HELLO, RELEASED, GO, SYNC, SYNCED, ASK, ANSWER = 1, 2, 4, 7, 8, 9, 10
-VERSION = b"kanmon hand-over 1"
+VERSION = b"kanmon hand-over 2"
 MORE, AGAIN = 3, 4  # enum km_permit_part
 ANSWER_BYTES = 608
 LONG = "x" * 4000  # counts as many tokens at most, which the longest answer's room has not
@@ -91,7 +91,7 @@ class Successor:
                     self.send(SYNCED)
                 if kind == ASK:
                     (number,) = struct.unpack_from("=Q", body)
-                    reserve, _, part = struct.unpack_from("=qii", body, 40)
+                    reserve, _, _, _, part = struct.unpack_from("=qqqii", body, 40)
                     self.asked.append((part, reserve))
                     self.send(ANSWER, struct.pack("=Q", number).ljust(ANSWER_BYTES, b"\0"))
         except OSError:
