@@ -14,6 +14,7 @@
 #include "app/cmd_key.h"
 #include "app/cmd_mcp.h"
 #include "app/cmd_postgres.h"
+#include "app/cmd_spend.h"
 #include "app/serve.h"
 #include "app/start.h"
 
@@ -81,6 +82,20 @@ static const struct km_option generate_options[] = {
     { "max-parallel", "N", "calls at the same time", 0 },
     { "user", "ID", "whose it is", 0 },
     KM_CLIENT_OPTIONS,
+    { 0 },
+};
+
+static const struct km_option release_options[] = {
+    KM_CLIENT_OPTIONS,
+    { "all", NULL, "everything that is held", 0 },
+    { "key", "KEY", "what is held of a key: its hash or alias", 0 },
+    { 0 },
+};
+
+static const struct km_option correct_options[] = {
+    KM_CLIENT_OPTIONS,
+    { "cost", "USD", "what the call cost", 0 },
+    { "reason", "TEXT", "why, for the audit log", 0 },
     { 0 },
 };
 
@@ -208,6 +223,19 @@ const struct km_command km_app_commands[] = {
       km_cmd_key_unblock },
     { "key delete", "Delete a key", "KEY", "  kanmon key delete --yes team-a\n", delete_options,
       km_cmd_key_delete },
+    { "spend holds", "List what is held of calls that ended with the gateway before this one", NULL,
+      "  kanmon spend holds\n"
+      "  kanmon spend holds --json | jq .amount\n",
+      client_options, km_cmd_spend_holds },
+    { "spend release", "Give a key back what is held of a call", "[ID]",
+      "  kanmon spend release 019a5f3e-7c1d-7b10-9f3a-5d1c2b3a4f5e\n"
+      "  kanmon spend release --key team-a       by alias or hash\n"
+      "  kanmon spend release --all\n",
+      release_options, km_cmd_spend_release },
+    { "spend correct", "Set what a call cost, in its row and in all sums", "ID",
+      "  kanmon spend correct 019a5f3e-7c1d-7b10-9f3a-5d1c2b3a4f5e --cost 0.42 \\\n"
+      "      --reason 'as the vendor bills it'\n",
+      correct_options, km_cmd_spend_correct },
     { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
       "  kanmon prices import model_prices_and_context_window.json\n", client_options,
       km_cmd_prices_import },

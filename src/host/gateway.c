@@ -70,6 +70,50 @@ static void put_window(void *ctx, const uint8_t hash[32], int64_t end_us, int64_
     km_keys_add_window(gw->keys, hash, end_us, spend);
 }
 
+static void put_hold(void *ctx, const struct km_spend_hold *hold)
+{
+    struct km_gateway *gw = ctx;
+
+    km_keys_hold(gw->keys, hold);
+}
+
+static void on_charged(void *ctx, const struct km_open_charge *c)
+{
+    struct km_gateway *gw = ctx;
+
+    km_keys_charge_open(gw->keys, c);
+}
+
+static void on_released(void *ctx, const struct km_spend_hold *hold)
+{
+    struct km_gateway *gw = ctx;
+
+    km_keys_release(gw->keys, hold);
+}
+
+static void on_corrected(void *ctx, const struct km_correction *c)
+{
+    struct km_gateway *gw = ctx;
+
+    km_keys_correct(gw->keys, c);
+}
+
+static int load_keys(struct km_gateway *gw, struct km_err *err)
+{
+    int r = km_store_keys(gw->store, put_key, gw, err);
+
+    if (r == 0)
+        r = km_store_windows(gw->store, put_window, gw, err);
+    if (r == 0)
+        r = km_store_holds(gw->store, put_hold, gw, err);
+    if (r < 0)
+        return r;
+    gw->books = (struct km_store_books){ gw, on_charged, on_released, on_corrected };
+    km_store_use_books(gw->store, &gw->books);
+    km_store_loaded(gw->store);
+    return 0;
+}
+
 static int open_store(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
 {
     const struct km_key_settings *keys = km_config_get(config, &km_key_settings_table);
@@ -90,11 +134,7 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0 && (!gw->keys || !gw->mcp_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
-        r = km_store_keys(gw->store, put_key, gw, err);
-    if (r == 0)
-        r = km_store_windows(gw->store, put_window, gw, err);
-    if (r == 0)
-        km_store_loaded(gw->store);
+        r = load_keys(gw, err);
     if (r == 0)
         r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)

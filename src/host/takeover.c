@@ -5,9 +5,10 @@
  * thread serves what the old process sends: connections go to the workers, ledger records to
  * the store's writer, and each settlement gives back what its call held of its key.
  *
- * When the old one is gone, orderly or not, nothing more of it can come: what its calls still
- * hold counts as spent, and intents that it left open are charged as reserved.  Only who holds
- * the books can close those:
+ * When the old one is gone, orderly or not, nothing more of it can come: the calls that it left open
+ * are charged by what was known of them, and the rest of what they had reserved is held.  Memory
+ * hears of each from the store (gateway.c), and then gives back what no call answers for.  Only who
+ * holds the books can close them:
  *
  *     NONE          at once; again each second while the store cannot be written
  *     FROZEN        when they are taken back; if they are not, the one after closes them, for
@@ -329,6 +330,7 @@ static void on_charged(void *ctx, const struct km_err *err)
         return;
     }
     t->open = t->closing = false;
+    km_keys_end_import(t->gw->keys);
     km_log_msg(t->gw->log, KM_LOG_INFO, "handover.closed",
                "what the process before this one left open is charged");
 }
@@ -355,7 +357,6 @@ void km_takeover_close_books(struct km_takeover *t)
         return;
     t->closing = true;
     km_timer_stop(&t->again);
-    km_keys_end_import(gw->keys);
     km_store_sync(gw->store, gw->main_mailbox, on_all_written, t);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* budget.c - see budget.h for the contract.
  *
- *     |--------- spent ---------|--- reserved ---|------- left -------|  max
+ *     |--------- spent ---------|--- reserved ---|-- held --|---- left ----|  max
  *
  * A call moves its worst case from `left` to `reserved` before it starts and what it really
  * cost from `reserved` to `spent` when it ends.  Because the worst case is taken first, calls
@@ -12,11 +12,15 @@
  * one is kept when another becomes the current one.  So a clock that jumps, to any time and back,
  * finds each window as it was.  Reservations belong to none: those calls still run and will be
  * paid in the window they end in.  Sums saturate, so no input overflows.
+ *
+ * What is held is of calls whose end nobody knows: no window's either, and each for its time.  There
+ * are few of them and mostly none, so an admission looks at one number.
  */
 #include "policy/budget.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A call that came just before a window turned may be admitted just after: that turns nothing
  * back. */
@@ -36,6 +40,10 @@ void km_budget_done(struct km_budget *b)
     free(b->others);
     b->others = NULL;
     b->nothers = 0;
+    free(b->holds);
+    b->holds = NULL;
+    b->nholds = b->hold_cap = 0;
+    b->held = 0;
 }
 
 static bool has_windows(const struct km_budget *b)
@@ -136,6 +144,83 @@ void km_budget_charge(struct km_budget *b, int64_t cost, int64_t at_us)
         add_to_window(b, km_time_budget_end(at_us, b->duration_s, b->reset_us), cost);
 }
 
+void km_budget_correct(struct km_budget *b, int64_t more, int64_t at_us)
+{
+    struct km_budget_window *w;
+    int64_t *spent = &b->spent;
+
+    if (more >= 0) {
+        km_budget_charge(b, more, at_us);
+        return;
+    }
+    if (!is_current(b, at_us, 0)) {
+        w = find_window(b, km_time_budget_end(at_us, b->duration_s, b->reset_us));
+        if (!w)
+            return;
+        spent = &w->spent;
+    }
+    *spent = add(*spent, more) < 0 ? 0 : *spent + more;
+}
+
+/* --- what is held --- */
+
+static struct km_budget_hold *find_hold(const struct km_budget *b, const struct km_uuid *id)
+{
+    for (size_t i = 0; i < b->nholds; i++)
+        if (memcmp(b->holds[i].id.b, id->b, sizeof id->b) == 0)
+            return &b->holds[i];
+    return NULL;
+}
+
+void km_budget_hold(struct km_budget *b, const struct km_budget_hold *hold)
+{
+    if (hold->amount <= 0 || find_hold(b, &hold->id))
+        return;
+    if (b->nholds == b->hold_cap) {
+        size_t cap = b->hold_cap ? 2 * b->hold_cap : 4;
+        struct km_budget_hold *grown = realloc(b->holds, cap * sizeof *grown);
+
+        if (!grown)
+            return;
+        b->holds = grown;
+        b->hold_cap = cap;
+    }
+    if (b->nholds == 0 || hold->until_ms < b->hold_end_ms)
+        b->hold_end_ms = hold->until_ms;
+    b->holds[b->nholds++] = *hold;
+    b->held = add(b->held, hold->amount);
+}
+
+static void end_hold(struct km_budget *b, struct km_budget_hold *hold)
+{
+    b->held -= hold->amount;
+    *hold = b->holds[--b->nholds];
+}
+
+void km_budget_release(struct km_budget *b, const struct km_uuid *id)
+{
+    struct km_budget_hold *hold = find_hold(b, id);
+
+    if (hold)
+        end_hold(b, hold);
+}
+
+void km_budget_drop_holds(struct km_budget *b, uint64_t now_ms)
+{
+    if (b->nholds == 0 || now_ms < b->hold_end_ms)
+        return;
+    b->hold_end_ms = UINT64_MAX;
+    for (size_t i = 0; i < b->nholds;) {
+        if (b->holds[i].until_ms <= now_ms) {
+            end_hold(b, &b->holds[i]);
+            continue;
+        }
+        if (b->holds[i].until_ms < b->hold_end_ms)
+            b->hold_end_ms = b->holds[i].until_ms;
+        i++;
+    }
+}
+
 void km_budget_set_window(struct km_budget *b, int64_t end_us, int64_t spent)
 {
     if (has_windows(b) && end_us > 0 && end_us != b->reset_us)
@@ -159,7 +244,7 @@ int64_t km_budget_left(const struct km_budget *b)
 
     if (b->max < 0)
         return INT64_MAX;
-    used = add(b->spent, b->reserved);
+    used = add(add(b->spent, b->reserved), b->held);
     return used >= b->max ? 0 : b->max - used;
 }
 
@@ -175,17 +260,22 @@ static int refuse_spent(const struct km_budget *b, struct km_err *err)
 
 static int refuse_reserve(const struct km_budget *b, int64_t amount, struct km_err *err)
 {
-    char spent[32], max[32], reserved[32], wanted[32];
+    char spent[32], max[32], reserved[32], wanted[32], held[32], kept[160] = "";
 
     km_money_text(b->spent, spent);
     km_money_text(b->max, max);
     km_money_text(b->reserved, reserved);
     km_money_text(amount, wanted);
+    km_money_text(b->held, held);
+    if (b->held > 0)
+        (void)snprintf(kept, sizeof kept,
+                       ", and %s is held for calls that ended with the gateway before this one",
+                       held);
     return km_fail(err, KM_E_BUDGET,
                    "Budget has been exceeded! Current cost: %s, Max budget: %s. This call may cost "
-                   "up to %s%s%s: lower max_tokens%s",
+                   "up to %s%s%s%s: lower max_tokens%s",
                    spent, max, wanted, b->reserved > 0 ? " and running calls hold " : "",
-                   b->reserved > 0 ? reserved : "",
+                   b->reserved > 0 ? reserved : "", kept,
                    b->reserved > 0 ? ", or try again when they have ended" : "");
 }
 
@@ -212,16 +302,4 @@ void km_budget_settle(struct km_budget *b, int64_t reserved, int64_t cost)
         b->reserved = reserved > b->reserved ? 0 : b->reserved - reserved;
     if (cost > 0)
         b->spent = add(b->spent, cost);
-}
-
-void km_money_text(int64_t nanousd, char out[32])
-{
-    uint64_t v = nanousd < 0 ? 0 - (uint64_t)nanousd : (uint64_t)nanousd;
-    int n = snprintf(out, 32, "%s%llu.%09llu", nanousd < 0 ? "-" : "",
-                     (unsigned long long)(v / 1000000000u), (unsigned long long)(v % 1000000000u));
-
-    while (n > 0 && out[n - 1] == '0')
-        out[--n] = 0;
-    if (n > 0 && out[n - 1] == '.')
-        out[--n] = 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* budget.h - reservation and settlement against one budget.  Pure: the owner holds the lock.
  *
- * spent + reserved <= max holds always in reserve mode, so no interleaving of calls can spend
- * more than max.  In `litellm` mode only spent < max is asked.
+ * spent + reserved + held <= max holds always in reserve mode, so no interleaving of calls can spend
+ * more than max, and of calls whose end nobody knows (store/holds.h) the rest is kept back.  In `litellm` mode only spent < max is asked.
  */
 #ifndef KM_POLICY_BUDGET_H
 #define KM_POLICY_BUDGET_H
@@ -10,6 +10,8 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "base/id.h"
+#include "base/money.h"
 #include "base/time.h"
 
 enum km_budget_mode { KM_BUDGET_RESERVE, KM_BUDGET_LITELLM };
@@ -21,6 +23,13 @@ struct km_budget_window {
     int64_t end_us, spent;
 };
 
+/* What is kept back for one call. */
+struct km_budget_hold {
+    struct km_uuid id; /* the call's */
+    int64_t amount;
+    uint64_t until_ms; /* monotonic: a clock that is set does not move it */
+};
+
 struct km_budget {
     int64_t max; /* nano-USD; -1 none */
     int64_t spent; /* of the current window */
@@ -29,6 +38,10 @@ struct km_budget {
     int64_t reset_us; /* wall; when the window ends */
     struct km_budget_window *others; /* NULL until there is one; of a copy: the original's */
     size_t nothers;
+    int64_t held; /* the sum of `holds`; of no window, as what is reserved */
+    struct km_budget_hold *holds; /* NULL until there is one; of a copy: the original's */
+    size_t nholds, hold_cap;
+    uint64_t hold_end_ms; /* the earliest end of one */
 };
 
 void km_budget_done(struct km_budget *b);
@@ -46,14 +59,20 @@ void km_budget_set_window(struct km_budget *b, int64_t end_us, int64_t spent);
 /* Another length, or other ends of windows of the same length: what is spent goes along, what is
  * known of other windows is forgotten.  With the windows it has nothing changes. */
 void km_budget_set_length(struct km_budget *b, int64_t duration_s, int64_t reset_us);
+/* Keeps this back until then.  Once a call: the same again is ignored.  Without memory nothing is. */
+void km_budget_hold(struct km_budget *b, const struct km_budget_hold *hold);
+/* The hold of this call ends; none is fine. */
+void km_budget_release(struct km_budget *b, const struct km_uuid *id);
+/* Those whose time is over end: to be asked before what is left is. */
+void km_budget_drop_holds(struct km_budget *b, uint64_t now_ms);
+/* Adds `more`, which may be negative, to what was spent in the window that at_us is in; no sum falls
+ * below zero. */
+void km_budget_correct(struct km_budget *b, int64_t more, int64_t at_us);
 /* What may still be reserved; INT64_MAX without a budget. */
 int64_t km_budget_left(const struct km_budget *b);
 /* KM_E_BUDGET with LiteLLM's text, amounts in USD. */
 int km_budget_reserve(struct km_budget *b, int64_t amount, enum km_budget_mode mode,
                       struct km_err *err) KM_MUST_USE;
 void km_budget_settle(struct km_budget *b, int64_t reserved, int64_t cost);
-
-/* "1.0025" from nano-USD, no trailing zeros. */
-void km_money_text(int64_t nanousd, char out[32]);
 
 #endif

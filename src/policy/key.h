@@ -13,7 +13,7 @@
 #include "base/right.h"
 #include "policy/budget.h"
 #include "policy/limit.h"
-#include "store/store.h"
+#include "store/holds.h"
 
 struct km_key_live;
 
@@ -55,11 +55,17 @@ struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n);
 
 int64_t km_key_spend(struct km_key *k); /* nano-USD, current window */
 int64_t km_key_reserved(struct km_key *k);
+int64_t km_key_held(struct km_key *k); /* of calls whose end nobody knows */
 /* When the budget window ends that is current since the last admission; 0: it has none. */
 int64_t km_key_window_end(struct km_key *k);
 /* At start: what the store knows of a window that is not the current one. */
 void km_keys_add_window(struct km_keys *keys, const uint8_t hash[32], int64_t end_us,
                         int64_t spent);
+/* What the store's books took without a permit of this process (store/holds.h), told by any thread: a
+ * hold that is loaded or made, the end of one, a correction.  An unknown key is ignored. */
+void km_keys_hold(struct km_keys *keys, const struct km_spend_hold *hold);
+void km_keys_release(struct km_keys *keys, const struct km_spend_hold *hold);
+void km_keys_correct(struct km_keys *keys, const struct km_correction *c);
 /* What a reservation may still take; INT64_MAX without a budget.  Another call may take it
  * first. */
 int64_t km_key_left(struct km_key *k);
@@ -156,7 +162,11 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
 /* A part of a call of the old process ended, the call goes on: spent there. */
 void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
                              int64_t tokens, uint64_t now_ms);
-/* The old process is gone: what its calls still hold counts as spent, as the store charges them. */
+/* A call that the old process left open was charged by the store: what it held here is given back, and
+ * its cost and its hold count instead. */
+void km_keys_charge_open(struct km_keys *keys, const struct km_open_charge *c);
+/* The old process is gone and what it left open is charged: what its calls still hold here was of
+ * none that was sent, and is given back. */
 void km_keys_end_import(struct km_keys *keys);
 
 /* Proxy-wide default and bounds for keys. */

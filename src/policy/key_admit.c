@@ -35,11 +35,23 @@ int64_t km_key_reserved(struct km_key *k)
     return reserved;
 }
 
+int64_t km_key_held(struct km_key *k)
+{
+    int64_t held;
+
+    pthread_mutex_lock(&k->live->lock);
+    km_budget_drop_holds(&k->live->budget, km_mono_ms());
+    held = k->live->budget.held;
+    pthread_mutex_unlock(&k->live->lock);
+    return held;
+}
+
 int64_t km_key_left(struct km_key *k)
 {
     struct km_budget b;
 
     pthread_mutex_lock(&k->live->lock);
+    km_budget_drop_holds(&k->live->budget, km_mono_ms());
     b = k->live->budget;
     b.spent = km_budget_spent_at(&b, km_wall_us());
     pthread_mutex_unlock(&k->live->lock);
@@ -145,6 +157,7 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
         limits.parallel = a->default_max_parallel;
     pthread_mutex_lock(&live->lock);
     rolled = km_budget_roll(&live->budget, a->now_us);
+    km_budget_drop_holds(&live->budget, a->now_ms);
     before = live->limit;
     kind = take_part(&live->limit, &limits, a, &tokens);
     r = kind == KM_LIMIT_NONE ? km_budget_reserve(&live->budget, a->reserve, a->mode, err)
@@ -233,6 +246,7 @@ int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bo
     live = permit->key->live;
     pthread_mutex_lock(&live->lock);
     *ret_rolled = km_budget_roll(&live->budget, a->now_us);
+    km_budget_drop_holds(&live->budget, a->now_ms);
     if (more > 0 || a->mode == KM_BUDGET_LITELLM)
         r = km_budget_reserve(&live->budget, more, a->mode, err);
     if (r == 0 && more < 0)

@@ -12,14 +12,19 @@
  * ignores them in turn.  Both processes read one monotonic clock, so window_ms needs no shift.
  *
  * What the old process's running calls hold is remembered apart: each of their settlements gives
- * its part back, and if the old process dies first the remainder becomes spend at once, just as
- * the store charges calls that never settled.  Of tokens only the sum is told, and how many hold
- * them: each settlement gives an equal share back, the last one what remains.
+ * its part back.  If the old process dies first, the store charges those that were sent by what was
+ * known of them, and each of these gives its part back too; what remains then was of calls that were
+ * admitted and not sent.  Of tokens only the sum is told, and how many hold them: each settlement
+ * gives an equal share back, the last one what remains.
+ *
+ * What is held of calls that a crash ended is in no line: it is a row of the store, where the new
+ * process reads it, once.
  */
 #include <string.h>
 
 #include "base/encode.h"
 #include "policy/key_table.h"
+#include "store/ledger.h"
 
 enum {
     SPENT,
@@ -273,6 +278,79 @@ void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64
     km_key_unref(k);
 }
 
+/* A secret may just be changing: the store knows of it first. */
+static struct km_key *find_payer(struct km_keys *keys, const struct km_payer *payer)
+{
+    struct km_key *k = km_keys_find(keys, payer->heir);
+
+    return k ? k : km_keys_find(keys, payer->hash);
+}
+
+/* No longer than it was made for, whatever became of the clock. */
+static uint64_t end_of_hold(const struct km_spend_hold *hold)
+{
+    int64_t whole_us = hold->until_us - hold->made_us, left_us = hold->until_us - km_wall_us();
+
+    left_us = smaller(left_us, whole_us);
+    return km_mono_ms() + (left_us > 0 ? (uint64_t)(left_us + 999) / 1000 : 0);
+}
+
+void km_keys_hold(struct km_keys *keys, const struct km_spend_hold *hold)
+{
+    const struct km_budget_hold kept = { hold->id, hold->amount, end_of_hold(hold) };
+    struct km_key *k = find_payer(keys, &hold->payer);
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->live->lock);
+    km_budget_hold(&k->live->budget, &kept);
+    pthread_mutex_unlock(&k->live->lock);
+    km_key_unref(k);
+}
+
+void km_keys_release(struct km_keys *keys, const struct km_spend_hold *hold)
+{
+    struct km_key *k = find_payer(keys, &hold->payer);
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->live->lock);
+    km_budget_release(&k->live->budget, &hold->id);
+    pthread_mutex_unlock(&k->live->lock);
+    km_key_unref(k);
+}
+
+void km_keys_correct(struct km_keys *keys, const struct km_correction *c)
+{
+    struct km_key *k = find_payer(keys, &c->payer);
+
+    if (!k)
+        return;
+    pthread_mutex_lock(&k->live->lock);
+    km_budget_correct(&k->live->budget, c->more, c->at_us);
+    pthread_mutex_unlock(&k->live->lock);
+    km_key_unref(k);
+}
+
+void km_keys_charge_open(struct km_keys *keys, const struct km_open_charge *c)
+{
+    const struct km_permit held = {
+        .part = c->flags & KM_CALL_WITHIN ? KM_PERMIT_WITHIN : KM_PERMIT_WHOLE,
+        .reserved = c->reserved,
+    };
+    struct km_key *k = find_payer(keys, &c->payer);
+
+    if (!k)
+        return;
+    if (c->hold.amount) /* first: at no moment is less kept back than may be due */
+        km_keys_hold(keys, &c->hold);
+    if (c->flags & KM_CALL_PART)
+        km_keys_charge_imported(keys, k->row.hash, c->cost, c->tokens, km_mono_ms());
+    else
+        km_keys_settle_imported(keys, k->row.hash, &held, c->cost, c->tokens, km_mono_ms());
+    km_key_unref(k);
+}
+
 void km_keys_end_import(struct km_keys *keys)
 {
     struct km_str name;
@@ -283,7 +361,7 @@ void km_keys_end_import(struct km_keys *keys)
         struct km_key_live *live = ((struct km_key *)value)->live;
 
         pthread_mutex_lock(&live->lock);
-        km_budget_settle(&live->budget, live->imported_reserved, live->imported_reserved);
+        km_budget_settle(&live->budget, live->imported_reserved, 0);
         live->imported_reserved = 0;
         live->limit.running -= smaller(live->imported_running, live->limit.running);
         live->imported_running = 0;

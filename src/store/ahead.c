@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ahead.c - see ahead.h for the contract.
  *
- *     BEGIN  frames of the spill file -> rows  open intents -> charged  | keys, windows |  ROLLBACK
+ *     BEGIN  frames of the spill file -> rows  open calls -> charged  | keys, windows, holds |  ROLLBACK
  *
  * The driver sees to it that nothing of it touches the disk (rehearse).  The transaction's lock
  * keeps the writer from bringing the real store there while the keys are read, which would count
@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "store/apply.h"
+#include "store/incomplete.h"
 #include "store/inside.h"
 #include "store/spill_ledger.h"
 
@@ -20,9 +20,9 @@ struct km_ahead {
     struct km_apply *apply;
 };
 
-static int rehearse(struct km_ahead *a, struct km_spill *spill, struct km_err *err)
+static int rehearse(struct km_ahead *a, struct km_spill *spill, int64_t hold_us, struct km_err *err)
 {
-    size_t charged = 0;
+    struct km_incomplete done = { 0 };
     int r = a->db->driver->rehearse(a->db, err);
 
     if (r == 0)
@@ -30,7 +30,8 @@ static int rehearse(struct km_ahead *a, struct km_spill *spill, struct km_err *e
     if (r == 0 && spill)
         r = km_spill_rehearse(spill, a->db, a->apply, err);
     if (r == 0)
-        r = km_apply_incomplete(a->apply, 0, &charged, err);
+        r = km_incomplete_charge(a->db, a->apply, 0, hold_us, &done, err);
+    km_incomplete_done(&done);
     return r == 0 ? km_apply_finish(a->apply, err) : r;
 }
 
@@ -44,7 +45,7 @@ int km_ahead_open(struct km_store *store, struct km_spill *spill, struct km_err 
     store->ahead = a;
     r = store->driver->open(store->place.path, KM_DB_WRITE, &a->db, err);
     if (r == 0)
-        r = rehearse(a, spill, err);
+        r = rehearse(a, spill, store->hold_us, err);
     if (r < 0)
         km_ahead_close(store);
     return r;

@@ -21,10 +21,10 @@
 #include "store/batch.h"
 #include "store/dict.h"
 #include "store/statements.h"
+#include "store/windows.h"
 
 #define KEYS_KEPT 16384
 #define ROUTES_KEPT 4096
-#define OPEN_PAGE 1000
 #define MOST_SUM ((int64_t)1 << 61) /* of one commit, one row */
 #define DAY_US (86400 * (int64_t)1000000)
 
@@ -33,7 +33,10 @@ enum {
     MARK_GONE,
     BACK_TO_MARK,
     INSERT_SPEND,
-    INSERT_INTENTS,
+    INSERT_ATTEMPTS,
+    INSERT_OPEN,
+    UPDATE_OPEN,
+    DELETE_OPEN,
     DELETE_INTENT,
     FIND_KEY,
     INSERT_KEY,
@@ -42,12 +45,10 @@ enum {
     ADD_DAILY,
     ADD_SPEND,
     ADD_WINDOW,
-    FIND_OPEN,
-    STATEMENTS
+    STATEMENTS,
+    ANY_INTENT = STATEMENTS, /* not kept ready */
+    ROWS
 };
-
-/* The hash whose row a call of this one pays into. */
-#define HEIR(hash) "coalesce((SELECT hash FROM key_heirs WHERE old = " hash "), " hash ")"
 
 #define ROUTE_COLUMNS "call_type, model_group, model, deployment, provider, api_base"
 
@@ -60,24 +61,28 @@ struct route {
     struct km_str names[KM_RECORD_ROUTE_STRINGS];
 };
 
-/* An intent that was never settled, with all it names. */
-struct open {
+/* A later state of an open call. */
+struct progress {
     struct km_uuid id;
-    uint8_t key_hash[32];
-    int64_t start_us, reserved, flags;
-    struct km_str user, metadata, client_ip;
-    struct route route;
+    int64_t route, reserved;
+    struct km_str state, texts;
+};
+
+struct attempts {
+    struct km_uuid id;
+    struct km_str json;
 };
 
 #define HASH KM_FIELDS({ KM_FIELD_BYTES, 0, 32 })
-#define OPEN(member) KM_FIELD(struct open, member)
+#define PROGRESS(member) KM_FIELD(struct progress, member)
+#define HEIR(hash) KM_KEY_HEIR(hash)
 #define NAMES(T, at)                                                                               \
     KM_FIELD(T, at names[KM_RECORD_CALL_TYPE]), KM_FIELD(T, at names[KM_RECORD_MODEL_GROUP]),      \
         KM_FIELD(T, at names[KM_RECORD_MODEL]), KM_FIELD(T, at names[KM_RECORD_DEPLOYMENT]),       \
         KM_FIELD(T, at names[KM_RECORD_PROVIDER]), KM_FIELD(T, at names[KM_RECORD_API_BASE])
 #define NOTHING
 
-static const struct km_statement rows[STATEMENTS] = {
+static const struct km_statement rows[ROWS] = {
     [MARK] = { .name = "ledger.mark", .sql = { "SAVEPOINT batch" } },
     [MARK_GONE] = { .name = "ledger.mark_gone", .sql = { "RELEASE batch" } },
     [BACK_TO_MARK] = { .name = "ledger.back_to_mark", .sql = { "ROLLBACK TO batch" } },
@@ -85,9 +90,23 @@ static const struct km_statement rows[STATEMENTS] = {
     [INSERT_SPEND] = { .name = "ledger.insert_spend",
                        .sql = { "INSERT INTO spend SELECT * FROM spend_rows WHERE true"
                          " ON CONFLICT DO NOTHING" } },
-    [INSERT_INTENTS] = { .name = "ledger.insert_intents",
-                         .sql = { "INSERT INTO intents SELECT * FROM intent_rows WHERE true"
-                           " ON CONFLICT DO NOTHING" } },
+    [INSERT_ATTEMPTS] = { "ledger.insert_attempts",
+                          { "INSERT INTO spend_attempts (id, attempts) VALUES (?1, ?2)"
+                            " ON CONFLICT DO NOTHING" },
+                          .in = KM_FIELDS(KM_FIELD(struct attempts, id.b),
+                                          KM_FIELD(struct attempts, json)) },
+    [INSERT_OPEN] = { .name = "ledger.insert_open",
+                      .sql = { "INSERT INTO open_calls SELECT * FROM open_rows WHERE true"
+                        " ON CONFLICT DO NOTHING" } },
+    [UPDATE_OPEN] = { "ledger.update_open",
+                      { "UPDATE open_calls SET route = ?2, reserved = ?3, state = ?4, texts = ?5"
+                        " WHERE id = ?1" },
+                      .in = KM_FIELDS(PROGRESS(id.b), PROGRESS(route), PROGRESS(reserved),
+                                      KM_FIELD_AS(struct progress, state, KM_FIELD_BLOB),
+                                      KM_FIELD_AS(struct progress, texts, KM_FIELD_BLOB_NULL)) },
+    [DELETE_OPEN] = { "ledger.delete_open",
+                      { "DELETE FROM open_calls WHERE id = ?1" },
+                      .in = KM_FIELDS(KM_FIELD(struct km_record, id.b)) },
     [DELETE_INTENT] = { "ledger.delete_intent",
                         { "DELETE FROM intents WHERE id = ?1" },
                         .in = KM_FIELDS(KM_FIELD(struct km_record, id.b)) },
@@ -132,23 +151,18 @@ static const struct km_statement rows[STATEMENTS] = {
                        " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend" },
                      .in = KM_FIELDS(KM_FIELD(struct key, id), KM_FIELD(struct key, end_us),
                                      KM_FIELD(struct key, spend)) },
-    [FIND_OPEN] = { "ledger.find_open",
-                    { "SELECT i.id, k.hash, i.start_us, i.reserved, i.flags, coalesce(i.user, ''),"
-                      " coalesce(i.metadata, ''), coalesce(i.client_ip, ''), " ROUTE_COLUMNS
-                      " FROM intents i JOIN key_ids k ON k.id = i.key"
-                      " JOIN routes r ON r.id = i.route"
-                      " WHERE ?1 = 0 OR i.start_us < ?1 LIMIT 1000" }, /* OPEN_PAGE */
-                    .in = KM_NUMBER,
-                    .out = KM_FIELDS(OPEN(id.b), OPEN(key_hash), OPEN(start_us), OPEN(reserved),
-                                     OPEN(flags), OPEN(user), OPEN(metadata), OPEN(client_ip),
-                                     NAMES(struct open, route.)) },
+    [ANY_INTENT] = { "ledger.any_intent",
+                     { "SELECT EXISTS (SELECT 1 FROM intents)" },
+                     .out = KM_NUMBER },
 };
 const struct km_statements km_apply_statements = KM_STATEMENTS(rows);
 
 struct km_apply {
     struct km_ready *s[STATEMENTS];
     struct km_dict *keys, *routes;
-    struct km_batch spend, intents; /* what is not written yet */
+    struct km_batch spend, open, progress; /* what is not written yet */
+    struct km_batch gone; /* those of `spend` that may lie open */
+    bool older; /* there are `intents`, which an older program left */
     struct km_sums sums;
     struct km_audit_chain chain;
 };
@@ -156,6 +170,7 @@ struct km_apply {
 int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *err)
 {
     struct km_apply *a = calloc(1, sizeof *a);
+    int64_t older = 0;
     int r;
 
     if (!a)
@@ -168,13 +183,18 @@ int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *e
     }
     r = db->driver->show(db, &km_spend_rows, &a->spend, err);
     if (r == 0)
-        r = db->driver->show(db, &km_intent_rows, &a->intents, err);
+        r = db->driver->show(db, &km_open_rows, &a->open, err);
+    if (r == 0)
+        r = db->driver->show(db, &km_gone_rows, &a->gone, err);
     if (r == 0)
         r = db->driver->show(db, &km_daily_rows, &a->sums, err);
     for (size_t i = 0; r == 0 && i < STATEMENTS; i++)
         r = km_db_ready(db, &rows[i], &a->s[i], err);
     if (r == 0)
         r = km_audit_chain_init(&a->chain, db, err);
+    if (r == 0)
+        r = km_db_number(db, &rows[ANY_INTENT], &older, err);
+    a->older = older != 0;
     if (r < 0)
         km_apply_free(a);
     else
@@ -192,7 +212,9 @@ struct km_apply *km_apply_free(struct km_apply *a)
     km_dict_free(a->keys);
     km_dict_free(a->routes);
     km_batch_done(&a->spend);
-    km_batch_done(&a->intents);
+    km_batch_done(&a->open);
+    km_batch_done(&a->progress);
+    km_batch_done(&a->gone);
     km_sums_done(&a->sums);
     free(a);
     return NULL;
@@ -271,31 +293,20 @@ static int route_of(struct km_apply *a, const struct km_record *rec, int64_t *re
     return r;
 }
 
-/* A call that ended before its key's window turned, or under a clock that was set wrong. */
-static int add_to_window(struct km_apply *a, const struct km_batch_row *row, int64_t at_us,
-                         int64_t cost, struct km_err *err)
-{
-    const struct key key = { .id = row->key,
-                             .end_us = km_time_budget_end(at_us, row->length_s, row->end_us),
-                             .spend = cost };
-
-    return cost ? run(a, ADD_WINDOW, &key, err) : 0;
-}
-
-/* To the key's sum, or to that of another of its windows. */
+/* To the key's sum, or to that of another of its windows: the call ended before the window turned,
+ * or under a clock that was set wrong. */
 static int add_spent(struct km_apply *a, const struct km_batch_row *row, struct km_sum *sum,
                      int64_t cost, struct km_err *err)
 {
     const struct km_record *rec = row->rec;
+    const struct km_window_now now = { row->window_us, row->length_s, row->end_us };
     int64_t at_us = rec->end_us ? rec->end_us : rec->start_us; /* it was never heard to end */
-    bool counts = rec->end_us == 0 || rec->end_us >= row->window_us;
+    struct key key = { .id = row->key, .spend = cost };
+    enum km_window_place place = km_windows_place(&now, at_us, rec->end_us != 0, &key.end_us);
 
-    if (row->length_s > 0 && row->end_us > 0) {
-        counts = at_us < row->end_us && at_us >= km_time_budget_begin(row->end_us, row->length_s);
-        if (!counts)
-            return add_to_window(a, row, at_us, cost, err);
-    }
-    if (counts && sum->spend <= MOST_SUM)
+    if (place == KM_WINDOW_OTHER)
+        return cost ? run(a, ADD_WINDOW, &key, err) : 0;
+    if (place == KM_WINDOW_CURRENT && sum->spend <= MOST_SUM)
         sum->spend += cost;
     return 0;
 }
@@ -317,17 +328,46 @@ static int add_sums(struct km_apply *a, const struct km_batch_row *row, struct k
     return add_spent(a, row, sum, cost, err);
 }
 
-static int delete_intents(struct km_apply *a, struct km_err *err)
+/* What a new row of `spend` brings beside itself. */
+static int add_row(struct km_apply *a, const struct km_batch_row *row, struct km_err *err)
+{
+    struct attempts attempts = { .id = row->rec->id };
+    int r = 0;
+
+    if (row->rec->len[KM_RECORD_ATTEMPTS]) {
+        attempts.json = km_record_text(row->rec, KM_RECORD_ATTEMPTS);
+        r = run(a, INSERT_ATTEMPTS, &attempts, err);
+    }
+    return r == 0 ? add_sums(a, row, err) : r;
+}
+
+static int update_open(struct km_apply *a, struct km_err *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < a->spend.n; i++) {
-        const struct km_record *rec = a->spend.v[i].rec;
+    for (size_t i = 0; r == 0 && i < a->progress.n; i++) {
+        const struct km_batch_row *row = &a->progress.v[i];
+        const struct progress p = {
+            .id = row->rec->id,
+            .route = row->route,
+            .reserved = km_batch_cost(row->rec->reserved),
+            .state = km_str((const char *)row->state, row->state_n),
+            .texts = km_open_texts(row->rec),
+        };
 
-        if (rec->alone)
-            continue;
-        r = run(a, DELETE_INTENT, rec, err);
+        r = run(a, UPDATE_OPEN, &p, err);
     }
+    return r;
+}
+
+static int delete_open(struct km_apply *a, struct km_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < a->gone.n; i++)
+        r = run(a, DELETE_OPEN, a->gone.v[i].rec, err);
+    for (size_t i = 0; r == 0 && a->older && i < a->gone.n; i++)
+        r = run(a, DELETE_INTENT, a->gone.v[i].rec, err);
     return r;
 }
 
@@ -345,7 +385,7 @@ static int insert_one_by_one(struct km_apply *a, struct km_err *err)
         all[0] = all[i];
         r = km_ready_run(a->s[INSERT_SPEND], NULL, &changed, err);
         if (r == 0 && changed > 0)
-            r = add_sums(a, &all[0], err);
+            r = add_row(a, &all[0], err);
         all[0] = first;
     }
     a->spend.n = n;
@@ -370,28 +410,41 @@ static int insert_spend(struct km_apply *a, struct km_err *err)
     if (r == 0 && !all_new)
         return insert_one_by_one(a, err);
     for (size_t i = 0; r == 0 && i < a->spend.n; i++)
-        r = add_sums(a, &a->spend.v[i], err);
+        r = add_row(a, &a->spend.v[i], err);
     return r;
 }
 
-/* Intents first: a settlement in the same batch takes its own away again. */
-static int flush(struct km_apply *a, struct km_err *err)
+/* Intents first, then what is newer of them: a settlement in the same batch takes its own away
+ * again. */
+int km_apply_flush(struct km_apply *a, struct km_err *err)
 {
     int r = 0;
 
-    if (a->intents.n)
-        r = run(a, INSERT_INTENTS, NULL, err);
+    if (a->open.n)
+        r = run(a, INSERT_OPEN, NULL, err);
     if (r == 0)
-        r = delete_intents(a, err);
+        r = update_open(a, err);
+    if (r == 0)
+        r = delete_open(a, err);
     if (r == 0 && a->spend.n)
         r = insert_spend(a, err);
-    km_batch_clear(&a->intents);
+    km_batch_clear(&a->open);
+    km_batch_clear(&a->progress);
+    km_batch_clear(&a->gone);
     km_batch_clear(&a->spend);
     return r;
 }
 
+static struct km_batch *batch_of(struct km_apply *a, enum km_record_kind kind)
+{
+    if (kind == KM_RECORD_INTENT)
+        return &a->open;
+    return kind == KM_RECORD_PROGRESS ? &a->progress : &a->spend;
+}
+
 int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_err *err)
 {
+    struct km_batch *batch = batch_of(a, (enum km_record_kind)rec->kind);
     struct km_batch_row row = { .rec = rec };
     struct km_dict_value key = { 0 };
     int r;
@@ -401,15 +454,19 @@ int km_apply_record(struct km_apply *a, const struct km_record *rec, struct km_e
     r = key_of(a, rec, &key, err);
     if (r == 0)
         r = route_of(a, rec, &row.route, err);
-    if (r == 0 && (a->spend.n == KM_BATCH_ROWS || a->intents.n == KM_BATCH_ROWS))
-        r = flush(a, err);
+    if (r == 0 && batch->n == KM_BATCH_ROWS)
+        r = km_apply_flush(a, err);
     if (r < 0)
         return r;
     row.key = key.id;
     row.length_s = key.length_s;
     row.end_us = key.end_us;
     row.window_us = key.window_us;
-    return km_batch_add(rec->kind == KM_RECORD_INTENT ? &a->intents : &a->spend, &row, err);
+    if (rec->kind == KM_RECORD_SETTLED && !rec->alone)
+        r = km_batch_add(&a->gone, &row, err);
+    if (rec->kind == KM_RECORD_INTENT || rec->kind == KM_RECORD_PROGRESS)
+        row.state_n = (uint8_t)km_open_state_pack(rec, row.state);
+    return r == 0 ? km_batch_add(batch, &row, err) : r;
 }
 
 /* A key has a sum for each of its routes; its row is written once. */
@@ -435,7 +492,7 @@ static int add_spend(struct km_apply *a, struct km_err *err)
 
 int km_apply_finish(struct km_apply *a, struct km_err *err)
 {
-    int r = flush(a, err);
+    int r = km_apply_flush(a, err);
 
     if (r == 0 && km_sums_sort(&a->sums) < 0)
         r = km_fail(err, KM_E_NOMEM, "store: out of memory");
@@ -456,7 +513,9 @@ void km_apply_rolled_back(struct km_apply *a)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
         km_ready_rest(a->s[i]);
-    km_batch_clear(&a->intents);
+    km_batch_clear(&a->open);
+    km_batch_clear(&a->progress);
+    km_batch_clear(&a->gone);
     km_batch_clear(&a->spend);
     km_sums_clear(&a->sums);
     km_dict_clear(a->keys);
@@ -477,75 +536,4 @@ void km_apply_op_undone(struct km_apply *a)
 void km_apply_forget_keys(struct km_apply *a)
 {
     km_dict_clear(a->keys);
-}
-
-static struct km_ledger_entry open_entry(const struct open *o)
-{
-    const struct km_str *names = o->route.names;
-    struct km_ledger_entry e = {
-        .id = o->id,
-        .start_us = o->start_us,
-        .cost = o->reserved,
-        .reserved = o->reserved,
-        .flags = (unsigned)o->flags | KM_CALL_INCOMPLETE,
-        .user = o->user,
-        .metadata = o->metadata,
-        .client_ip = o->client_ip,
-        .call_type = names[KM_RECORD_CALL_TYPE],
-        .model_group = names[KM_RECORD_MODEL_GROUP],
-        .model = names[KM_RECORD_MODEL],
-        .deployment = names[KM_RECORD_DEPLOYMENT],
-        .provider = names[KM_RECORD_PROVIDER],
-        .api_base = names[KM_RECORD_API_BASE],
-    };
-
-    memcpy(e.key_hash, o->key_hash, sizeof e.key_hash);
-    return e;
-}
-
-/* One page of them: the statement may not run on while its table is written. */
-static int charge_some(struct km_apply *a, int64_t before_us, size_t *ret_n, struct km_err *err)
-{
-    struct km_buf page KM_CLEANUP(km_buf_done) = KM_BUF(64u << 20);
-    struct km_ready *s = a->s[FIND_OPEN];
-    struct open o = { .flags = 0 };
-    enum km_row got = KM_ROW_END;
-    int r;
-
-    km_ready_ask(s, &before_us);
-    while ((r = km_ready_next(s, &o, &got, err)) == 0 && got) {
-        const struct km_ledger_entry e = open_entry(&o);
-        size_t size = km_record_size(&e);
-        char *at;
-
-        at = km_buf_reserve(&page, size);
-        if (!at) {
-            r = km_fail(err, KM_E_NOMEM, "store: out of memory");
-            break;
-        }
-        km_record_write((struct km_record *)(void *)at, size, &e, KM_RECORD_SETTLED);
-        page.n += size;
-    }
-    km_ready_rest(s);
-    for (size_t at = 0; r == 0 && at < page.n; ++*ret_n) {
-        const struct km_record *rec = (const struct km_record *)(const void *)(page.p + at);
-
-        r = km_apply_record(a, rec, err);
-        at += rec->size;
-    }
-    return r == 0 ? flush(a, err) : r;
-}
-
-int km_apply_incomplete(struct km_apply *a, int64_t before_us, size_t *ret_n, struct km_err *err)
-{
-    size_t all = 0, some;
-    int r;
-
-    do {
-        some = 0;
-        r = charge_some(a, before_us, &some, err);
-        all += some;
-    } while (r == 0 && some >= OPEN_PAGE);
-    *ret_n = all;
-    return r;
 }

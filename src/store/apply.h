@@ -31,9 +31,7 @@ void km_apply_op_undone(struct km_apply *a);
 /* Keys changed under us (a new budget window, a deletion): what is known of them is asked anew. */
 void km_apply_forget_keys(struct km_apply *a);
 
-/* Charges every open intent that began before before_us (0: all) as reserved, marked incomplete.
- * *ret_n: how many.  km_apply_finish() must follow. */
-int km_apply_incomplete(struct km_apply *a, int64_t before_us, size_t *ret_n,
-                        struct km_err *err) KM_MUST_USE;
+/* What came so far is rows, but for what km_apply_finish() adds up: records before need not stay. */
+int km_apply_flush(struct km_apply *a, struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -110,22 +110,20 @@ static struct km_value spend_value(const void *from, unsigned column)
     }
 }
 
-static struct km_value intent_value(const void *from, unsigned column)
+static struct km_value open_value(const void *from, unsigned column)
 {
     const struct km_batch_row *row = from;
     const struct km_record *rec = row->rec;
+    struct km_str texts;
 
     switch (column) {
     case 4:
         return km_value_i64(km_batch_cost(rec->reserved));
     case 5:
-        return km_value_i64(rec->flags);
+        return km_value_blob(row->state, row->state_n);
     case 6:
-        return text_or_null(rec, KM_RECORD_USER);
-    case 7:
-        return text_or_null(rec, KM_RECORD_METADATA);
-    case 8:
-        return text_or_null(rec, KM_RECORD_CLIENT_IP);
+        texts = km_open_texts(rec);
+        return texts.n ? km_value_blob(texts.p, texts.n) : km_value_null();
     default:
         return spend_value(row, column); /* id, key, route, start_us */
     }
@@ -169,12 +167,14 @@ const struct km_rowset km_spend_rows = {
     spend_value,
 };
 
-const struct km_rowset km_intent_rows = {
-    "intent_rows",
-    "id, key, route, start_us, reserved, flags, user, metadata, client_ip",
+const struct km_rowset km_open_rows = {
+    "open_rows",
+    "id, key, route, start_us, reserved, state, texts",
     batch_row,
-    intent_value,
+    open_value,
 };
+
+const struct km_rowset km_gone_rows = { "gone_rows", "id", batch_row, spend_value };
 
 const struct km_rowset km_daily_rows = {
     "daily_rows",

@@ -4,7 +4,7 @@
 #define KM_STORE_BATCH_H
 
 #include "store/driver.h"
-#include "store/record.h"
+#include "store/open_state.h"
 #include "store/sums.h"
 
 #define KM_BATCH_ROWS 4096
@@ -13,6 +13,7 @@ struct km_batch_row {
     const struct km_record *rec; /* the caller's; valid until the batch is cleared */
     int64_t key, route;
     int64_t window_us, length_s, end_us; /* of the key, for the sums (dict.h) */
+    uint8_t state_n, state[KM_OPEN_STATE_BYTES]; /* of an open call */
 };
 
 struct km_batch {
@@ -30,9 +31,9 @@ static inline void km_batch_clear(struct km_batch *b)
 int km_batch_add(struct km_batch *b, const struct km_batch_row *row,
                  struct km_err *err) KM_MUST_USE;
 
-/* The columns of `spend`, `intents` and `daily` in their order; of a struct km_batch, another, and
- * of a struct km_sums that is sorted. */
-extern const struct km_rowset km_spend_rows, km_intent_rows, km_daily_rows;
+/* The columns of `spend`, `open_calls` and `daily` in their order, and ids alone; of a struct km_batch
+ * each, but the days' of a struct km_sums that is sorted. */
+extern const struct km_rowset km_spend_rows, km_open_rows, km_gone_rows, km_daily_rows;
 
 /* What the ledger writes of an upstream's numbers: clamped, so that no sum ever overflows. */
 int64_t km_batch_cost(int64_t v);

@@ -11,12 +11,16 @@
 
 #include <stdio.h>
 
+#include "base/money.h"
 #include "base/time.h"
 #include "store/ahead.h"
 #include "store/due.h"
+#include "store/incomplete.h"
 #include "store/inside.h"
 #include "store/spill_ledger.h"
 #include "store/statements.h"
+
+#define EXPIRE_MS 60000 /* between two looks for holds that are over: nobody counts those any more */
 
 /* --- one transaction --- */
 
@@ -92,6 +96,16 @@ static int write_all(struct km_commit *c, struct km_op *ops, struct km_chunk *ch
     return r == 0 ? km_apply_finish(c->apply, err) : r;
 }
 
+static int expire(struct km_commit *c, struct km_err *err)
+{
+    uint64_t now = km_mono_ms();
+
+    if (c->expired_ms && now - c->expired_ms < EXPIRE_MS)
+        return 0;
+    c->expired_ms = now;
+    return km_incomplete_expire(c->db, err);
+}
+
 static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chunks,
                     struct km_db_trouble *trouble, struct km_err *err)
 {
@@ -102,6 +116,8 @@ static int transact(struct km_commit *c, struct km_op *ops, struct km_chunk *chu
     /* After a failure something must really be written to know that it can be. */
     if (r == 0 && c->failed)
         r = km_db_run(c->db, &rows[TOUCH], NULL, NULL, err);
+    if (r == 0)
+        r = expire(c, err);
     if (r == 0)
         r = write_all(c, ops, chunks, err);
     if (r == 0 && spilled)
@@ -180,14 +196,34 @@ static int open_connection(struct km_commit *c, struct km_err *err)
     return r;
 }
 
+static void tell_charged(struct km_store *store, const struct km_incomplete *done)
+{
+    char charged[KM_MONEY_LEN], held[KM_MONEY_LEN], until[KM_TIME_ISO_LEN + 1];
+
+    km_money_text(done->charged, charged);
+    km_money_text(done->held, held);
+    km_time_iso(done->until_us, until);
+    if (done->held)
+        km_log_msg(store->log, KM_LOG_WARN, "store.incomplete",
+                   "%zu calls had not ended when the last process did: charged %s USD by what was "
+                   "known of them, %s USD of what they had reserved held until %s at the latest "
+                   "(kanmon spend holds)",
+                   done->n, charged, held, until);
+    else if (done->n)
+        km_log_msg(store->log, KM_LOG_WARN, "store.incomplete",
+                   "%zu calls had not ended when the last process did: charged %s USD by what was "
+                   "known of them, nothing is held",
+                   done->n, charged);
+}
+
 /* Charges the calls of a process that ended without settling them. */
 static int charge_open(struct km_commit *c, struct km_err *err)
 {
-    size_t charged = 0;
+    struct km_incomplete done = { 0 };
     int r = c->store->driver->begin(c->db, err);
 
     if (r == 0)
-        r = km_apply_incomplete(c->apply, 0, &charged, err);
+        r = km_incomplete_charge(c->db, c->apply, 0, c->store->hold_us, &done, err);
     if (r == 0)
         r = km_due_release(c->db, 0, err);
     if (r == 0)
@@ -195,10 +231,9 @@ static int charge_open(struct km_commit *c, struct km_err *err)
     if (r == 0)
         r = c->store->driver->commit(c->db, err);
     km_apply_committed(c->apply);
-    if (r == 0 && charged)
-        km_log_msg(c->store->log, KM_LOG_WARN, "store.incomplete",
-                   "%zu calls had not settled when the last process ended: charged as reserved",
-                   charged);
+    if (r == 0)
+        tell_charged(c->store, &done);
+    km_incomplete_done(&done);
     return r;
 }
 

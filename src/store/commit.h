@@ -22,6 +22,7 @@ struct km_commit {
     bool handed_over;
     int64_t behind_to; /* number of its last frame in the spill file */
     uint64_t looked_ms; /* when the spill file was looked after */
+    uint64_t expired_ms; /* when holds that are over were last looked for */
     char spill_why[256]; /* what was said of it last; empty: it can be used */
 };
 

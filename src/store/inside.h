@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "store/driver.h"
+#include "store/holds.h"
 #include "store/identity.h"
 #include "store/ledger.h"
 #include "store/outage.h"
@@ -40,6 +41,8 @@ struct km_store {
     struct km_guard *guard;
     struct km_lookout *lookout;
     uint64_t check_ms;
+    int64_t hold_us; /* most time that the rest of a lost call's reservation is held */
+    const struct km_store_books *books; /* NULL: nobody has them in memory */
     char spill_path[KM_PLACE_PATH];
     uint64_t spill_max;
     _Atomic uint64_t spilled_bytes;

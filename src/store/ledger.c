@@ -4,11 +4,12 @@
  *     worker                                     writer
  *     append record -> [ chunk being filled ]
  *     settle        ->   finds its intent in it: written over, one row instead of two
+ *     progress      ->   finds its intent, or what it said before: written over, no row at all
  *                        [ full chunk ][ full chunk ] <- takes all, commits, sends them home
  *
  * Appending is a copy into the chunk under the ledger's own mutex, which the writer holds only
  * to take the list: no allocation a call, no wake-up while the writer knows that work waits.
- * An index of the intents in all of them finds what a settlement may replace.  When the writer
+ * An index of the intents and of the progress in all of them finds what a settlement may replace.  When the writer
  * comes, those of calls that have only just begun stay behind once: most will be settled before
  * it comes again, and an intent in the store is a row to write and one to delete.  Whatever else
  * it takes is its own from then on, and the index forgets it.
@@ -19,7 +20,8 @@
  *
  * Room: the waiting bytes of one worker are bounded by its share of queue_bytes, and by the room
  * that is reserved in the spill file (room.h).  Intents keep room for their settlement in both, so
- * a settlement is never refused.
+ * a settlement is never refused.  Nothing is kept for progress: without room there is none of it,
+ * and a crash charges its call by what was said before.
  */
 #include <stdlib.h>
 
@@ -165,7 +167,7 @@ static struct km_ledger_entry slim(const struct km_ledger_entry *e)
                    "it has its room");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         *names[i] = km_str_sub(*names[i], 0, SLIM_TEXT);
-    s.metadata = KM_STR_NONE;
+    s.metadata = s.attempts = KM_STR_NONE;
     return s;
 }
 
@@ -236,9 +238,43 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
         *ret_wait = done != NULL;
     else
         km_log_msg(store->log, KM_LOG_ERROR, "ledger.lost",
-                   "out of memory: a settlement is not written; its call will be charged as "
-                   "reserved");
+                   "out of memory: a settlement is not written; its call will be charged by "
+                   "what was said of it before");
     km_writer_wake(store->writer, store->strict);
+}
+
+/* May so many bytes of what is only better knowledge be appended? */
+static bool has_room(struct km_ledger *l, size_t size)
+{
+    struct km_store *store = l->store;
+    size_t workers = atomic_load_explicit(&store->nledgers, memory_order_relaxed);
+    size_t kept = km_ledger_waiting(l) + l->held;
+
+    return kept + size <= store->queue_bytes / (workers ? workers : 1) &&
+           find_room(l, kept, size + KM_SPILL_FRAME_HEAD, NULL) == 0;
+}
+
+void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
+                        km_store_done_fn *done, void *ctx, bool *ret_wait)
+{
+    size_t size = km_record_size(e);
+    struct km_store *store = l->store;
+    bool written;
+
+    *ret_wait = false;
+    if (!store->strict)
+        done = NULL;
+    pthread_mutex_lock(&l->lock);
+    written = !done && km_ledger_update(l, e, size, false);
+    pthread_mutex_unlock(&l->lock);
+    if (written || (!done && !has_room(l, size)))
+        return;
+    pthread_mutex_lock(&l->lock);
+    written = (!done && km_ledger_update(l, e, size, true)) ||
+              km_ledger_append(l, e, size, KM_RECORD_PROGRESS, done, ctx);
+    pthread_mutex_unlock(&l->lock);
+    *ret_wait = written && done;
+    km_writer_wake(store->writer, done != NULL);
 }
 
 static bool append_audit(struct km_ledger *l, const struct km_audit *audit, size_t kept,
@@ -306,14 +342,4 @@ int km_ledger_import(struct km_ledger *l, struct km_str record, struct km_err *e
         return km_fail(err, KM_E_NOMEM, "hand-over: out of memory");
     km_writer_wake(l->store->writer, false);
     return 0;
-}
-
-void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
-                        km_store_done_fn *done, void *ctx, bool *ret_wait)
-{
-    (void)l;
-    (void)e;
-    (void)done;
-    (void)ctx;
-    *ret_wait = false;
 }

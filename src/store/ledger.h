@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ledger.h - accounting that never lies: intents and settlements.
+/* ledger.h - accounting that never lies: intents, progress and settlements.
  *
- * Every admitted call writes an intent (before its first upstream byte) and later exactly one
- * settlement.  Where both fall into one commit only the settled row is written.
+ * Every call writes an intent immediately before its first upstream byte, and later exactly one
+ * settlement; in between, when another attempt begins or more output has come, what it would cost if
+ * nothing more were ever heard of it.  Where all fall into one commit only the settled row is
+ * written.  What a crash leaves open is charged by what was said last; the rest of what it had
+ * reserved stays held (holds.h).
  *
  *   strict    intent committed (synchronous=FULL) -> callback -> upstream; settlement committed
  *             -> callback -> last client byte
@@ -25,7 +28,7 @@ enum km_call_flag {
     KM_CALL_STREAM = 1,
     KM_CALL_ESTIMATED = 2, /* usage was missing and estimated */
     KM_CALL_UNPRICED = 4, /* no price known; cost 0 */
-    KM_CALL_INCOMPLETE = 8, /* never settled; charged as reserved */
+    KM_CALL_INCOMPLETE = 8, /* never settled; charged by what was known last */
     KM_CALL_CLIENT_GONE = 16,
     KM_CALL_CACHE_HIT = 32,
     KM_CALL_FAILED = 64,
@@ -55,7 +58,9 @@ struct km_ledger_entry {
     int64_t start_us, first_us, end_us; /* wall; 0: never */
     int64_t prompt_tokens, completion_tokens, cached_tokens;
     int64_t reserved; /* nano-USD */
-    int64_t cost; /* nano-USD */
+    /* nano-USD; of an intent and of progress: by estimate, if nothing more is ever heard.  More than
+     * what is reserved is not charged then, where anything is. */
+    int64_t cost;
     int status; /* HTTP status the client got */
     unsigned flags;
     unsigned attempt; /* of an intent and of progress: the one under way, from 1 */
@@ -81,13 +86,15 @@ struct km_ledger *km_ledger_free(struct km_ledger *l); /* flushes */
  * *ret_wait: a callback follows; wait for it. */
 int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                      void *ctx, bool *ret_wait, struct km_err *err) KM_MUST_USE;
+/* A later state of the same open call, whole: another attempt begins (the caller may wait for it in
+ * strict mode, as above), or there is more output (done NULL: nobody waits, in strict mode neither).
+ * Of a call that is settled, or was never intended, it changes nothing.  Dropped where it finds no
+ * room and nobody waits: it is only better knowledge. */
+void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
+                        km_store_done_fn *done, void *ctx, bool *ret_wait);
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
-/* How an open call is by now: another attempt, or more that came; what is charged if nothing more is
- * heard of it.  done and *ret_wait as of the intent; NULL: nobody waits. */
-void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
-                        km_store_done_fn *done, void *ctx, bool *ret_wait);
 /* The audit record of a call, copied: committed as what else is appended now.  kept: its call's
  * intent was `audited` and accepted.  *ret_wait as above; done NULL: nobody waits, in strict mode
  * neither. */
@@ -107,7 +114,7 @@ int km_store_import_record(struct km_store *store, struct km_str record,
                            struct km_err *err) KM_MUST_USE; /* any thread */
 
 /* What such a record says (strings live in scratch, which needs 64 KiB at most), so that the
- * receiver can also settle the call's permit; *ret_settled false: it is an intent. */
+ * receiver can also settle the call's permit; *ret_settled false: it is an intent, or progress. */
 int km_store_record_read(struct km_str record, struct km_buf *scratch,
                          struct km_ledger_entry *ret_entry, bool *ret_settled,
                          struct km_err *err) KM_MUST_USE;

@@ -3,7 +3,7 @@
  *
  *     full chunks ──> chunk being filled        spare chunks
  *           ^                ^
- *           └── index: the intents in them, by the call's id
+ *           └── index: the intents and the progress in them, by the call's id
  */
 #include "store/ledger_batch.h"
 
@@ -76,15 +76,17 @@ void km_ledger_index(struct km_ledger *l, struct km_record *rec)
     l->nindex++;
 }
 
-/* The intent of this call, if it may be written over: not taken, its committing awaited by
- * nobody.  The slot stays: a later look-up finds another kind of record there. */
-static struct km_record *index_find(struct km_ledger *l, const struct km_uuid *id)
+/* The intent of this call, or its progress, if it may be written over: not taken, its committing
+ * awaited by nobody.  The slot stays: a later look-up finds another kind of record there. */
+static struct km_record **index_find(struct km_ledger *l, const struct km_uuid *id)
 {
     for (size_t i = slot_of(id); l->index[i]; i = (i + 1) & (KM_LEDGER_SLOTS - 1)) {
         struct km_record *rec = l->index[i];
 
         if (memcmp(rec->id.b, id->b, sizeof id->b) == 0)
-            return rec->kind == KM_RECORD_INTENT && !rec->done ? rec : NULL;
+            return (rec->kind == KM_RECORD_INTENT || rec->kind == KM_RECORD_PROGRESS) && !rec->done
+                       ? &l->index[i]
+                       : NULL;
     }
     return NULL;
 }
@@ -139,19 +141,20 @@ bool km_ledger_append(struct km_ledger *l, const struct km_ledger_entry *e, size
     rec->done = done;
     rec->ctx = ctx;
     l->cur->waited = l->cur->waited || done;
-    if (kind == KM_RECORD_INTENT && !done)
+    if ((kind == KM_RECORD_INTENT || kind == KM_RECORD_PROGRESS) && !done)
         km_ledger_index(l, rec);
     return true;
 }
 
 bool km_ledger_replace(struct km_ledger *l, const struct km_ledger_entry *e, size_t size)
 {
-    struct km_record *rec = index_find(l, &e->id);
+    struct km_record **slot = index_find(l, &e->id), *rec = slot ? *slot : NULL;
+    const uint8_t was = rec ? rec->kind : KM_RECORD_VOID;
 
     if (rec && rec->size >= size) {
         size = rec->size;
         km_record_write(rec, size, e, KM_RECORD_SETTLED);
-        rec->alone = 1;
+        rec->alone = was == KM_RECORD_INTENT;
     } else if (rec) {
         struct km_record *grown;
 
@@ -159,10 +162,30 @@ bool km_ledger_replace(struct km_ledger *l, const struct km_ledger_entry *e, siz
         grown = km_ledger_place(l, size);
         if (grown) {
             km_record_write(grown, size, e, KM_RECORD_SETTLED);
-            grown->alone = 1;
+            grown->alone = was == KM_RECORD_INTENT;
         } else {
-            rec->kind = KM_RECORD_INTENT; /* no memory: it will be charged as reserved */
+            rec->kind = was; /* no memory: it will be charged by what is known */
         }
     }
     return rec != NULL;
+}
+
+bool km_ledger_update(struct km_ledger *l, const struct km_ledger_entry *e, size_t size, bool grow)
+{
+    struct km_record **slot = index_find(l, &e->id), *at = slot ? *slot : NULL;
+    const enum km_record_kind kind = at ? (enum km_record_kind)at->kind : KM_RECORD_VOID;
+    const uint8_t alone = at ? at->alone : 0;
+
+    if (at && at->size >= size) {
+        size = at->size;
+    } else {
+        at = at && grow ? km_ledger_place(l, size) : NULL;
+        if (!at)
+            return false;
+        (*slot)->kind = KM_RECORD_VOID;
+        *slot = at;
+    }
+    km_record_write(at, size, e, kind);
+    at->alone = alone;
+    return true;
 }

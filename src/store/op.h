@@ -23,6 +23,8 @@ struct km_op {
     km_op_fn *run; /* inside the transaction, on the writer's thread */
     const struct km_statement *row; /* of km_op_new_row() */
     void (*free)(struct km_op *op);
+    void (*committed)(
+        struct km_op *op); /* on the writer's thread, before it is answered; or NULL */
     struct km_mailbox *reply; /* NULL: nobody asks */
     km_store_done_fn *done;
     void *ctx;

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "store/audit.h"
 #include "store/due.h"
+#include "store/incomplete.h"
 #include "store/inside.h"
 #include "store/key_bound.h"
 #include "store/key_row.h"
@@ -28,6 +29,8 @@ struct op {
     int64_t number, now_us;
     struct km_price_row *prices;
     size_t nprices;
+    struct km_incomplete charged;
+    struct km_store *store;
 };
 
 static struct op *op_of(struct km_op *op)
@@ -41,6 +44,7 @@ static void op_free(struct km_op *base)
 
     km_key_row_free(op->row);
     free(op->prices);
+    km_incomplete_done(&op->charged);
     km_op_free(base);
 }
 
@@ -76,7 +80,18 @@ struct hashes {
     uint8_t one[32], two[32];
 };
 
-enum { INSERT, UPDATE, REPLACE, COMES_BACK, DELETE, PRICES_DELETE, PRICES_PUT, HEIR, HEIRS = 4 };
+enum {
+    INSERT,
+    UPDATE,
+    REPLACE,
+    COMES_BACK,
+    DELETE,
+    HOLDS_DELETE,
+    PRICES_DELETE,
+    PRICES_PUT,
+    HEIR,
+    HEIRS = 4
+};
 
 #define HOLE(...) "?, "
 #define HOLES KM_KEY_COLUMNS(HOLE)
@@ -102,6 +117,10 @@ static const struct km_statement statements[] = {
                      { "DELETE FROM key_heirs WHERE old = ?1" },
                      .in = KM_FIELDS(ONE) },
     [DELETE] = { "keys.delete", { "DELETE FROM keys WHERE hash = ?1" }, .in = KM_FIELDS(ONE) },
+    [HOLDS_DELETE] = { "keys.delete_holds",
+                       { "DELETE FROM holds WHERE key IN (SELECT id FROM key_ids"
+                         " i WHERE " KM_KEY_HEIR("i.hash") " = ?1)" },
+                       .in = KM_FIELDS(ONE) },
     [HEIR] = { "keys.heir_windows",
                { "UPDATE OR REPLACE budget_windows SET hash = ?2 WHERE hash = ?1" },
                .in = KM_FIELDS(ONE, TWO) },
@@ -224,6 +243,8 @@ static int key_delete(struct km_op *base, struct km_db *db, struct km_apply *app
         r = km_fail(err, KM_E_NOT_FOUND, "this key does not exist");
     if (r == 0)
         r = km_windows_clear(db, op->hash, err);
+    if (r == 0)
+        r = km_db_run(db, &statements[HOLDS_DELETE], &h, NULL, err);
     km_apply_forget_keys(apply);
     return r == 0 ? append_audit(op, apply, err) : r;
 }
@@ -318,10 +339,19 @@ void km_store_prices_put(struct km_store *store, struct km_mailbox *reply,
 static int charge_open(struct km_op *base, struct km_db *db, struct km_apply *apply,
                        struct km_err *err)
 {
-    size_t n = 0;
-    int r = km_apply_incomplete(apply, op_of(base)->number, &n, err);
+    struct op *op = op_of(base);
+    int r = km_incomplete_charge(db, apply, op->number, op->store->hold_us, &op->charged, err);
 
-    return r == 0 ? km_due_release(db, op_of(base)->number, err) : r;
+    return r == 0 ? km_due_release(db, op->number, err) : r;
+}
+
+static void tell_charged(struct km_op *base)
+{
+    const struct op *op = op_of(base);
+    const struct km_store_books *books = op->store->books;
+
+    for (size_t i = 0; books && i < op->charged.nv; i++)
+        books->charged(books->ctx, &op->charged.v[i]);
 }
 
 void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,
@@ -330,6 +360,9 @@ void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int6
     struct op *op = op_new(reply, charge_open, NULL, 0, done, ctx);
 
     op->number = before_us;
+    op->store = store;
+    op->charged.keep = true;
+    op->op.committed = tell_charged;
     op->op.whole = true;
     submit(store, op);
 }

@@ -6,11 +6,10 @@
  * call in milliseconds, so a range of time is a range of keys.  A call's id is made when it
  * arrives and its start is measured then too; a minute of slack covers clocks that were set.
  *
- * Money is written as a decimal number with all nine places of nano-USD that are not zero: a
- * reader that adds these numbers as decimals gets exactly what the budgets hold.
+ * `attempts` lists what was sent for a call that took more than one; its cost is their sum.
  */
-#include <stdio.h>
 #include "base/encode.h"
+#include "base/money.h"
 #include "base/time.h"
 #include "store/inside.h"
 #include "store/reader.h"
@@ -34,20 +33,12 @@ struct asked {
     char user[256];
 };
 
-static void add_money(struct km_buf *out, int64_t nano)
+static void add_money(struct km_buf *out, int64_t nanousd)
 {
-    char text[40];
-    size_t n;
+    char text[KM_MONEY_LEN];
 
-    km_buf_printf(out, "%s%lld", nano < 0 ? "-" : "",
-                  (long long)(nano < 0 ? -(nano / 1000000000) : nano / 1000000000));
-    nano %= 1000000000;
-    if (nano == 0)
-        return;
-    n = (size_t)snprintf(text, sizeof text, ".%09lld", (long long)(nano < 0 ? -nano : nano));
-    while (text[n - 1] == '0')
-        n--;
-    km_buf_bytes(out, text, n);
+    km_money_text(nanousd, text);
+    km_buf_str(out, km_str_c(text));
 }
 
 static void add_text(struct km_buf *out, const char *name, struct km_str v)
@@ -94,7 +85,7 @@ struct call {
     int64_t first_us, duration_us; /* or KM_FIELD_NO_NUMBER */
     struct km_str call_type, model, group, deployment, provider, api_base;
     int64_t status, flags;
-    struct km_str end_user, metadata, tags, client_ip, user_id, team_id, alias;
+    struct km_str end_user, metadata, tags, client_ip, user_id, team_id, alias, attempts;
 };
 
 struct part {
@@ -122,9 +113,11 @@ static const struct km_statement statements[] = {
                  " CASE WHEN json_valid(s.metadata) THEN coalesce(s.metadata -> '$.tags', '')"
                  " ELSE '' END,"
                  " coalesce(s.client_ip, ''), coalesce(k.user_id, ''), coalesce(k.team_id, ''),"
-                 " coalesce(k.alias, '')"
+                 " coalesce(k.alias, ''),"
+                 " CASE WHEN json_valid(t.attempts) THEN t.attempts ELSE '' END"
                  " FROM spend s JOIN key_ids i ON i.id = s.key JOIN routes r ON r.id = s.route"
                  " LEFT JOIN keys k ON k.hash = i.hash"
+                 " LEFT JOIN spend_attempts t ON t.id = s.id"
                  " WHERE s.id >= ?1 AND s.id <= ?2 AND s.start_us >= ?3 AND s.start_us < ?4"
                  " AND (?5 IS NULL OR i.hash = ?5) AND (?6 IS NULL OR k.user_id = ?6)"
                  " ORDER BY s.id DESC LIMIT ?7 OFFSET ?8" },
@@ -137,7 +130,7 @@ static const struct km_statement statements[] = {
                                 CALL(model), CALL(group), CALL(deployment), CALL(provider),
                                 CALL(api_base), CALL(status), CALL(flags), CALL(end_user),
                                 CALL(metadata), CALL(tags), CALL(client_ip), CALL(user_id),
-                                CALL(team_id), CALL(alias)) },
+                                CALL(team_id), CALL(alias), CALL(attempts)) },
     /* One statement a grouping; each gives name and spend of one day. */
     [BY_KEY] = { "spend.by_key",
                  { "SELECT lower(hex(i.hash)), sum(d.cost) FROM daily d"
@@ -169,13 +162,20 @@ const struct km_statements km_query_spend_statements = KM_STATEMENTS(statements)
 
 static void add_flags(struct km_buf *out, int64_t flags)
 {
+    static const struct {
+        const char *name;
+        int64_t flag;
+    } shown[] = {
+        { "stream", KM_CALL_STREAM },           { "estimated", KM_CALL_ESTIMATED },
+        { "unpriced", KM_CALL_UNPRICED },       { "incomplete", KM_CALL_INCOMPLETE },
+        { "client_gone", KM_CALL_CLIENT_GONE }, { "over_reserved", KM_CALL_OVER_RESERVED },
+        { "budget_cut", KM_CALL_BUDGET_CUT },   { "corrected", KM_CALL_CORRECTED },
+    };
+
     km_buf_printf(out, "\"cache_hit\":\"%s\",", flags & KM_CALL_CACHE_HIT ? "True" : "False");
-    km_buf_printf(
-        out, "\"stream\":%s,\"estimated\":%s,\"unpriced\":%s,\"incomplete\":%s,",
-        flags & KM_CALL_STREAM ? "true" : "false", flags & KM_CALL_ESTIMATED ? "true" : "false",
-        flags & KM_CALL_UNPRICED ? "true" : "false", flags & KM_CALL_INCOMPLETE ? "true" : "false");
-    km_buf_printf(out, "\"client_gone\":%s,\"status\":\"%s\",",
-                  flags & KM_CALL_CLIENT_GONE ? "true" : "false",
+    for (size_t i = 0; i < sizeof shown / sizeof shown[0]; i++)
+        km_buf_printf(out, "\"%s\":%s,", shown[i].name, flags & shown[i].flag ? "true" : "false");
+    km_buf_printf(out, "\"status\":\"%s\",",
                   flags & (KM_CALL_FAILED | KM_CALL_INCOMPLETE) ? "failure" : "success");
 }
 
@@ -222,6 +222,7 @@ static void add_row(const struct call *c, struct km_buf *out)
     add_text(out, "requester_ip_address", c->client_ip);
     add_json(out, "metadata", c->metadata, "{}");
     add_json(out, "request_tags", c->tags, "[]");
+    add_json(out, "attempts", c->attempts, "[]");
     add_flags(out, c->flags);
     km_buf_str(out, KM_STR("\"cache_key\":null,\"organization_id\":null,\"session_id\":null,"
                            "\"agent_id\":null,\"mcp_namespaced_tool_name\":null,"

@@ -6,34 +6,54 @@
  * The strings of the route (what is called: type, group, model, deployment, provider, base)
  * come first and in one run, so that the writer looks the whole run up in its dictionary by one
  * hash over one piece of memory.
+ *
+ * Version 1 had no attempts, and an intent of it no more than what was reserved: read as that, it
+ * is an intent that would be charged so.
  */
 #include "store/record.h"
 
-static const struct source {
-    size_t offset;
-    size_t max;
-} sources[KM_RECORD_STRINGS] = {
-    [KM_RECORD_CALL_TYPE] = { offsetof(struct km_ledger_entry, call_type), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_MODEL_GROUP] = { offsetof(struct km_ledger_entry, model_group),
-                                KM_RECORD_NAME_BYTES },
-    [KM_RECORD_MODEL] = { offsetof(struct km_ledger_entry, model), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_DEPLOYMENT] = { offsetof(struct km_ledger_entry, deployment), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_PROVIDER] = { offsetof(struct km_ledger_entry, provider), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_API_BASE] = { offsetof(struct km_ledger_entry, api_base), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_USER] = { offsetof(struct km_ledger_entry, user), KM_RECORD_NAME_BYTES },
-    [KM_RECORD_METADATA] = { offsetof(struct km_ledger_entry, metadata), KM_RECORD_METADATA_BYTES },
-    [KM_RECORD_CLIENT_IP] = { offsetof(struct km_ledger_entry, client_ip), KM_RECORD_NAME_BYTES },
+/* As a program of version 1 wrote it. */
+#define STRINGS_1 9
+struct record_1 {
+    uint32_t size;
+    uint16_t version;
+    uint8_t kind, alone;
+    uint16_t len[STRINGS_1];
+    uint16_t status;
+    uint32_t flags;
+    struct km_uuid id;
+    uint8_t key_hash[32];
+    int64_t start_us, first_us, end_us;
+    int64_t prompt_tokens, completion_tokens, cached_tokens;
+    int64_t reserved, cost;
+    void *done, *ctx;
+    char text[];
 };
 
-/* Metadata is JSON: cut in the middle it would be none, so one too long is left out. */
-static struct km_str string_of(const struct km_ledger_entry *e, size_t i)
+static inline struct km_str name_of(struct km_str s)
 {
-    struct km_str s;
+    return km_str(s.p, s.n > KM_RECORD_NAME_BYTES ? KM_RECORD_NAME_BYTES : s.n);
+}
 
-    memcpy(&s, (const char *)e + sources[i].offset, sizeof s);
-    if (s.n > sources[i].max)
-        return i == KM_RECORD_METADATA ? KM_STR_NONE : km_str(s.p, sources[i].max);
-    return s;
+/* JSON that is cut in the middle is none, so one too long is left out. */
+static inline struct km_str json_of(struct km_str s, size_t most)
+{
+    return km_str(s.p, s.n > most ? 0 : s.n);
+}
+
+/* Written out: every record asks twice, and a table of places would be walked each time. */
+static inline void strings_of(const struct km_ledger_entry *e, struct km_str v[KM_RECORD_STRINGS])
+{
+    v[KM_RECORD_CALL_TYPE] = name_of(e->call_type);
+    v[KM_RECORD_MODEL_GROUP] = name_of(e->model_group);
+    v[KM_RECORD_MODEL] = name_of(e->model);
+    v[KM_RECORD_DEPLOYMENT] = name_of(e->deployment);
+    v[KM_RECORD_PROVIDER] = name_of(e->provider);
+    v[KM_RECORD_API_BASE] = name_of(e->api_base);
+    v[KM_RECORD_USER] = name_of(e->user);
+    v[KM_RECORD_METADATA] = json_of(e->metadata, KM_RECORD_METADATA_BYTES);
+    v[KM_RECORD_CLIENT_IP] = name_of(e->client_ip);
+    v[KM_RECORD_ATTEMPTS] = json_of(e->attempts, KM_RECORD_ATTEMPTS_BYTES);
 }
 
 static size_t padded(size_t n)
@@ -43,10 +63,12 @@ static size_t padded(size_t n)
 
 size_t km_record_size(const struct km_ledger_entry *e)
 {
+    struct km_str strings[KM_RECORD_STRINGS];
     size_t n = sizeof(struct km_record);
 
+    strings_of(e, strings);
     for (size_t i = 0; i < KM_RECORD_STRINGS; i++)
-        n += string_of(e, i).n;
+        n += strings[i].n;
     return padded(n);
 }
 
@@ -72,6 +94,7 @@ void km_record_write(struct km_record *r, size_t size, const struct km_ledger_en
         .version = KM_RECORD_VERSION,
         .kind = (uint8_t)kind,
         .status = (uint16_t)(e->status < 0 || e->status > UINT16_MAX ? 0 : e->status),
+        .attempt = (uint16_t)(e->attempt > UINT16_MAX ? UINT16_MAX : e->attempt),
         .flags = e->flags,
         .id = e->id,
         .start_us = e->start_us,
@@ -82,10 +105,10 @@ void km_record_write(struct km_record *r, size_t size, const struct km_ledger_en
         .cached_tokens = e->cached_tokens,
         .reserved = e->reserved,
         .cost = e->cost,
+        .deadline_us = e->deadline_us,
     };
     memcpy(r->key_hash, e->key_hash, sizeof r->key_hash);
-    for (size_t i = 0; i < KM_RECORD_STRINGS; i++)
-        strings[i] = string_of(e, i);
+    strings_of(e, strings);
     put_strings(r, strings, KM_RECORD_STRINGS);
 }
 
@@ -136,7 +159,82 @@ bool km_record_valid(struct km_str bytes)
     memcpy(&r, bytes.p, sizeof r);
     n = sizeof r + km_record_offset(&r, KM_RECORD_STRINGS);
     return r.version == KM_RECORD_VERSION && r.size == bytes.n && padded(n) == bytes.n &&
-           (r.kind == KM_RECORD_INTENT || r.kind == KM_RECORD_SETTLED || r.kind == KM_RECORD_AUDIT);
+           r.kind > KM_RECORD_VOID && r.kind <= KM_RECORD_PROGRESS;
+}
+
+/* Bytes of the whole record of version 1 that these begin with; 0: there is none. */
+static size_t size_of_1(struct km_str bytes, struct record_1 *ret)
+{
+    size_t n = sizeof *ret;
+
+    if (bytes.n < sizeof *ret)
+        return 0;
+    memcpy(ret, bytes.p, sizeof *ret);
+    for (size_t i = 0; i < STRINGS_1; i++)
+        n += ret->len[i];
+    return ret->version == 1 && ret->size == padded(n) && ret->size <= bytes.n &&
+                   ret->kind > KM_RECORD_VOID && ret->kind <= KM_RECORD_AUDIT
+               ? ret->size
+               : 0;
+}
+
+static size_t read_1(struct km_str bytes, struct km_buf *out)
+{
+    struct record_1 old;
+    size_t size = size_of_1(bytes, &old), texts = 0, whole;
+    struct km_record *r;
+    char *at;
+
+    if (size == 0)
+        return 0;
+    for (size_t i = 0; i < STRINGS_1; i++)
+        texts += old.len[i];
+    whole = padded(sizeof *r + texts);
+    at = km_buf_reserve(out, whole);
+    if (!at)
+        return 0;
+    memset(at, 0, whole);
+    r = (struct km_record *)(void *)at;
+    *r = (struct km_record){
+        .size = (uint32_t)whole,
+        .version = KM_RECORD_VERSION,
+        .kind = old.kind,
+        .status = old.status,
+        .attempt = 1,
+        .flags = old.flags,
+        .id = old.id,
+        .start_us = old.start_us,
+        .first_us = old.first_us,
+        .end_us = old.end_us,
+        .prompt_tokens = old.prompt_tokens,
+        .completion_tokens = old.completion_tokens,
+        .cached_tokens = old.cached_tokens,
+        .reserved = old.reserved,
+        .cost = old.kind == KM_RECORD_INTENT ? old.reserved : old.cost,
+    };
+    memcpy(r->key_hash, old.key_hash, sizeof r->key_hash);
+    memcpy(r->len, old.len, sizeof old.len);
+    memcpy(r->text, bytes.p + sizeof old, texts);
+    out->n += whole;
+    return size;
+}
+
+void km_record_read(struct km_str bytes, struct km_buf *out, size_t *ret_n)
+{
+    uint32_t size = 0;
+
+    *ret_n = 0;
+    if (bytes.n < sizeof(struct record_1))
+        return;
+    memcpy(&size, bytes.p, sizeof size);
+    if (size > bytes.n)
+        return;
+    if (!km_record_valid(km_str_sub(bytes, 0, size))) {
+        *ret_n = read_1(bytes, out);
+        return;
+    }
+    km_buf_str(out, km_str_sub(bytes, 0, size));
+    *ret_n = km_buf_failed(out) ? 0 : size;
 }
 
 void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entry)
@@ -152,6 +250,7 @@ void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entr
         .user = km_record_text(r, KM_RECORD_USER),
         .metadata = km_record_text(r, KM_RECORD_METADATA),
         .client_ip = km_record_text(r, KM_RECORD_CLIENT_IP),
+        .attempts = km_record_text(r, KM_RECORD_ATTEMPTS),
         .start_us = r->start_us,
         .first_us = r->first_us,
         .end_us = r->end_us,
@@ -160,6 +259,8 @@ void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entr
         .cached_tokens = r->cached_tokens,
         .reserved = r->reserved,
         .cost = r->cost,
+        .deadline_us = r->deadline_us,
+        .attempt = r->attempt,
         .status = r->status,
         .flags = r->flags,
     };

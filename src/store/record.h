@@ -3,20 +3,28 @@
  * passes from one process to the next.
  *
  * Native byte order and layout: it never leaves the machine.  A record that comes from another
- * process is checked whole before it is believed.
+ * process is checked whole before it is believed.  One of the version before, which an older
+ * program left in the spill file, is read too, and becomes one of this version.
  */
 #ifndef KM_STORE_RECORD_H
 #define KM_STORE_RECORD_H
 
 #include "store/ledger.h"
 
-#define KM_RECORD_VERSION 1
+#define KM_RECORD_VERSION 2
 #define KM_RECORD_NAME_BYTES 256 /* each string but metadata is cut here */
 #define KM_RECORD_METADATA_BYTES 4096
+#define KM_RECORD_ATTEMPTS_BYTES 4096
 
 #define KM_RECORD_AUDIT_BYTES (16 * 1024) /* of an audit record, all of it */
 
-enum km_record_kind { KM_RECORD_VOID, KM_RECORD_INTENT, KM_RECORD_SETTLED, KM_RECORD_AUDIT };
+enum km_record_kind {
+    KM_RECORD_VOID,
+    KM_RECORD_INTENT,
+    KM_RECORD_SETTLED,
+    KM_RECORD_AUDIT,
+    KM_RECORD_PROGRESS, /* a later state of what an intent says */
+};
 
 /* The strings in the order of their bytes; those of the route first. */
 enum km_record_string {
@@ -30,6 +38,7 @@ enum km_record_string {
     KM_RECORD_USER = KM_RECORD_ROUTE_STRINGS,
     KM_RECORD_METADATA,
     KM_RECORD_CLIENT_IP,
+    KM_RECORD_ATTEMPTS,
     KM_RECORD_STRINGS,
     /* An audit record's, in place of them; of the numbers it has start_us alone. */
     KM_RECORD_ACTOR = 0,
@@ -45,12 +54,13 @@ struct km_record {
     uint8_t alone; /* SETTLED whose intent was never handed to the writer; INTENT in the index */
     uint16_t len[KM_RECORD_STRINGS];
     uint16_t status;
+    uint16_t attempt;
     uint32_t flags;
     struct km_uuid id;
     uint8_t key_hash[32];
     int64_t start_us, first_us, end_us;
     int64_t prompt_tokens, completion_tokens, cached_tokens;
-    int64_t reserved, cost;
+    int64_t reserved, cost, deadline_us;
     km_store_done_fn *done; /* NULL: nobody waits.  Never crosses processes */
     void *ctx;
     char text[];
@@ -66,8 +76,12 @@ size_t km_record_audit_size(const struct km_audit *a);
 void km_record_audit_write(struct km_record *r, size_t size, const struct km_audit *a,
                            int64_t at_us);
 struct km_audit km_record_audit(const struct km_record *r); /* points into it */
-/* Is it one whole, well-formed record?  bytes need not be aligned. */
+/* Is it one whole, well-formed record of this version?  bytes need not be aligned. */
 bool km_record_valid(struct km_str bytes);
+/* The whole record that the bytes begin with, of this version or the one before: appended to out
+ * (8-aligned, as all before it) as one of this version.  *ret_n: how many bytes it was; 0: there is
+ * none, or no memory (km_buf_failed()). */
+void km_record_read(struct km_str bytes, struct km_buf *out, size_t *ret_n);
 
 /* Bytes of all strings before the given one: its place in text. */
 size_t km_record_offset(const struct km_record *r, enum km_record_string s);

@@ -167,19 +167,15 @@ static int commit_gathered(struct replay *p, struct km_err *err)
     return r;
 }
 
-/* Bytes of the whole records that a frame begins with. */
-static size_t whole_records(struct km_str bytes)
+/* The whole records that a frame begins with, also those of the version before. */
+static void gather(struct km_buf *gathered, struct km_str bytes)
 {
-    size_t at = 0;
+    size_t n;
 
-    while (bytes.n - at >= sizeof(struct km_record)) {
-        const struct km_record *rec = (const struct km_record *)(const void *)(bytes.p + at);
-
-        if (rec->size > bytes.n - at || !km_record_valid(km_str_sub(bytes, at, rec->size)))
-            break; /* of another version: the rest cannot be told apart */
-        at += rec->size;
-    }
-    return at;
+    do {
+        km_record_read(bytes, gathered, &n); /* none: of a later version, the rest cannot be told */
+        bytes = km_str_skip(bytes, n);
+    } while (n);
 }
 
 static int on_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *err)
@@ -188,7 +184,7 @@ static int on_frame(void *ctx, int64_t seq, struct km_str bytes, struct km_err *
 
     if (seq <= p->done || seq > p->upto)
         return 0;
-    km_buf_str(&p->gathered, km_str_sub(bytes, 0, whole_records(bytes)));
+    gather(&p->gathered, bytes);
     if (km_buf_failed(&p->gathered))
         return km_fail(err, KM_E_NOMEM, "store: out of memory");
     p->last = seq;
@@ -199,7 +195,7 @@ static int read_all(struct km_spill *s, struct replay *p, struct km_err *err)
 {
     int r = km_spill_noted(p->db, &p->done, err);
 
-    km_buf_init(&p->gathered, GATHER_BYTES + KM_SPILL_FRAME);
+    km_buf_init(&p->gathered, GATHER_BYTES + (size_t)2 * KM_SPILL_FRAME);
     if (r == 0)
         r = km_spill_read(s, on_frame, p, err);
     if (r == 0)

@@ -81,6 +81,7 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
     store->log = args->log;
     store->events = args->events;
     store->check_ms = (uint64_t)settings->check_ms;
+    store->hold_us = settings->crash_hold_ms * 1000;
     km_room_init(&store->room,
                  !store->strict && settings->unavailable != KM_STORE_UNAVAILABLE_SERVE);
     km_outage_init(&store->outage, store->strict, (enum km_store_unavailable)settings->unavailable);
@@ -107,6 +108,11 @@ int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
     }
     *ret_store = store;
     return 0;
+}
+
+void km_store_use_books(struct km_store *store, const struct km_store_books *books)
+{
+    store->books = books;
 }
 
 void km_store_loaded(struct km_store *store)

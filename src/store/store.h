@@ -40,6 +40,7 @@ struct km_store_settings {
     struct km_str spill; /* path; empty: store.spill in state_dir */
     int64_t spill_bytes; /* most of it (256 MiB) */
     int64_t check_ms; /* between two checks of the whole store (1 h) */
+    int64_t crash_hold_ms; /* most time the rest of a lost call's reservation is held (10 min) */
 };
 extern const struct km_settings_table km_store_settings_table; /* kanmon_settings */
 
@@ -52,7 +53,8 @@ struct km_store_args {
 };
 
 /* Opens, migrates (refusing a store whose min_reader is newer than this program), charges and
- * marks `incomplete` every intent left open by a crash.  Blocking; before any loop runs.
+ * marks `incomplete` every call left open by a crash, and holds the rest of what it had reserved
+ * (holds.h).  Blocking; before any loop runs.
  * A damaged or foreign file is an error that names it; it is never replaced.  A full disk is none:
  * the store begins in an outage, and what the process before left stays where it is meanwhile. */
 int km_store_open(const struct km_store_args *args, struct km_store **ret_store,
@@ -74,8 +76,8 @@ int km_store_take_back(struct km_store *store, struct km_err *err) KM_MUST_USE;
 /* err NULL on success.  Exactly once, never synchronous. */
 typedef void km_store_done_fn(void *ctx, const struct km_err *err);
 
-/* Charges and marks what the process before left open, intents that began before before_us: when
- * it is gone, or its drain is over. */
+/* Charges, marks and holds what the process before left open, calls that began before before_us: when
+ * it is gone, or its drain is over.  Who has the books in memory hears of each (holds.h). */
 void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,
                           km_store_done_fn *done, void *ctx);
 

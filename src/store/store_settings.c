@@ -79,6 +79,16 @@ static const struct km_setting rows[] = {
       .flags = KM_SET_RESTART,
       .help = "Time between two checks of the whole store for damage, in small steps by a thread "
               "of low priority." },
+    { .name = "crash_hold_time",
+      .type = KM_SET_MS,
+      .offset = offsetof(struct km_store_settings, crash_hold_ms),
+      .def = "10m",
+      .min = 0,
+      .max = (int64_t)86400 * 1000,
+      .flags = KM_SET_RESTART,
+      .help = "A call that a crash ended is charged by what was known of it; how long, at most, the "
+              "rest of what it had reserved is held in its key's budget. It ends earlier with the "
+              "time the call had. `0`: nothing is held." },
     { 0 },
 };
 

@@ -54,6 +54,17 @@ static const struct km_statement rows[] = {
 };
 const struct km_statements km_windows_statements = KM_STATEMENTS(rows);
 
+enum km_window_place km_windows_place(const struct km_window_now *now, int64_t at_us, bool ended,
+                                      int64_t *ret_end_us)
+{
+    if (now->length_s <= 0 || now->end_us <= 0)
+        return !ended || at_us >= now->window_us ? KM_WINDOW_CURRENT : KM_WINDOW_NONE;
+    if (at_us < now->end_us && at_us >= km_time_budget_begin(now->end_us, now->length_s))
+        return KM_WINDOW_CURRENT;
+    *ret_end_us = km_time_budget_end(at_us, now->length_s, now->end_us);
+    return KM_WINDOW_OTHER;
+}
+
 int km_windows_clear(struct km_db *db, const uint8_t hash[32], struct km_err *err)
 {
     struct window w = { .spend = 0 };

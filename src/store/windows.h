@@ -15,6 +15,22 @@
 
 #define KM_WINDOWS_KEPT 32 /* of a key, as in memory; the earliest go first */
 
+/* SQL: the hash whose row a call of this one pays into. */
+#define KM_KEY_HEIR(hash) "coalesce((SELECT hash FROM key_heirs WHERE old = " hash "), " hash ")"
+
+/* Which of a key's windows what was paid at this moment counts in.  ended: the moment is the end of
+ * a call, and not the start of one that was never heard to end. */
+enum km_window_place {
+    KM_WINDOW_CURRENT,
+    KM_WINDOW_OTHER, /* which ends at *ret_end_us */
+    KM_WINDOW_NONE, /* before what is spent began to count */
+};
+struct km_window_now { /* of the key */
+    int64_t window_us, length_s, end_us; /* dict.h */
+};
+enum km_window_place km_windows_place(const struct km_window_now *now, int64_t at_us, bool ended,
+                                      int64_t *ret_end_us);
+
 /* The window with this end becomes the current one.  KM_E_NOT_FOUND: no such key. */
 int km_windows_turn(struct km_db *db, const uint8_t hash[32], int64_t end_us, int64_t now_us,
                     struct km_err *err) KM_MUST_USE;

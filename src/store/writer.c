@@ -162,6 +162,9 @@ static void commit(struct km_writer *w, struct km_op *ops)
     struct km_err err = { 0 };
     int r = km_commit(&w->commit, ops, w->pending, &err);
 
+    for (struct km_op *op = ops; r == 0 && op; op = op->next)
+        if (op->committed && op->result == 0)
+            op->committed(op);
     answer_all(ops);
     if (r == 0) {
         let_go(w);

@@ -176,7 +176,8 @@ static int write_intent(struct km_rt_session *s, const struct km_rt_response *r,
     km_list_init(&wait->link);
     row(s, &r->row, "_arealtime", ip, &e);
     e.start_us = r->start_us;
-    e.reserved = r->reserved;
+    e.reserved = e.cost = r->reserved;
+    e.attempt = 1;
     code = km_ledger_intent(s->call->w->ledger, &e, on_committed, wait, &waits, err);
     wait_for(s, wait, code == 0 && waits);
     return code;

@@ -169,15 +169,16 @@ static void set_state(struct km_handover *h, enum km_handover_state state)
 static int let_go(struct km_handover *h, struct km_buf *keys, struct km_err *err)
 {
     struct km_gateway *gw = h->args.gw;
-    int r;
+    int r = km_store_release_writer(gw->store, err);
 
+    if (r < 0)
+        return r;
+    /* Behind the last commit: what it told the keys of is in their counters. */
     km_keys_export(gw->keys, keys);
-    r = km_buf_failed(keys) ? km_fail(err, KM_E_NOMEM, "too many keys to hand over") : 0;
-    if (r == 0)
-        r = km_store_release_writer(gw->store, err);
-    if (r == 0)
-        h->args.unlock(h->args.ctx);
-    return r;
+    if (km_buf_failed(keys))
+        return km_fail(err, KM_E_NOMEM, "too many keys to hand over");
+    h->args.unlock(h->args.ctx);
+    return 0;
 }
 
 /* Workers stand still from freeze to thaw or go. */

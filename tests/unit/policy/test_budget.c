@@ -47,6 +47,61 @@ static void the_text_is_litellms(void **state)
                                   "lower max_tokens, or try again when they have ended");
 }
 
+static void what_is_held_is_kept_back_and_ends_by_its_time(void **state)
+{
+    const struct km_budget_hold first = { { { 1 } }, USD / 2, 1000 };
+    const struct km_budget_hold second = { { { 2 } }, USD / 4, 3000 };
+    const struct km_budget_hold third = { { { 3 } }, USD / 8, 2000 };
+    struct km_budget b = { .max = USD };
+    struct km_err err;
+
+    (void)state;
+    km_budget_hold(&b, &first);
+    km_budget_hold(&b, &first);
+    km_budget_hold(&b, &second);
+    km_budget_hold(&b, &third);
+    assert_int_equal(b.held, USD / 2 + USD / 4 + USD / 8);
+    assert_int_equal(km_budget_left(&b), USD / 8);
+    assert_int_equal(km_budget_reserve(&b, USD / 4, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
+    assert_string_equal(err.text,
+                        "Budget has been exceeded! Current cost: 0, Max budget: 1. This "
+                        "call may cost up to 0.25, and 0.875 is held for calls that ended "
+                        "with the gateway before this one: lower max_tokens");
+    km_budget_drop_holds(&b, 999);
+    assert_int_equal(b.held, USD / 2 + USD / 4 + USD / 8);
+    km_budget_drop_holds(&b, 1000);
+    assert_int_equal(b.held, USD / 4 + USD / 8);
+    km_budget_drop_holds(&b, 1999);
+    assert_int_equal(b.held, USD / 4 + USD / 8);
+    km_budget_release(&b, &second.id);
+    km_budget_release(&b, &second.id);
+    assert_int_equal(b.held, USD / 8);
+    km_budget_drop_holds(&b, 2000);
+    assert_int_equal(b.held, 0);
+    km_budget_drop_holds(&b, 5000);
+    km_budget_hold(&b, &second); /* of a time that is over already: dropped when asked */
+    km_budget_drop_holds(&b, 5000);
+    assert_int_equal(km_budget_left(&b), USD);
+    km_budget_done(&b);
+}
+
+static void holds_belong_to_no_window(void **state)
+{
+    const struct km_budget_hold hold = { { { 1 } }, USD / 2, 1000 };
+    struct km_budget b = { .max = USD, .spent = 7, .duration_s = 3600, .reset_us = 3600000000 };
+
+    (void)state;
+    km_budget_hold(&b, &hold);
+    assert_true(km_budget_roll(&b, 3600000001 + 2000000));
+    assert_int_equal(b.spent, 0);
+    assert_int_equal(b.held, USD / 2);
+    km_budget_correct(&b, -5, 3599999999); /* of the window before */
+    assert_int_equal(b.spent, 0);
+    assert_true(km_budget_roll(&b, 1800000000));
+    assert_int_equal(b.spent, 2);
+    km_budget_done(&b);
+}
+
 static void litellm_mode_asks_only_what_is_spent(void **state)
 {
     struct km_budget b = { .max = USD, .spent = USD - 1 };
@@ -251,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reserved_and_spent_never_pass_max),
         cmocka_unit_test(the_text_is_litellms),
+        cmocka_unit_test(what_is_held_is_kept_back_and_ends_by_its_time),
+        cmocka_unit_test(holds_belong_to_no_window),
         cmocka_unit_test(litellm_mode_asks_only_what_is_spent),
         cmocka_unit_test(a_free_call_passes_an_empty_budget),
         cmocka_unit_test(without_a_budget_spend_is_still_counted),

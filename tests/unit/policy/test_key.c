@@ -382,27 +382,128 @@ static void the_live_part_survives_a_hand_over(void **state)
     km_keys_free(new);
 }
 
-static void what_a_lost_process_held_becomes_spend(void **state)
+/* In the budget it counts as what is reserved does, of the key whatever its secret is. */
+static void a_hold_is_kept_back_until_it_is_released(void **state)
+{
+    struct km_key_row row = row_of(1), next = row_of(2);
+    struct km_spend_hold hold = { .id = { { 1 } },
+                                  .amount = USD - USD / 20,
+                                  .made_us = km_wall_us(),
+                                  .until_us = km_wall_us() + 3600000000 };
+    struct km_permit permit = { 0 };
+    struct km_err err = { 0 };
+    struct km_keys *keys;
+    struct km_key *k;
+
+    (void)state;
+    row.max_budget = next.max_budget = USD;
+    memcpy(hold.payer.hash, row.hash, 32);
+    memcpy(hold.payer.heir, row.hash, 32);
+    keys = keys_with(&row, &k);
+    km_keys_hold(keys, &hold);
+    km_keys_hold(keys, &hold); /* once a call */
+    assert_int_equal(km_key_held(k), USD - USD / 20);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, &err), KM_E_BUDGET);
+    assert_non_null(strstr(err.text, "0.95 is held"));
+    assert_int_equal(km_keys_succeed(keys, &next, row.hash, NULL), 0);
+    memcpy(hold.payer.heir, next.hash, 32);
+    km_keys_release(keys, &hold);
+    assert_int_equal(km_key_held(k), 0);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    km_permit_settle(&permit, 0, 0, 1);
+    hold.payer.hash[0] = hold.payer.heir[0] = 99;
+    km_keys_hold(keys, &hold); /* of no key */
+    km_keys_release(keys, &hold);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+/* Its end was told by a clock that has been set since: no longer than it was made for. */
+static void a_hold_lasts_no_longer_than_it_was_made_for(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_spend_hold hold = { .id = { { 1 } },
+                                  .amount = USD,
+                                  .made_us = km_wall_us() + 86400000000,
+                                  .until_us = km_wall_us() + 86400000000 };
+    struct km_keys *keys;
+    struct km_key *k;
+
+    (void)state;
+    row.max_budget = USD;
+    memcpy(hold.payer.heir, row.hash, 32);
+    keys = keys_with(&row, &k);
+    km_keys_hold(keys, &hold);
+    assert_int_equal(km_key_held(k), 0);
+    assert_int_equal(km_key_left(k), USD);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+static void a_correction_counts_in_the_window_the_call_was_paid_in(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_correction c = { .more = -(USD / 4), .at_us = 500 };
+    struct km_keys *keys;
+    struct km_key *k;
+
+    (void)state;
+    row.max_budget = USD;
+    row.spend = USD / 2;
+    memcpy(c.payer.heir, row.hash, 32);
+    keys = keys_with(&row, &k);
+    km_keys_correct(keys, &c);
+    assert_int_equal(km_key_spend(k), USD / 4);
+    c.more = USD / 8;
+    km_keys_correct(keys, &c);
+    assert_int_equal(km_key_spend(k), USD / 4 + USD / 8);
+    c.more = -USD;
+    km_keys_correct(keys, &c); /* was reset meanwhile: nothing is owed back */
+    assert_int_equal(km_key_spend(k), 0);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
+static void what_a_lost_process_sent_is_charged_and_held_and_the_rest_given_back(void **state)
 {
     struct km_key_row row = row_of(1);
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
-    struct km_permit permit = { 0 };
+    struct km_permit permit = { 0 }, unsent = { 0 };
+    struct km_open_charge sent = { .reserved = USD / 10, .cost = USD / 50, .tokens = 7 };
     struct km_keys *old, *new;
     struct km_key *was, *k;
 
     (void)state;
-    row.max_parallel = 1;
+    row.max_parallel = 2;
+    row.max_budget = USD;
+    memcpy(sent.payer.hash, row.hash, 32);
+    memcpy(sent.payer.heir, row.hash, 32);
+    sent.hold = (struct km_spend_hold){ .id = { { 1 } },
+                                        .payer = sent.payer,
+                                        .amount = USD / 10 - USD / 50,
+                                        .made_us = km_wall_us(),
+                                        .until_us = km_wall_us() + 3600000000 };
     old = keys_with(&row, &was);
     assert_int_equal(km_permit_take(was, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    assert_int_equal(km_permit_take(was, &ten_cents, &unsent, NULL, NULL, NULL), 0);
     km_keys_export(old, &text);
     new = keys_with(&row, &k);
     assert_int_equal(km_keys_import(new, km_buf_view(&text), NULL), 0);
+    assert_int_equal(km_key_reserved(k), 2 * (USD / 10));
+    km_keys_charge_open(new, &sent);
+    assert_int_equal(km_key_spend(k), USD / 50);
+    assert_int_equal(km_key_reserved(k), USD / 10);
+    assert_int_equal(km_key_held(k), USD / 10 - USD / 50);
     km_keys_end_import(new);
-    assert_int_equal(km_key_spend(k), USD / 10);
+    assert_int_equal(km_key_spend(k), USD / 50); /* the other was never sent */
     assert_int_equal(km_key_reserved(k), 0);
+    assert_int_equal(km_key_left(k), USD - USD / 10);
     km_permit_settle(&permit, 0, 0, 1000);
+    km_permit_settle(&unsent, 0, 0, 1000);
     assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, NULL), 0);
+    assert_int_equal(km_permit_take(k, &ten_cents, &unsent, NULL, NULL, NULL), 0);
     km_permit_settle(&permit, 0, 0, 1000);
+    km_permit_settle(&unsent, 0, 0, 1000);
     km_key_unref(was);
     km_key_unref(k);
     km_keys_free(old);
@@ -545,7 +646,10 @@ int main(void)
         cmocka_unit_test(a_key_that_names_no_parallelism_has_the_default),
         cmocka_unit_test(an_update_with_an_old_window_does_not_turn_it_again),
         cmocka_unit_test(the_live_part_survives_a_hand_over),
-        cmocka_unit_test(what_a_lost_process_held_becomes_spend),
+        cmocka_unit_test(a_hold_is_kept_back_until_it_is_released),
+        cmocka_unit_test(a_hold_lasts_no_longer_than_it_was_made_for),
+        cmocka_unit_test(a_correction_counts_in_the_window_the_call_was_paid_in),
+        cmocka_unit_test(what_a_lost_process_sent_is_charged_and_held_and_the_rest_given_back),
         cmocka_unit_test(a_call_of_the_old_process_admitted_here_counts_here),
         cmocka_unit_test(a_call_of_the_old_process_gets_more_here),
         cmocka_unit_test(a_broken_hand_over_is_an_error),

@@ -25,7 +25,7 @@
 #include "support.h"
 
 #define DUMP_START_US INT64_C(1700000000000000) /* 2023-11-14: before any file of the test */
-#define DUMP_NAMES 128
+#define DUMP_NAMES 256
 #define DUMP_TABLES 64
 
 /* --- the clock and the dice: the linker puts these in front of the real ones --- */

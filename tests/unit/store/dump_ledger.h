@@ -240,6 +240,17 @@ static void ledger(struct dump *d)
     dump_sync(d);
     open = a_call(6, 4, 5000);
     intend_it(d, &open, "of one that never ends");
+    dump_sync(d);
+    open.attempt = 2;
+    open.deployment = KM_STR("d2");
+    open.deadline_us = DUMP_START_US + HOUR;
+    open.cost = 1200;
+    BEGIN(d, km_ledger_progress, "its second attempt");
+    km_ledger_progress(d->p.ledger, &open, NULL, NULL, &wait);
+    dump_sync(d);
+    e = a_call(9, 4, 5500);
+    e.attempts = KM_STR("[{\"deployment\":\"d1\"},{\"deployment\":\"d2\"}]");
+    settle_it(d, &e, "of two attempts");
     tool.action = KM_STR("mcp.call");
     BEGIN(d, km_ledger_audit, "two of calls of tools");
     km_ledger_audit(d->p.ledger, &tool, false, NULL, NULL, &wait);
@@ -307,7 +318,9 @@ static void spill(struct dump *d)
     assert_int_equal(answer(&d->p), KM_E_STORE);
     close_it(d, "still full");
     faulty_heal();
-    open_again(d, true, "what was spilled is taken in");
+    change(d->p.db, "INSERT INTO intents SELECT x'018bcfe5680670008000000000000077', key, route,"
+                    " start_us, 300, flags, NULL, NULL, NULL FROM spend LIMIT 1");
+    open_again(d, true, "what was spilled is taken in, and an older program left an intent");
     BEGIN(d, km_store_charge_open, "what another process left open");
     km_store_charge_open(d->p.store, d->p.reply, DUMP_START_US + HOUR, on_done, &d->p);
     dump_answer(d, false);

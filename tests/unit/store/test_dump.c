@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "dump_doubt.h"
 #include "dump_kept.h"
 
 static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
@@ -16,6 +17,7 @@ static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
 
     (void)state;
     place_init(&d.p);
+    d.p.settings.crash_hold_ms = 600000;
     open_again(&d, false, "a new file");
     dump_schema(&d);
     keys(&d);
@@ -24,6 +26,7 @@ static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
     answers(&d);
     hand_over(&d);
     spill(&d);
+    doubts(&d);
     read_keys(&d);
     read_spend(&d);
     prices(&d);

@@ -101,7 +101,7 @@ static void strict_calls_are_told_of_a_commit_that_failed(void **state)
     km_ledger_settle(p.ledger, &e, on_done, &p, &wait);
     assert_int_equal(answer(&p), 0);
     assert_int_equal(p.answers, 2);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 0);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
     place_done(&p);
@@ -178,7 +178,7 @@ static void any_single_failure_is_survived(void **state)
         assert_int_equal(try_sync(&p), 0);
         assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), rows);
         assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), rows);
-        assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+        assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     }
     assert_int_equal(number(p.db, "SELECT count(*) = 1 AND max(integrity_check) = 'ok'"
                                   " FROM pragma_integrity_check"),

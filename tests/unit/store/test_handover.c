@@ -81,10 +81,11 @@ static void settlements_of_draining_calls_reach_the_new_writer(void **state)
     open = entry(&old, 1, 100);
     intend(&old, &open);
     assert_int_equal(km_store_release_writer(old.store, NULL), 0);
-    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1); /* all was committed */
+    assert_int_equal(number(old.db, "SELECT count(*) FROM open_calls"), 1); /* all was committed */
 
     succeed(&new, &old);
-    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1); /* not charged: it lives */
+    assert_int_equal(number(old.db, "SELECT count(*) FROM open_calls"),
+                     1); /* not charged: it lives */
     settle(&old, &open); /* waits: nobody to forward to yet */
     late = entry(&old, 1, 7);
     intend(&old, &late);
@@ -93,7 +94,7 @@ static void settlements_of_draining_calls_reach_the_new_writer(void **state)
     drain(&old);
     sync_store(&new);
     assert_int_equal(wire.refused, 0);
-    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 2);
     assert_int_equal(number(old.db, "SELECT spend FROM keys"), 107);
     /* An operation that comes to the old one is told where to go. */
@@ -166,8 +167,8 @@ static void what_the_old_process_never_settled_is_charged_when_told(void **state
     km_store_charge_open(new.store, new.reply, lost.start_us + 500000, on_done, &new);
     assert_int_equal(answer(&new), 0);
     sync_store(&new);
-    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 1);
-    assert_int_equal(number(old.db, "SELECT cost FROM spend WHERE flags & 8"), 100);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM open_calls"), 1);
+    assert_int_equal(number(old.db, "SELECT cost FROM spend WHERE flags & 8"), 50);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend"), 1);
     part(&old, &new);
 }
@@ -231,7 +232,7 @@ static void a_hand_over_that_does_not_come_about_is_taken_back(void **state)
     assert_int_equal(km_store_take_back(old.store, &err), 0); /* it is ours already */
     settle(&old, &open);
     sync_store(&old);
-    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(old.db, "SELECT sum(cost) FROM spend"), 13);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend WHERE flags & 8"), 0);
     place_done(&old);
@@ -316,7 +317,7 @@ static void a_call_whose_settlement_came_last_is_not_charged_as_reserved(void **
     assert_int_equal(answer(&new), 0);
     km_store_charge_open(new.store, new.reply, late.start_us + 1, on_done, &new);
     assert_int_equal(answer(&new), 0);
-    assert_int_equal(number(old.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(old.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(old.db, "SELECT count(*) FROM spend WHERE flags & 8"), 0);
     assert_int_equal(number(old.db, "SELECT sum(cost) FROM spend"), 7);
     part(&old, &new);
@@ -345,7 +346,7 @@ static void closing_a_released_store_forwards_what_is_left(void **state)
     drop_without_folder(&old);
     sync_store(&new);
     assert_int_equal(wire.records, 3);
-    assert_int_equal(number(new.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(new.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(new.db, "SELECT sum(cost) FROM spend"), 15);
     place_done(&new);
 }

@@ -161,7 +161,7 @@ static void check_sums(const char *db)
     assert_int_equal(number(db, "SELECT count(*) = 1 AND max(integrity_check) = 'ok'"
                                 " FROM pragma_integrity_check"),
                      1);
-    assert_int_equal(number(db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(db, "SELECT count(*) - count(DISTINCT id) FROM spend"), 0);
     assert_int_equal(number(db, "SELECT coalesce(sum(cost), 0) FROM spend"),
                      number(db, "SELECT coalesce(sum(cost), 0) FROM daily"));

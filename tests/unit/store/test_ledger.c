@@ -23,7 +23,7 @@ static void a_call_within_one_commit_is_one_row_and_no_intent(void **state)
     sync_store(&p);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
     assert_int_equal(number(p.db, "SELECT cost FROM spend"), 1234);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1);
     assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 1234);
     assert_int_equal(km_store_queued(p.store), 0);
@@ -40,12 +40,12 @@ static void a_call_over_two_commits_is_an_intent_and_then_a_row(void **state)
     e = entry(&p, 1, 10);
     intend(&p, &e);
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
-    assert_int_equal(number(p.db, "SELECT reserved FROM intents"), 20);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 1);
+    assert_int_equal(number(p.db, "SELECT reserved FROM open_calls"), 20);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 0);
     settle(&p, &e);
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 10);
     place_done(&p);
 }
@@ -79,7 +79,7 @@ static void an_intent_that_is_in_no_index_never_comes_after_its_settlement(void 
         settle(&p, &e[i]);
     assert_false(visit(&p, 60000000)); /* no call is open */
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), CALLS);
     place_done(&p);
 }
@@ -107,13 +107,13 @@ static void the_intent_of_a_call_that_has_just_begun_waits_for_its_settlement(vo
     settle(&p, &young);
     assert_false(visit(&p, 30000000));
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 301);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 301);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
     assert_int_equal(number(p.db, "SELECT cost FROM spend"), 10);
     settle(&p, &old);
     settle(&p, &future);
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 299);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 299);
     assert_int_equal(number(p.db, "SELECT sum(cost) FROM spend"), 111);
     assert_int_equal(km_store_queued(p.store), 0);
     place_done(&p);
@@ -132,10 +132,10 @@ static void an_intent_that_waits_is_written_when_all_is_taken(void **state)
     intend(&p, &e);
     assert_true(visit(&p, 30000000));
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 1);
     settle(&p, &e);
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1);
     place_done(&p);
 }
@@ -157,7 +157,7 @@ static void a_settlement_larger_than_its_intent_still_takes_its_place(void **sta
     sync_store(&p);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend WHERE metadata LIKE '%longer%'"),
                      1000);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 1000);
     place_done(&p);
 }
@@ -207,7 +207,7 @@ static void a_known_row_among_new_ones_spoils_neither(void **state)
     place_done(&p);
 }
 
-static void what_a_crash_left_open_is_charged_as_reserved(void **state)
+static void what_a_crash_left_open_is_charged_by_what_was_known(void **state)
 {
     struct place p;
     struct km_ledger_entry open, settled;
@@ -223,15 +223,15 @@ static void what_a_crash_left_open_is_charged_as_reserved(void **state)
     settle(&p, &settled);
     sync_store(&p);
     place_close(&p); /* the open one is never settled: as after a crash */
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 1);
     place_open(&p);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
-    assert_int_equal(number(p.db, "SELECT cost FROM spend WHERE flags & 8"), 1000);
-    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 1011);
-    assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 1011);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
+    assert_int_equal(number(p.db, "SELECT cost FROM spend WHERE flags & 8"), 500);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 511);
+    assert_int_equal(number(p.db, "SELECT sum(cost) FROM daily"), 511);
     settle(&p, &open); /* too late: charged already */
     sync_store(&p);
-    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 1011);
+    assert_int_equal(number(p.db, "SELECT spend FROM keys"), 511);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 2);
     place_done(&p);
 }
@@ -251,11 +251,11 @@ static void strict_answers_after_the_commit(void **state)
     assert_true(wait);
     assert_int_equal(p.answers, 0);
     assert_int_equal(answer(&p), 0);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 1);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 1);
     km_ledger_settle(p.ledger, &e, on_done, &p, &wait);
     assert_true(wait);
     assert_int_equal(answer(&p), 0);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
     assert_int_equal(p.answers, 2);
     place_done(&p);
@@ -276,7 +276,7 @@ static void strict_settles_a_call_whose_intent_is_still_waited_for(void **state)
     km_ledger_settle(p.ledger, &e, on_done, &p, &wait);
     while (p.answers < 2)
         assert_int_equal(answer(&p), 0);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), 1);
     place_done(&p);
 }
@@ -427,7 +427,7 @@ int main(void)
         cmocka_unit_test(a_settlement_larger_than_its_intent_still_takes_its_place),
         cmocka_unit_test(nothing_is_counted_twice),
         cmocka_unit_test(a_known_row_among_new_ones_spoils_neither),
-        cmocka_unit_test(what_a_crash_left_open_is_charged_as_reserved),
+        cmocka_unit_test(what_a_crash_left_open_is_charged_by_what_was_known),
         cmocka_unit_test(strict_answers_after_the_commit),
         cmocka_unit_test(strict_settles_a_call_whose_intent_is_still_waited_for),
         cmocka_unit_test(spend_before_the_windows_turn_stays_in_the_window_before),

@@ -128,7 +128,7 @@ static void many_at_once(bool strict)
         pthread_join(workers[i].thread, NULL);
     sync_store(&p);
     assert_int_equal(number(p.db, "SELECT count(*) FROM spend"), WORKERS * CALLS);
-    assert_int_equal(number(p.db, "SELECT count(*) FROM intents"), 0);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
     assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), WORKERS * CALLS);
     assert_int_equal(number(p.db, "SELECT sum(spend) FROM keys"),
                      number(p.db, "SELECT sum(cost) FROM spend"));
