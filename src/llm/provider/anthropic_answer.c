@@ -292,7 +292,7 @@ static int start(struct km_decode *d, const struct km_json *message, struct km_e
     /* Should the stream be left in its middle: what went in is known, what came out is not. */
     d->answer->usage = used(s);
     d->answer->usage.known = false;
-    if (s->input + s->cache_read + s->cache_write > 0)
+    if (!s->bad && s->input + s->cache_read + s->cache_write > 0)
         d->answer->prompt_estimate = s->input + s->cache_read + s->cache_write;
     return km_answer_put(d->answer, &e, err);
 }

@@ -35,7 +35,12 @@ void __wrap_km_count_attempt_failed(struct km_call *call)
 static int prepare(struct km_call *call, struct km_err *err)
 {
     (void)err;
-    call->req = (struct km_llm_request){ .max_tokens = -1, .choices = 1, .num_retries = 2 };
+    static const struct km_llm_api no_text = { .wire = KM_WIRE_EMBEDDING };
+
+    /* Nobody writes: however slow the machine is, its time stands for no tokens. */
+    call->req = (struct km_llm_request){
+        .api = &no_text, .max_tokens = -1, .choices = 1, .num_retries = 2
+    };
     call->match.v = t.candidates;
     call->match.n = t.deployments;
     call->priced = true;
