@@ -51,17 +51,14 @@ struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known)
 
         if (p->input < 0 && p->output < 0 && p->request < 0)
             *ret_known = false;
-        const int64_t inputs[] = { p->input, p->cache_write, p->tier_input, p->tier_cache_write };
+        const struct km_price_worst w = km_price_worst(p, &(struct km_usage){ 0 });
 
-        for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++)
-            if (inputs[k] > worst.input)
-                worst.input = inputs[k];
-        if (p->output > worst.output)
-            worst.output = p->output;
-        if (p->tier_output > worst.output)
-            worst.output = p->tier_output;
-        if (p->request > worst.request)
-            worst.request = p->request;
+        if (w.input > worst.input)
+            worst.input = w.input;
+        if (w.output > worst.output)
+            worst.output = w.output;
+        if (w.request > worst.request)
+            worst.request = w.request;
         if (p->max_output_tokens > worst.max_output_tokens)
             worst.max_output_tokens = p->max_output_tokens;
     }

@@ -98,6 +98,7 @@ static int build_models(struct km_snapshot *s, struct km_store *store, struct km
         return r;
     read_proxies(s, &s->proxies);
     args.prices = s->prices;
+    args.offline = !store;
     args.breaker = s->breaker;
     args.tls = s->tls;
     args.tls_insecure = s->tls_insecure;

@@ -232,36 +232,6 @@ static void note_bounds(struct km_deployment *d)
     }
 }
 
-struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
-                                    const struct km_model_entry *entry)
-{
-    const struct km_litellm_params *p = &entry->params;
-    const struct km_model_info *info = &entry->info;
-    struct km_price price = KM_PRICE_NONE, listed = KM_PRICE_NONE, of_info = KM_PRICE_NONE;
-    struct km_str model = info->base_model.n ? info->base_model : d->upstream_model;
-
-    if (b->args->prices)
-        (void)km_prices_find(b->args->prices, d->provider_name, model, &listed);
-    price.input = p->input_price >= 0 ? p->input_price : info->input_price;
-    price.output = p->output_price >= 0 ? p->output_price : info->output_price;
-    price.cache_read = p->cache_read_price;
-    price.cache_write = p->cache_write_price;
-    price.audio_input = p->audio_input_price;
-    price.audio_output = p->audio_output_price;
-    price.audio_cache_read = p->audio_cache_read_price;
-    price.image_input = p->image_input_price;
-    price.image_cache_read = p->image_cache_read_price;
-    price.second = p->second_price;
-    price.request = p->request_price >= 0 ? p->request_price : p->query_price;
-    of_info.media = info->media_price;
-    price.media = p->media_price;
-    price = km_price_merge(of_info, price);
-    price.max_input_tokens = info->max_input_tokens;
-    price.max_output_tokens =
-        info->max_output_tokens >= 0 ? info->max_output_tokens : info->max_tokens;
-    return km_price_merge(listed, price);
-}
-
 /* model_info.id, or a digest of the entry: the same entry has the same id after a restart. */
 static struct km_str id_of(const struct km_model_build *b, const struct km_model_entry *entry)
 {

@@ -62,6 +62,12 @@ void km_deployment_head(struct km_deployment *d, const struct km_model_build *b,
 /* Its price by d->provider_name and d->upstream_model, for a hook that changes the latter. */
 struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
                                     const struct km_model_entry *entry);
+/* Is the value of a price, whose name km_price_counts(), one that a price can have? */
+bool km_deployment_price_member(const struct km_model_build *b, const struct km_node *key,
+                                const struct km_node *value, struct km_err *err);
+/* Says in one line which models have no price. */
+void km_models_check_prices(const struct km_models *m, const struct km_model_build *b,
+                            const struct km_node *at);
 /* A variable of the environment or .env; empty when it is not set. */
 struct km_str km_deployment_env(const struct km_model_build *b, const char *name);
 

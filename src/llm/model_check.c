@@ -4,6 +4,7 @@
  *     num_retries       of a group with one deployment: a retry goes to another one, there is none
  *     model_group_alias to a name that is no group, no pattern's and no deployment's id
  *     model_info.id     of two entries: the second can be asked for by another id only
+ *     prices            nobody knows: deployment_price.c
  *
  * None of them stops the start, for LiteLLM starts too; each is one entry, however many groups or
  * entries it is about, so that a file with forty models stays readable.
@@ -117,5 +118,6 @@ int km_models_check(const struct km_models *m, const struct km_model_build *b, s
     check_retries(m, b, config);
     check_aliases(m, b, router->model_group_alias);
     check_aliases(m, b, llm->model_group_alias);
+    km_models_check_prices(m, b, km_node_path(km_config_root(config), "model_list"));
     return check_ids(b, &s->models, err);
 }
