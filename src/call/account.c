@@ -61,7 +61,8 @@ static int64_t cost_of_usage(struct km_call *call, struct km_usage *u)
     if (!u->known)
         bound_estimate(call, u);
     if ((call->api || call->priced) && !km_price_cost(price, u, &cost)) {
-        call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
+        if (!call->api || !call->api->count) /* to count tokens costs nothing, whatever they do */
+            call->flags |= KM_CALL_UNPRICED; /* of one that passes its kind has said what it is */
         cost = 0;
     }
     if (!u->known && most > 0 && cost > most)

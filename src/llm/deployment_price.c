@@ -11,8 +11,9 @@
  * of them is ever sent to a provider.
  *
  * Programs that people run themselves and that nobody bills for (Ollama, LM Studio, llamafile,
- * without a key) cost nothing where nothing is said.  Whatever else has no price is unknown: its
- * calls are booked as unpriced, which is not the same as 0, and the models are named in one line.
+ * without a key) cost nothing where nothing is said, and neither do mocks.  Whatever else has no
+ * price is unknown: its calls are booked as unpriced, which is not the same as 0, and the models
+ * are named in one line.
  */
 #include "http/message.h"
 #include "llm/model_build.h"
@@ -24,16 +25,14 @@
 static int set_scalar(struct km_price_draft *d, struct km_str name, const struct km_node *value,
                       struct km_err *err)
 {
-    switch (value->type) {
-    case KM_NODE_NULL:
+    bool scalar = value->type == KM_NODE_INT || value->type == KM_NODE_FLOAT ||
+                  value->type == KM_NODE_STR;
+    struct km_err unsaid; /* it holds the value, which may be anything */
+
+    if (value->type == KM_NODE_NULL ||
+        (scalar && km_price_draft_set(d, name, value->text, &unsaid) >= 0))
         return 0;
-    case KM_NODE_INT:
-    case KM_NODE_FLOAT:
-    case KM_NODE_STR:
-        return km_price_draft_set(d, name, value->text, err);
-    default:
-        return km_fail(err, KM_E_INVALID, "%.*s is not a number >= 0", KM_STR_ARG(name));
-    }
+    return km_fail(err, KM_E_INVALID, "%.*s: expected a number, not negative", KM_STR_ARG(name));
 }
 
 /* {search_context_size_low: 0.01}: dotted names; what else stands in the mapping is LiteLLM's. */
@@ -183,7 +182,7 @@ struct km_price km_deployment_price(const struct km_deployment *d, const struct 
     if (info->max_output_tokens >= 0 || info->max_tokens >= 0)
         price.max_output_tokens =
             info->max_output_tokens >= 0 ? info->max_output_tokens : info->max_tokens;
-    if (!km_price_known(&price) && is_own_machine(d, b, entry))
+    if (!km_price_known(&price) && (d->mock_response.n || is_own_machine(d, b, entry)))
         price.input = price.output = 0;
     price.uplift = uplift(d, b, entry);
     return price;

@@ -169,7 +169,8 @@ struct km_price_worst {
 struct km_price_worst km_price_worst(const struct km_price *p, const struct km_usage *asked);
 
 /* Fields set in `over` win over `base`.  Steps are of whoever has the plain prices: where `over`
- * sets input or output, or has steps, base's are gone. */
+ * sets input or output, or has steps, base's are gone; where it sets input or output, base's price
+ * of a request is too. */
 struct km_price km_price_merge(struct km_price base, struct km_price over);
 /* Likewise, and steps that `over` has beside base's plain prices are added to base's.  Copies
  * steps into the arena. */

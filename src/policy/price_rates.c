@@ -118,7 +118,10 @@ struct km_price km_price_merge(struct km_price base, struct km_price over)
         base.steps = over.steps;
         base.nsteps = over.nsteps;
     }
-    /* And what a listed model's thinking costs is no part of another's output. */
+    /* And for all that a request costs. */
+    if (over.input >= 0 || over.output >= 0)
+        base.request = -1;
+    /* What a listed model's thinking costs is no part of another's output. */
     if (over.output >= 0 && over.reasoning < 0)
         base.reasoning = -1;
     merge_plain(&base, &over);
