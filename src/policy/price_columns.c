@@ -83,6 +83,8 @@ static bool take_above(struct km_str *tail, int64_t *ret)
         return false;
     number = km_str_skip(*tail, word.n);
     at = km_str_find(number, end);
+    if (at == number.n)
+        return false;
     *tail = km_str_skip(number, at + end.n);
     number = km_str_sub(number, 0, at);
     thousands = km_str_ends(number, KM_STR("k"));

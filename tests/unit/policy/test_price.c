@@ -230,6 +230,74 @@ static void the_builtin_table_knows_current_models(void **state)
     assert_null(km_prices_free(p));
 }
 
+/* What a public configuration names, and what an unpriced one was found to be. */
+static void the_builtin_table_has_the_models_people_use(void **state)
+{
+    static const char *const names[][2] = {
+        { "openai", "gpt-4" },
+        { "openai", "gpt-3.5-turbo" },
+        { "openai", "text-embedding-3-small" },
+        { "azure", "gpt-4o" },
+        { "azure", "us/gpt-4o-2024-08-06" },
+        { "azure", "eu/gpt-4o-2024-08-06" },
+        { "azure", "gpt-4.1-mini" },
+        { "bedrock", "amazon.nova-pro-v1:0" },
+        { "bedrock", "us.amazon.nova-lite-v1:0" },
+        { "bedrock", "amazon.titan-embed-text-v2:0" },
+        { "bedrock", "us.meta.llama3-3-70b-instruct-v1:0" },
+        { "bedrock", "mistral.mistral-large-2402-v1:0" },
+        { "bedrock", "cohere.embed-english-v3" },
+        { "bedrock", "us.deepseek.r1-v1:0" },
+        { "bedrock", "openai.gpt-oss-120b-1:0" },
+        { "mistral", "mistral-large-latest" },
+        { "deepseek", "deepseek-chat" },
+        { "deepseek", "deepseek-v4-pro" },
+        { "perplexity", "sonar-pro" },
+        { "together_ai", "meta-llama/Llama-3.3-70B-Instruct-Turbo" },
+        { "fireworks_ai", "accounts/fireworks/models/deepseek-v3p1" },
+        { "vertex_ai", "gemini-2.5-pro" },
+        { "cohere_chat", "command-r-plus-08-2024" },
+    };
+    struct km_prices *p = km_prices_new();
+    struct km_price price;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!km_prices_find(p, km_str_c(names[i][0]), km_str_c(names[i][1]), &price) ||
+            price.input < 0)
+            fail_msg("%s/%s", names[i][0], names[i][1]);
+    assert_int_equal(found(p, "azure", "gpt-4o").max_output_tokens, 16384);
+    km_prices_free(p);
+}
+
+static void hosted_tools_have_their_providers_price(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price gpt = found(p, "openai", "gpt-5"), claude, mine = KM_PRICE_NONE;
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(gpt.search[KM_SEARCH_MEDIUM], 10000000000);
+    assert_int_equal(gpt.session, 30000000000);
+    assert_int_equal(gpt.file_search, 2500000000);
+    claude = found(p, "anthropic", "claude-opus-5");
+    assert_int_equal(claude.search[KM_SEARCH_MEDIUM], 10000000000);
+    assert_int_equal(claude.in_us, 1100);
+    assert_int_equal(claude.fast, 2000);
+    assert_int_equal(found(p, "gemini", "gemini-2.5-pro").search_by_query, 0);
+    assert_int_equal(found(p, "gemini", "gemini-3.1-pro-preview").search_by_query, 1);
+    km_prices_add_tools(p, KM_STR("openai"), &mine); /* a model that no table has */
+    assert_int_equal(mine.session, 30000000000);
+    /* An import says it of the provider, as LiteLLM's file does. */
+    assert_int_equal(km_prices_add_json(p, KM_STR("openai/container"),
+                                        KM_STR("{\"code_interpreter_cost_per_session\":0.04}"),
+                                        &err),
+                     0);
+    assert_int_equal(found(p, "openai", "gpt-5").session, 40000000000);
+    assert_int_equal(found(p, "openai", "gpt-5").file_search, 2500000000);
+    km_prices_free(p);
+}
+
 static void imported_rows_win_and_a_bare_name_is_its_providers(void **state)
 {
     struct km_prices *p = km_prices_new();
@@ -279,6 +347,8 @@ int main(void)
         cmocka_unit_test(what_is_set_over_wins),
         cmocka_unit_test(tokens_are_bounded_and_estimated),
         cmocka_unit_test(the_builtin_table_knows_current_models),
+        cmocka_unit_test(the_builtin_table_has_the_models_people_use),
+        cmocka_unit_test(hosted_tools_have_their_providers_price),
         cmocka_unit_test(imported_rows_win_and_a_bare_name_is_its_providers),
     };
 
