@@ -61,6 +61,13 @@ const TOOLS = {
   xai: '{search_context_cost_per_query:{search_context_size_medium:0.005},code_interpreter_cost_per_session:0.005,file_search_cost_per_1k_calls:2.5}',
 };
 
+// What OpenAI's own price list says otherwise: audio that is transcribed is dearer than text, and
+// its price a minute is an estimate of the same tokens, not one beside them.
+const CORRECTED = [
+  [/^openai\/gpt-4o-transcribe/, { input_cost_per_audio_token: 6e-6, input_cost_per_second: undefined }],
+  [/^openai\/gpt-4o-mini-transcribe/, { input_cost_per_audio_token: 3e-6, input_cost_per_second: undefined }],
+];
+
 // Of npm's table: models that LiteLLM's has no more.  A glob says Claude on Bedrock in one row.
 const OLDER = {
   openai: ['gpt-5', 'gpt-5.1', 'gpt-5.2', 'gpt-5.4', 'gpt-5.5', 'gpt-4o-mini', 'o1'],
@@ -150,7 +157,10 @@ for (const [provider, { name, only }] of Object.entries(PROVIDERS)) {
     if (/\s/.test(key) || (only && !only.test(key))) continue;
     const set = prices(entry);
     if (Object.keys(set).every((k) => LIMITS.includes(k))) continue;
-    add(key.startsWith(`${name}/`) ? key : `${name}/${key}`, literal(set));
+    const full = key.startsWith(`${name}/`) ? key : `${name}/${key}`;
+    for (const [names, right] of CORRECTED) if (names.test(full)) Object.assign(set, right);
+    for (const k of Object.keys(set)) if (set[k] === undefined) delete set[k];
+    add(full, literal(set));
   }
 }
 

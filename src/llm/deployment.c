@@ -20,23 +20,6 @@
 
 #define HEAD_MAX (32 * 1024)
 
-static struct km_str getenv_first(const struct km_config *config, const char *const *names,
-                                  size_t n)
-{
-    struct km_str value;
-
-    km_assert(names);
-    for (size_t i = 0; i < n && names[i]; i++)
-        if (km_config_getenv(config, names[i], &value) && value.n)
-            return value;
-    return KM_STR_NONE;
-}
-
-struct km_str km_deployment_env(const struct km_model_build *b, const char *name)
-{
-    return getenv_first(b->args->config, &name, 1);
-}
-
 void km_deployment_unavailable(struct km_deployment *d, const struct km_model_build *b,
                                const struct km_model_entry *entry, const char *help,
                                struct km_str why)
@@ -93,7 +76,7 @@ static struct km_str base_of(const struct km_deployment *d, const struct km_mode
     struct km_str base = entry->params.api_base.n ? entry->params.api_base : entry->params.base_url;
 
     if (!base.n && d->provider->base_env)
-        base = getenv_first(b->args->config, &d->provider->base_env, 1);
+        base = km_deployment_env(b, d->provider->base_env);
     return base.n ? base : km_str_c(d->provider->base);
 }
 
@@ -137,13 +120,6 @@ static int resolve_base(struct km_deployment *d, const struct km_model_build *b,
             d, b, entry, "set litellm_params.api_base",
             km_arena_printf(b->arena, "provider '%s' needs api_base", d->provider->name));
     return 0;
-}
-
-struct km_str km_deployment_key(const struct km_deployment *d, const struct km_model_build *b,
-                                const struct km_model_entry *entry)
-{
-    return entry->params.api_key.n ? entry->params.api_key
-                                   : getenv_first(b->args->config, d->provider->key_env, 3);
 }
 
 static int put_key(struct km_buf *head, const char *field, struct km_str key, struct km_err *err)
@@ -230,6 +206,16 @@ static void note_bounds(struct km_deployment *d)
         if ((choices || output) && km_str_i64(d->defaults[i].json, &v) == 0 && v > *bound)
             *bound = v < KM_LLM_TOKENS_MOST ? v : KM_LLM_TOKENS_MOST;
     }
+}
+
+struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
+                                    const struct km_model_entry *entry)
+{
+    struct km_priced_as as = { .base = entry->info.base_model.n ? entry->info.base_model
+                                                                : entry->params.base_model };
+
+    km_provider_split(as.base, &as.provider, &as.model);
+    return km_deployment_price_as(d, b, entry, &as);
 }
 
 /* model_info.id, or a digest of the entry: the same entry has the same id after a restart. */

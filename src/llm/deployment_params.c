@@ -257,10 +257,10 @@ static void check_info(const struct km_model_build *b, const struct km_node *key
     else if (!km_model_info_known(key->text) && p.kind != KM_PARAM_PRICE)
         meant = km_model_info_price(key->text);
     if (p.kind == KM_PARAM_PRICE && why && first_of(b, "W0103", key->text, KM_STR_NONE))
-        km_diag_add(b->diags, KM_DIAG_WARNING, "W0103", key,
-                    km_arena_cstr(b->arena,
-                                  km_arena_printf(b->arena, "no call is priced by it: %s", why)),
-                    "model_info.%.*s has no effect here", KM_STR_ARG(key->text));
+        km_diag_add(
+            b->diags, KM_DIAG_WARNING, "W0103", key,
+            km_arena_cstr(b->arena, km_arena_printf(b->arena, "no call is priced by it: %s", why)),
+            "model_info.%.*s has no effect here", KM_STR_ARG(key->text));
     if (meant.n && first_of(b, "W0308", key->text, KM_STR_NONE))
         km_diag_add(b->diags, KM_DIAG_WARNING, "W0308", key,
                     km_arena_cstr(b->arena, km_arena_printf(b->arena, "did you mean '%.*s'?",

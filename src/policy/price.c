@@ -55,9 +55,9 @@ static km_wide output_tokens(const struct km_rates *r, const struct km_usage *u)
     int64_t drawn = r->image_output < 0
                         ? 0
                         : smaller(at_least_zero(u->media.image_tokens), completion - spoken);
-    int64_t thought = r->reasoning < 0 ? 0
-                                       : smaller(at_least_zero(u->reasoning_tokens),
-                                                 completion - spoken - drawn);
+    int64_t thought =
+        r->reasoning < 0 ? 0
+                         : smaller(at_least_zero(u->reasoning_tokens), completion - spoken - drawn);
 
     return times(completion - spoken - drawn - thought, r->output) +
            times(spoken, r->audio_output) + times(drawn, r->image_output) +
@@ -193,9 +193,9 @@ bool km_price_known(const struct km_price *p)
 {
     const struct km_media_price *m = &p->media;
 
-    return by_tokens(p) || p->request >= 0 || p->second >= 0 || p->page >= 0 ||
-           m->character >= 0 || m->output_second >= 0 || m->input_image >= 0 ||
-           m->output_image >= 0 || m->input_pixel >= 0 || m->output_pixel >= 0;
+    return by_tokens(p) || p->request >= 0 || p->second >= 0 || p->page >= 0 || m->character >= 0 ||
+           m->output_second >= 0 || m->input_image >= 0 || m->output_image >= 0 ||
+           m->input_pixel >= 0 || m->output_pixel >= 0;
 }
 
 int64_t km_tokens_upper(size_t bytes)

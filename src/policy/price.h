@@ -69,6 +69,7 @@ struct km_media_price {
     int64_t input_image, output_image; /* an image that is made: output's first */
     int64_t input_pixel, output_pixel; /* of such an image */
 };
+#define KM_MEDIA_PRICES (sizeof(struct km_media_price) / sizeof(int64_t))
 
 /* A value; `steps` points into the price table or the arena it was made in, which must outlive it.
  * The columns that fill it: price_columns.h. */
@@ -102,7 +103,7 @@ struct km_price {
         .rates = KM_RATES_NONE, .request = -1, .max_input_tokens = -1, .max_output_tokens = -1,    \
         .second = -1, .media = { -1, -1, -1, -1, -1, -1 }, .search = { -1, -1, -1 },               \
         .session = -1, .file_search = -1, .page = -1, .annotated_page = -1, .fast = -1,            \
-        .in_us = -1, .uplifts = { -1, -1, -1, -1 }, .search_by_query = -1                           \
+        .in_us = -1, .uplifts = { -1, -1, -1, -1 }, .search_by_query = -1                          \
     }
 
 /* What a call for images or audio used beside what every call may use. */
@@ -170,7 +171,8 @@ struct km_price_worst km_price_worst(const struct km_price *p, const struct km_u
 
 /* Fields set in `over` win over `base`.  Steps are of whoever has the plain prices: where `over`
  * sets input or output, or has steps, base's are gone; where it sets input or output, base's price
- * of a request is too. */
+ * of a request is too.  Where it has prices of images, seconds or characters and none of tokens,
+ * base's tokens have none either. */
 struct km_price km_price_merge(struct km_price base, struct km_price over);
 /* Likewise, and steps that `over` has beside base's plain prices are added to base's.  Copies
  * steps into the arena. */

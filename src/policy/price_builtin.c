@@ -33,9 +33,8 @@ const struct km_price_builtin km_price_builtin[] = {
       "{search_context_cost_per_query:{search_context_size_medium:0.005},"
       "code_interpreter_cost_per_session:0.005,file_search_cost_per_1k_calls:2.5}" },
     { "openai/gpt-4o-transcribe-diarize openai/gpt-4o-transcribe",
-      "{input_cost_per_audio_token:0.0000025,input_cost_per_token:0.0000025,"
-      "max_input_tokens:16000,max_output_tokens:2000,output_cost_per_token:0.00001,"
-      "input_cost_per_second:0.0001}" },
+      "{input_cost_per_audio_token:0.000006,input_cost_per_token:0.0000025,"
+      "max_input_tokens:16000,max_output_tokens:2000,output_cost_per_token:0.00001}" },
     { "openai/computer-use-preview openai/computer-use-preview-2025-03-11",
       "{input_cost_per_token:0.000003,max_input_tokens:8192,max_output_tokens:1024,"
       "output_cost_per_token:0.000012}" },
@@ -144,10 +143,10 @@ const struct km_price_builtin km_price_builtin[] = {
       "{cache_read_input_token_cost:7.5e-8,input_cost_per_token:1.5e-7,"
       "max_input_tokens:128000,max_output_tokens:16384,output_cost_per_token:6e-7,"
       "search_context_cost_per_query:{search_context_size_medium:0.025}}" },
-    { "openai/gpt-4o-mini-transcribe",
-      "{input_cost_per_audio_token:0.00000125,input_cost_per_token:0.00000125,"
-      "max_input_tokens:16000,max_output_tokens:2000,output_cost_per_token:0.000005,"
-      "input_cost_per_second:0.00005}" },
+    { "openai/gpt-4o-mini-transcribe openai/gpt-4o-mini-transcribe-2025-03-20 "
+      "openai/gpt-4o-mini-transcribe-2025-12-15",
+      "{input_cost_per_audio_token:0.000003,input_cost_per_token:0.00000125,"
+      "max_input_tokens:16000,max_output_tokens:2000,output_cost_per_token:0.000005}" },
     { "openai/gpt-4o-mini-tts openai/gpt-4o-mini-tts-2025-03-20 "
       "openai/gpt-4o-mini-tts-2025-12-15",
       "{input_cost_per_token:6e-7,output_cost_per_audio_token:0.000012,"
@@ -555,10 +554,6 @@ const struct km_price_builtin km_price_builtin[] = {
       "{input_cost_per_character:0.00003}" },
     { "openai/whisper-1",
       "{input_cost_per_second:0.0001,output_cost_per_second:0.0001}" },
-    { "openai/gpt-4o-mini-transcribe-2025-03-20 openai/gpt-4o-mini-transcribe-2025-12-15",
-      "{input_cost_per_audio_token:0.00000125,input_cost_per_second:0.00005,"
-      "input_cost_per_token:0.00000125,max_input_tokens:16000,max_output_tokens:2000,"
-      "output_cost_per_token:0.000005}" },
     { "openai/gpt-5-search-api openai/gpt-5-search-api-2025-10-14",
       "{cache_read_input_token_cost:1.25e-7,input_cost_per_token:0.00000125,"
       "max_input_tokens:272000,max_output_tokens:128000,output_cost_per_token:0.00001,"

@@ -26,16 +26,18 @@ static const struct column columns[] = { KM_PRICE_COLUMNS(COLUMN) };
 #undef COLUMN
 
 /* Names inside of mappings, and what is no amount of money: thousandths. */
+#define AT(member) offsetof(struct km_price, member)
 static const struct factor {
     const char *name;
     size_t offset;
 } factors[] = {
-    { "provider_specific_entry.fast", offsetof(struct km_price, fast) },
-    { "provider_specific_entry.us", offsetof(struct km_price, in_us) },
-    { "regional_endpoint_uplift_multiplier", offsetof(struct km_price, uplifts[KM_UPLIFT_LOCATION]) },
-    { "regional_processing_uplift_multiplier_us", offsetof(struct km_price, uplifts[KM_UPLIFT_US]) },
-    { "regional_processing_uplift_multiplier_eu", offsetof(struct km_price, uplifts[KM_UPLIFT_EU]) },
+    { "provider_specific_entry.fast", AT(fast) },
+    { "provider_specific_entry.us", AT(in_us) },
+    { "regional_endpoint_uplift_multiplier", AT(uplifts[KM_UPLIFT_LOCATION]) },
+    { "regional_processing_uplift_multiplier_us", AT(uplifts[KM_UPLIFT_US]) },
+    { "regional_processing_uplift_multiplier_eu", AT(uplifts[KM_UPLIFT_EU]) },
 };
+#undef AT
 
 static const char *const searches[KM_SEARCH_SIZES] = {
     [KM_SEARCH_MEDIUM] = "search_context_cost_per_query.search_context_size_medium",
@@ -56,11 +58,11 @@ bool km_service_find(struct km_str name, enum km_service *ret)
         const char *name;
         enum km_service service;
     } services[] = {
-        { "auto", KM_SERVICE_STANDARD },       { "default", KM_SERVICE_STANDARD },
-        { "standard", KM_SERVICE_STANDARD },   { "flex", KM_SERVICE_FLEX },
-        { "priority", KM_SERVICE_PRIORITY },   { "fast", KM_SERVICE_PRIORITY },
-        { "batches", KM_SERVICE_BATCH },       { "batch", KM_SERVICE_BATCH },
-        { "balanced", KM_SERVICE_BALANCED },   { "ultrafast", KM_SERVICE_ULTRAFAST },
+        { "auto", KM_SERVICE_STANDARD },     { "default", KM_SERVICE_STANDARD },
+        { "standard", KM_SERVICE_STANDARD }, { "flex", KM_SERVICE_FLEX },
+        { "priority", KM_SERVICE_PRIORITY }, { "fast", KM_SERVICE_PRIORITY },
+        { "batches", KM_SERVICE_BATCH },     { "batch", KM_SERVICE_BATCH },
+        { "balanced", KM_SERVICE_BALANCED }, { "ultrafast", KM_SERVICE_ULTRAFAST },
     };
 
     for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {

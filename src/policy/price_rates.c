@@ -36,8 +36,8 @@ static void climb(const struct km_price *p, enum km_service service, int64_t pro
 
         if (s->above > 0 && prompt <= s->above)
             break;
-        if (s->service != service && (s->service != KM_SERVICE_STANDARD || s->above == 0 ||
-                                      service == KM_SERVICE_BATCH))
+        if (s->service != service &&
+            (s->service != KM_SERVICE_STANDARD || s->above == 0 || service == KM_SERVICE_BATCH))
             continue;
         if (s->above == 0 && s->rates.output >= 0 && s->rates.reasoning < 0)
             r->reasoning = -1;
@@ -111,12 +111,28 @@ static void merge_plain(struct km_price *base, const struct km_price *over)
         base->service = over->service;
 }
 
+/* Is any of n prices that follow each other set? */
+static bool any_set(const int64_t *v, size_t n)
+{
+    while (n && *v < 0)
+        v++, n--;
+    return n > 0;
+}
+
 struct km_price km_price_merge(struct km_price base, struct km_price over)
 {
+    static const struct km_rates none = KM_RATES_NONE;
+
     /* Whoever sets a price of tokens means it for every length of prompt, and every service. */
     if (over.nsteps || over.input >= 0 || over.output >= 0) {
         base.steps = over.steps;
         base.nsteps = over.nsteps;
+    }
+    /* Whoever says what an image or a second costs, and nothing of tokens, counts no tokens. */
+    if ((over.second >= 0 || any_set(&over.media.character, KM_MEDIA_PRICES)) &&
+        !any_set(&over.input, KM_RATES_COUNT)) {
+        base.rates = none;
+        base.nsteps = 0;
     }
     /* And for all that a request costs. */
     if (over.input >= 0 || over.output >= 0)

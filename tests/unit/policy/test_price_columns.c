@@ -9,10 +9,11 @@
 
 #include "policy/price_columns.h"
 
+static struct km_prices *prices;
+
 /* What an entry's one or few members make a usage cost, nano-USD; -1: nothing has a price. */
 static int64_t cost(const char *json, struct km_usage u)
 {
-    struct km_prices *prices = km_prices_new();
     struct km_price price;
     struct km_err err;
     int64_t nano = -1;
@@ -22,8 +23,47 @@ static int64_t cost(const char *json, struct km_usage u)
     assert_true(km_prices_find(prices, KM_STR("made"), KM_STR("up"), &price));
     if (!km_price_cost(&price, &u, &nano))
         nano = -1;
-    km_prices_free(prices);
     return nano;
+}
+
+/* Those that are of no token. */
+static struct km_usage one_unit_of(enum km_price_column column)
+{
+    struct km_usage u = { 0 };
+
+    switch (column) {
+    case KM_PRICE_SECOND:
+    case KM_PRICE_OUTPUT_SECOND:
+        u.audio_ms = 1000;
+        u.media.one_way = true;
+        break;
+    case KM_PRICE_CHARACTER:
+        u.media.characters = 1;
+        u.media.one_way = true;
+        break;
+    case KM_PRICE_INPUT_IMAGE:
+    case KM_PRICE_OUTPUT_IMAGE:
+    case KM_PRICE_INPUT_PIXEL:
+    case KM_PRICE_OUTPUT_PIXEL:
+        u.media.images = u.media.pixels = 1;
+        u.media.one_way = true;
+        break;
+    case KM_PRICE_PAGE:
+        u.pages = 1;
+        break;
+    case KM_PRICE_ANNOTATED_PAGE:
+        u.annotated_pages = 1;
+        break;
+    case KM_PRICE_SESSION:
+        u.hosted[KM_HOSTED_CODE_INTERPRETER] = 1;
+        break;
+    case KM_PRICE_FILE_SEARCH:
+        u.hosted[KM_HOSTED_FILE_SEARCH] = 1000;
+        break;
+    default: /* of a request */
+        break;
+    }
+    return u;
 }
 
 /* Of each column a call that uses one of what it prices, and nothing else. */
@@ -73,39 +113,8 @@ static struct km_usage one_of(enum km_price_column column)
     case KM_PRICE_IMAGE_OUTPUT:
         u.completion_tokens = u.media.image_tokens = 1;
         break;
-    case KM_PRICE_SECOND:
-    case KM_PRICE_OUTPUT_SECOND:
-        u.audio_ms = 1000;
-        u.media.one_way = true;
-        break;
-    case KM_PRICE_CHARACTER:
-        u.media.characters = 1;
-        u.media.one_way = true;
-        break;
-    case KM_PRICE_INPUT_IMAGE:
-    case KM_PRICE_OUTPUT_IMAGE:
-    case KM_PRICE_INPUT_PIXEL:
-    case KM_PRICE_OUTPUT_PIXEL:
-        u.media.images = u.media.pixels = 1;
-        u.media.one_way = true;
-        break;
-    case KM_PRICE_PAGE:
-        u.pages = 1;
-        break;
-    case KM_PRICE_ANNOTATED_PAGE:
-        u.annotated_pages = 1;
-        break;
-    case KM_PRICE_SESSION:
-        u.hosted[KM_HOSTED_CODE_INTERPRETER] = 1;
-        break;
-    case KM_PRICE_FILE_SEARCH:
-        u.hosted[KM_HOSTED_FILE_SEARCH] = 1000;
-        break;
-    case KM_PRICE_REQUEST:
-    case KM_PRICE_QUERY:
-    case KM_PRICE_A_QUERY:
-    case KM_PRICE_COLUMN_COUNT:
-        break;
+    default:
+        return one_unit_of(column);
     }
     return u;
 }
@@ -134,8 +143,8 @@ static void each_column_prices_what_it_names(void **state)
     for (int i = 0; i < KM_PRICE_COLUMN_COUNT; i++) {
         struct km_usage u = one_of((enum km_price_column)i);
 
-        snprintf(json, sizeof json, "{%s,\"%s\":\"0.000007\"}", u.media.one_way ? "\"x\":1" : BESIDE,
-                 columns[i].name);
+        snprintf(json, sizeof json, "{%s,\"%s\":\"0.000007\"}",
+                 u.media.one_way ? "\"x\":1" : BESIDE, columns[i].name);
         assert_true(km_price_counts(km_str_c(columns[i].name)));
         if (cost(json, u) != 7000)
             fail_msg("%s: %lld", json, (long long)cost(json, u));
@@ -150,9 +159,9 @@ static void tiers_and_services_stand_behind_a_name(void **state)
         const char *name;
         enum km_service service;
     } services[] = {
-        { "", KM_SERVICE_STANDARD },           { "_flex", KM_SERVICE_FLEX },
-        { "_priority", KM_SERVICE_PRIORITY },  { "_batches", KM_SERVICE_BATCH },
-        { "_balanced", KM_SERVICE_BALANCED },  { "_ultrafast", KM_SERVICE_ULTRAFAST },
+        { "", KM_SERVICE_STANDARD },          { "_flex", KM_SERVICE_FLEX },
+        { "_priority", KM_SERVICE_PRIORITY }, { "_batches", KM_SERVICE_BATCH },
+        { "_balanced", KM_SERVICE_BALANCED }, { "_ultrafast", KM_SERVICE_ULTRAFAST },
     };
     char json[400], tier[40];
 
@@ -235,7 +244,6 @@ static void names_that_count_for_nothing_say_why(void **state)
 static void odd_values_refuse_an_entry_and_null_is_unset(void **state)
 {
     static const char *const odd[] = { "-1", "\"-1e-6\"", "nan", "\"\"", "true", "\"x\"", "1e40" };
-    struct km_prices *prices = km_prices_new();
     struct km_err err;
     char json[100];
 
@@ -246,7 +254,6 @@ static void odd_values_refuse_an_entry_and_null_is_unset(void **state)
                          KM_E_INVALID);
         assert_non_null(strstr(err.text, "input_cost_per_token_flex"));
     }
-    km_prices_free(prices);
     assert_int_equal(cost("{\"input_cost_per_token\":null}", (struct km_usage){ 0 }), -1);
 }
 
@@ -269,6 +276,20 @@ static void a_models_steps_are_bounded(void **state)
         assert_true(d.price.steps[i - 1].above < d.price.steps[i].above);
 }
 
+static int setup(void **state)
+{
+    (void)state;
+    prices = km_prices_new();
+    return prices ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    prices = km_prices_free(prices);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,5 +302,5 @@ int main(void)
         cmocka_unit_test(a_models_steps_are_bounded),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
