@@ -28,7 +28,11 @@ enum km_price_form {
 
 /* X(id, LiteLLM's name, member of struct km_price, forms, help): USD each. */
 #define KM_PRICE_COLUMNS(X)                                                                        \
-    X(INPUT, "input_cost_per_token", input, KM_PRICE_STEPPED, "USD for a token of input.")         \
+    X(INPUT, "input_cost_per_token", input, KM_PRICE_STEPPED,                                      \
+      "USD for a token of input. This and the other prices of tokens may have "                    \
+      "`_above_200k_tokens` (or another number) behind them, the price of every call with a "      \
+      "longer prompt, and `_flex`, `_priority`, `_batches`, `_balanced` or `_ultrafast`, that of " \
+      "a service; docs/providers.md says more.")                                                   \
     X(OUTPUT, "output_cost_per_token", output, KM_PRICE_STEPPED, "USD for a token of output.")     \
     X(CACHE_READ, "cache_read_input_token_cost", cache_read, KM_PRICE_STEPPED,                     \
       "USD for a token read from the provider's cache; else what input costs.")                    \
