@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 #include "sys/read_file.h"
 #include "sys/sandbox.h"
 
+#define DIAG_HELP 400
 #define DESCRIPTORS_LEAST 4096 /* two for each caller, and the servers' pipes */
 #define SPACE_LOW ((uint64_t)1 << 30)
 #define SPACE_LEAST ((uint64_t)100 << 20)
@@ -37,10 +39,14 @@ static void configuration(struct km_doctor *d)
     const struct km_diag *g;
     size_t shown = 0;
 
-    for (; shown < all && (g = km_diags_at(d->diags, shown)) != NULL; shown++)
-        km_doctor_say(d, g->level == KM_DIAG_ERROR ? KM_DOCTOR_BAD : KM_DOCTOR_WARN, NULL,
-                      "%.*s:%u: %.*s [%s]", KM_STR_ARG(g->file), g->line, KM_STR_ARG(g->message),
-                      g->code);
+    for (; shown < all && (g = km_diags_at(d->diags, shown)) != NULL; shown++) {
+        char help[DIAG_HELP];
+
+        snprintf(help, sizeof help, "%.*s", KM_STR_ARG(g->help));
+        km_doctor_say(d, g->level == KM_DIAG_ERROR ? KM_DOCTOR_BAD : KM_DOCTOR_WARN,
+                      g->help.n ? help : NULL, "%.*s:%u: %.*s [%s]", KM_STR_ARG(g->file), g->line,
+                      KM_STR_ARG(g->message), g->code);
+    }
     if (!d->snap && errors == 0)
         km_doctor_say(d, KM_DOCTOR_BAD, NULL, "%s", d->config_err.text);
     if (d->snap)

@@ -13,6 +13,7 @@
 #include "call/call.h"
 
 #include "call/hooks.h"
+#include "llm/api/priced.h"
 #include "policy/pace.h"
 
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
@@ -42,41 +43,34 @@ struct km_price km_call_price(const struct km_call *call, const struct km_deploy
     return d->price;
 }
 
-struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known)
+/* What it may use of a deployment beside its tokens. */
+static struct km_usage asked_of(const struct km_call *call, const struct km_deployment *d)
 {
-    struct km_price worst = KM_PRICE_NONE;
+    const struct km_llm_priced p = km_llm_priced_at(&call->req, d);
+    struct km_usage u = { .prompt_tokens = call->reserve_input };
+
+    km_llm_priced_usage(&p, &u);
+    if (p.opens_input)
+        u.prompt_tokens = 0; /* nobody knows how much it will be */
+    return u;
+}
+
+struct km_price_worst km_call_worst_price(const struct km_call *call, bool *ret_known)
+{
+    struct km_price_worst worst = { -1, -1, -1 };
 
     *ret_known = call->match.n > 0;
     for (size_t i = 0; i < call->match.n; i++) {
-        const struct km_price priced = km_call_price(call, call->match.v[i].deployment);
-        const struct km_price *p = &priced;
+        const struct km_deployment *d = call->match.v[i].deployment;
+        const struct km_price p = km_call_price(call, d);
+        const struct km_usage asked = asked_of(call, d);
+        const struct km_price_worst w = km_price_worst(&p, &asked);
 
-        if (p->input < 0 && p->output < 0 && p->request < 0)
+        if (p.input < 0 && p.output < 0 && p.request < 0)
             *ret_known = false;
-        const int64_t inputs[] = { p->input, p->cache_write, p->tier_input, p->tier_cache_write };
-
-        for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++)
-            if (inputs[k] > worst.input)
-                worst.input = inputs[k];
-        if (p->output > worst.output)
-            worst.output = p->output;
-        if (p->tier_output > worst.output)
-            worst.output = p->tier_output;
-        if (p->request > worst.request)
-            worst.request = p->request;
-        if (p->max_output_tokens > worst.max_output_tokens)
-            worst.max_output_tokens = p->max_output_tokens;
+        km_price_worst_of(&worst, &w);
     }
     return worst;
-}
-
-/* output: of all its answers. */
-static int64_t worst_cost(const struct km_call *call, const struct km_price *p, int64_t output)
-{
-    struct km_usage u = { .prompt_tokens = call->reserve_input, .completion_tokens = output };
-    int64_t cost = 0;
-
-    return km_price_cost(p, &u, &cost) ? cost : 0;
 }
 
 /* Tokens that go in, as the one of those that may serve it has them that has the most. */
@@ -122,19 +116,17 @@ static int64_t longest_output(struct km_call *call)
 }
 
 /* The output that fits what is left of the budget; -1: not even a minimum. */
-static int64_t fitting_output(const struct km_call *call, const struct km_price *p, int64_t most,
-                              int64_t left)
+static int64_t fitting_output(const struct km_call *call, int64_t most, int64_t left)
 {
-    int64_t input = worst_cost(call, p, 0);
-    int64_t one = p->output * km_llm_answers(&call->req); /* pico-USD a token of each */
-    int64_t room = left - input;
-    int64_t fits;
+    const struct km_price_worst *w = &call->worst;
+    int64_t room = left - km_price_worst_cost(w, call->reserve_input, 0);
+    int64_t answers = km_llm_answers(&call->req), fits;
 
     if (room < 0)
         return -1;
-    if (one <= 0)
+    if (w->output <= 0)
         return most;
-    fits = room > INT64_MAX / 1000 ? most : room * 1000 / one;
+    fits = room > INT64_MAX / 1000 ? most : room * 1000 / w->output / answers;
     if (fits >= most)
         return most;
     return fits >= OUTPUT_LEAST ? fits : -1;
@@ -157,6 +149,56 @@ int km_call_unpriced(struct km_call *call, struct km_err *err)
                          "input_cost_per_token and output_cost_per_token, run `kanmon prices "
                          "import`, or set kanmon_settings.allow_unpriced.",
                          KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+}
+
+static int not_priced(const struct km_call *call, struct km_str what, const char *remedy,
+                      struct km_err *err)
+{
+    return km_fail_param(err, KM_E_UNPRICED, "model",
+                         "No price is known of %.*s for model '%.*s', and this key has a budget. "
+                         "%s",
+                         KM_STR_ARG(what), KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), remedy);
+}
+
+/* What this deployment is asked for beside tokens, and has no price of. */
+static int judge_priced_at(const struct km_call *call, const struct km_deployment *d,
+                           struct km_err *err)
+{
+    static const char *const names[KM_HOSTED_KINDS] = { "web searches", "code interpreters",
+                                                        "file searches" };
+    static const char set[] = "Leave it out, or set its price in litellm_params, run `kanmon prices "
+                              "import`, or set kanmon_settings.allow_unpriced.";
+    const struct km_llm_priced p = km_llm_priced_at(&call->req, d);
+    struct km_price price;
+
+    if (p.unpriced.n)
+        return not_priced(call, p.unpriced, p.remedy, err);
+    if (!p.service && !p.fast && !p.in_us && !p.hosts)
+        return 0;
+    price = km_call_price(call, d);
+    if (!km_price_has_service(&price, p.service))
+        return not_priced(call, KM_STR("the service tier asked for"), set, err);
+    if (p.fast && !km_price_has_fast(&price))
+        return not_priced(call, KM_STR("`speed: fast`"), set, err);
+    if (p.in_us && !km_price_has_us(&price))
+        return not_priced(call, KM_STR("`inference_geo: us`"), set, err);
+    for (unsigned i = 0; i < KM_HOSTED_KINDS; i++)
+        if (p.hosted[i] > 0 && !km_price_has_hosted(&price, (enum km_hosted)i))
+            return not_priced(call, km_str_c(names[i]), set, err);
+    return 0;
+}
+
+/* A budget is not spent by what has no price: that is refused by name. */
+static int judge_priced(const struct km_call *call, struct km_err *err)
+{
+    const struct km_key *key = call->visit->who.key;
+    int r = 0;
+
+    if (!key || key->row.max_budget < 0 || call->visit->view->snap->keys->allow_unpriced)
+        return 0;
+    for (size_t i = 0; r == 0 && i < call->match.n; i++)
+        r = judge_priced_at(call, call->match.v[i].deployment, err);
+    return r;
 }
 
 /* The output's bound that the caller chose, where it reaches every deployment that may serve the
@@ -187,9 +229,9 @@ static bool has_budget(const struct km_call *call)
  * what is.  Else its caller's bound, or none, is what is sent.  A body that is no API's of ours may
  * have its bound in several places, of which none but the caller knows which counts: that bound is
  * not lowered, and the call is refused. */
-static int64_t bound_by_left(struct km_call *call, const struct km_price *p, int64_t output)
+static int64_t bound_by_left(struct km_call *call, int64_t output)
 {
-    int64_t fits = fitting_output(call, p, output, km_key_left(call->visit->who.key));
+    int64_t fits = fitting_output(call, output, km_key_left(call->visit->who.key));
 
     if (fits < 0 || fits >= output)
         return output;
@@ -200,24 +242,25 @@ static int64_t bound_by_left(struct km_call *call, const struct km_price *p, int
 /* What to reserve; may bound the output. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
-    bool known, budget = has_budget(call);
-    struct km_price p = km_call_worst_price(call, &known);
     int64_t longest = writes(call) ? longest_output(call) : 0;
+    bool known, budget = has_budget(call);
     int64_t output;
     int r;
 
-    if (!known && (r = km_call_unpriced(call, err)) < 0)
-        return r;
     call->reserve_input = input_of(call);
+    call->worst = km_call_worst_price(call, &known);
+    r = known ? judge_priced(call, err) : km_call_unpriced(call, err);
+    if (r < 0)
+        return r;
     call->said_output = chosen_output(call);
     output = call->said_output >= 0 ? call->said_output : longest;
     if (budget && writes(call) && !call->bounded && (call->req.api || call->said_output < 0))
-        output = bound_by_left(call, &p, output);
+        output = bound_by_left(call, output);
     call->most_output = output * km_llm_answers(&call->req);
     call->slices =
         budget && call->req.stream && call->kind->cut_short && call->most_output > KM_CALL_SLICE;
     call->reserve_output = call->slices ? KM_CALL_SLICE : call->most_output;
-    call->reserve = worst_cost(call, &p, call->reserve_output);
+    call->reserve = km_price_worst_cost(&call->worst, call->reserve_input, call->reserve_output);
     return 0;
 }
 

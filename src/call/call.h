@@ -151,6 +151,7 @@ struct km_call {
     struct km_hold hold; /* of its key */
     int64_t reserve; /* nano-USD: what its attempts have cost, and what those under way may */
     int64_t each; /* the part of it that an attempt begins with */
+    struct km_price_worst worst; /* what is reserved by */
     int64_t input_tokens; /* that go in, by estimate, where most do */
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
@@ -286,7 +287,7 @@ enum km_next km_step_admit(struct km_call *call);
  * model's own name. */
 struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
 /* The dearest of those that may serve it. */
-struct km_price km_call_worst_price(const struct km_call *call, bool *ret_known);
+struct km_price_worst km_call_worst_price(const struct km_call *call, bool *ret_known);
 /* intake.c: the request's body, through its units */
 /* call->body, whole, where the kind needs one; the error is in call->err.  KM_E_AGAIN:
  * km_call_resume() follows, and then it is asked again. */

@@ -19,6 +19,7 @@
 #include "call/flight.h"
 #include "call/metrics.h"
 #include "http/json_out.h"
+#include "llm/api/priced.h"
 #include "policy/pace.h"
 #include "policy/usage_limits.h"
 
@@ -36,6 +37,12 @@ static const struct km_deployment *deployment_of(const struct km_call *call)
 static bool is_counted(const struct km_call *call)
 {
     return call->api || call->priced;
+}
+
+/* To count tokens costs nothing, whatever they do. */
+static bool has_price(const struct km_call *call)
+{
+    return is_counted(call) && !(call->api && call->api->count);
 }
 
 /* Does a model write the answer?  A body that is no API's of ours says nothing of that. */
@@ -107,7 +114,7 @@ static struct km_bill_facts facts_of(const struct km_call *call, const struct km
     };
 }
 
-static bool is_possible(const struct km_call *call, const struct km_usage *u)
+static bool is_possible(const struct km_call *call, bool opens_input, const struct km_usage *u)
 {
     struct km_price price = km_call_price(call, deployment_of(call));
     const struct km_usage_limits limits = {
@@ -116,21 +123,21 @@ static bool is_possible(const struct km_call *call, const struct km_usage *u)
         .answers = km_llm_answers(&call->req),
         .bytes_sent = call->at->money.bytes_sent,
         .window = price.max_input_tokens,
-        .opens_input = call->req.priced.opens_input,
+        .opens_input = opens_input,
     };
 
     return km_usage_is_possible(u, &limits);
 }
 
 /* What was reported, if it can be; else what was heard. */
-static void ask_usage(struct km_call *call, struct km_usage *u)
+static void ask_usage(struct km_call *call, bool opens_input, struct km_usage *u)
 {
     call->kind->usage(call, u);
     if (call->at->status >= 300) { /* an error's words are no output */
         u->completion_tokens = 0;
         u->known = false;
     }
-    if (!u->known || !call->kind->doubt || call->answered || is_possible(call, u))
+    if (!u->known || !call->kind->doubt || call->answered || is_possible(call, opens_input, u))
         return;
     call->kind->doubt(call);
     call->kind->usage(call, u);
@@ -146,14 +153,14 @@ static void take_share(const struct km_taker *t, struct km_bill *b)
 }
 
 /* What it reported teaches what others like it come to. */
-static void learn(const struct km_call *call, const struct km_bill_facts *f)
+static void learn(const struct km_call *call, bool opens_input, const struct km_bill_facts *f)
 {
     struct km_pace *pace = deployment_of(call)->pace;
 
     if (!pace || f->end != KM_BILL_ANSWERED || !f->usage.known || call->answered || !writes(call) ||
         call->at->taker)
         return;
-    if (!call->req.priced.opens_input)
+    if (!opens_input)
         km_pace_learn_input(pace, &call->req.size, f->usage.prompt_tokens);
     km_pace_learn_output(pace, f->usage.completion_tokens, f->upstream_ms);
 }
@@ -161,16 +168,18 @@ static void learn(const struct km_call *call, const struct km_bill_facts *f)
 static void bill_usage(struct km_call *call, struct km_bill *b)
 {
     struct km_usage u = { 0 };
+    const struct km_llm_priced priced = km_llm_priced_at(&call->req, deployment_of(call));
     struct km_bill_facts facts;
     struct km_price price;
 
     call->req.pace = deployment_of(call)->pace;
-    ask_usage(call, &u);
+    ask_usage(call, priced.opens_input, &u);
+    km_llm_priced_served(&priced, &u);
     price = price_of(call); /* its kind may have found another just now */
     facts = facts_of(call, &u);
     *b = km_bill_make(&facts, &price);
-    b->unpriced = b->unpriced && is_counted(call);
-    learn(call, &facts);
+    b->unpriced = b->unpriced && has_price(call);
+    learn(call, priced.opens_input, &facts);
     if (call->at->taker)
         take_share(call->at->taker, b);
 }
@@ -336,7 +345,7 @@ static void fill_entry(struct km_call *call, const struct km_usage *u, char *ip,
     e->prompt_tokens = b.usage.prompt_tokens;
     e->completion_tokens = b.usage.completion_tokens;
     e->cost = b.cost + cost_of_others(call);
-    e->flags = b.unpriced && is_counted(call) ? KM_CALL_UNPRICED : 0;
+    e->flags = b.unpriced && has_price(call) ? KM_CALL_UNPRICED : 0;
 }
 
 /* The first time a row, then what is to be known of it instead. */
@@ -442,17 +451,6 @@ static bool cut(struct km_call *call, unsigned flag, const struct km_err *why)
     return false;
 }
 
-static int64_t output_cost(const struct km_call *call, int64_t tokens)
-{
-    bool known;
-    struct km_price worst = km_call_worst_price(call, &known);
-    struct km_usage u = { .completion_tokens = tokens };
-    int64_t cost = 0;
-
-    worst.request = worst.request >= 0 ? 0 : worst.request;
-    return km_price_cost(&worst, &u, &cost) ? cost : 0;
-}
-
 /* More is reserved as it comes: the key has a budget, and its stream can be ended. */
 static bool grows(const struct km_call *call)
 {
@@ -515,7 +513,8 @@ static bool top_up(struct km_call *call, const struct km_usage *u)
     if (call->most_output >= 0 && output > call->most_output)
         output = call->most_output;
     m->asked_output = output;
-    m->asked = m->reserved + output_cost(call, output) - output_cost(call, m->reserved_output);
+    m->asked = m->reserved + km_price_worst_cost(&call->worst, 0, output) -
+               km_price_worst_cost(&call->worst, 0, m->reserved_output);
     need = cost_of_others(call) + m->asked;
     if (need > call->reserve)
         r = km_broker_top_up(call, need, on_more, call->at, &err);

@@ -109,7 +109,8 @@ void km_call_head(struct km_call *call, struct km_buf *head)
     id_lines(call, head);
     attempt_lines(call, head);
     if (!call->streaming && !call->failed) {
-        decimal_line(head, KM_STR("x-litellm-response-cost: "), call->cost, 9);
+        if (call->cost || !(call->flags & KM_CALL_UNPRICED)) /* unknown is not 0 */
+            decimal_line(head, KM_STR("x-litellm-response-cost: "), call->cost, 9);
         time_lines(call, head);
     }
     key_lines(call, head);

@@ -100,6 +100,7 @@ static int build_models(struct km_snapshot *s, const struct km_snapshot_args *sn
         return r;
     read_proxies(s, &s->proxies);
     args.prices = s->prices;
+    args.offline = !snapshot->store;
     args.breaker = s->breaker;
     args.tls = s->tls;
     args.tls_insecure = s->tls_insecure;

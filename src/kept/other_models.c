@@ -98,7 +98,8 @@ static bool covered(const struct body *b, struct km_str name)
 {
     const struct km_snapshot *snap = b->call->visit->view->snap;
     const struct km_deployment *d = ours(b, name), *to = goes_to(b, 0);
-    struct km_price price = KM_PRICE_NONE, worst;
+    struct km_price price = KM_PRICE_NONE;
+    struct km_price_worst worst;
     bool known;
 
     if (d && km_str_chr(d->upstream_model, '*') == d->upstream_model.n)

@@ -23,23 +23,6 @@
 
 #define HEAD_MAX (32 * 1024)
 
-static struct km_str getenv_first(const struct km_config *config, const char *const *names,
-                                  size_t n)
-{
-    struct km_str value;
-
-    km_assert(names);
-    for (size_t i = 0; i < n && names[i]; i++)
-        if (km_config_getenv(config, names[i], &value) && value.n)
-            return value;
-    return KM_STR_NONE;
-}
-
-struct km_str km_deployment_env(const struct km_model_build *b, const char *name)
-{
-    return getenv_first(b->args->config, &name, 1);
-}
-
 void km_deployment_unavailable(struct km_deployment *d, const struct km_model_build *b,
                                const struct km_model_entry *entry, const char *help,
                                struct km_str why)
@@ -96,7 +79,7 @@ static struct km_str base_of(const struct km_deployment *d, const struct km_mode
     struct km_str base = entry->params.api_base.n ? entry->params.api_base : entry->params.base_url;
 
     if (!base.n && d->provider->base_env)
-        base = getenv_first(b->args->config, &d->provider->base_env, 1);
+        base = km_deployment_env(b, d->provider->base_env);
     return base.n ? base : km_str_c(d->provider->base);
 }
 
@@ -140,13 +123,6 @@ static int resolve_base(struct km_deployment *d, const struct km_model_build *b,
             d, b, entry, "set litellm_params.api_base",
             km_arena_printf(b->arena, "provider '%s' needs api_base", d->provider->name));
     return 0;
-}
-
-struct km_str km_deployment_key(const struct km_deployment *d, const struct km_model_build *b,
-                                const struct km_model_entry *entry)
-{
-    return entry->params.api_key.n ? entry->params.api_key
-                                   : getenv_first(b->args->config, d->provider->key_env, 3);
 }
 
 static int put_key(struct km_buf *head, const char *field, struct km_str key, struct km_err *err)
@@ -276,31 +252,11 @@ static void note_priced(struct km_deployment *d, struct km_arena *arena)
 struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
                                     const struct km_model_entry *entry)
 {
-    const struct km_litellm_params *p = &entry->params;
-    const struct km_model_info *info = &entry->info;
-    struct km_price price = KM_PRICE_NONE, listed = KM_PRICE_NONE, of_info = KM_PRICE_NONE;
-    struct km_str model = info->base_model.n ? info->base_model : d->upstream_model;
+    struct km_priced_as as = { .base = entry->info.base_model.n ? entry->info.base_model
+                                                                : entry->params.base_model };
 
-    if (b->args->prices)
-        (void)km_prices_find(b->args->prices, d->provider_name, model, &listed);
-    price.input = p->input_price >= 0 ? p->input_price : info->input_price;
-    price.output = p->output_price >= 0 ? p->output_price : info->output_price;
-    price.cache_read = p->cache_read_price;
-    price.cache_write = p->cache_write_price;
-    price.audio_input = p->audio_input_price;
-    price.audio_output = p->audio_output_price;
-    price.audio_cache_read = p->audio_cache_read_price;
-    price.image_input = p->image_input_price;
-    price.image_cache_read = p->image_cache_read_price;
-    price.second = p->second_price;
-    price.request = p->request_price >= 0 ? p->request_price : p->query_price;
-    of_info.media = info->media_price;
-    price.media = p->media_price;
-    price = km_price_merge(of_info, price);
-    price.max_input_tokens = info->max_input_tokens;
-    price.max_output_tokens =
-        info->max_output_tokens >= 0 ? info->max_output_tokens : info->max_tokens;
-    return km_price_merge(listed, price);
+    km_provider_split(as.base, &as.provider, &as.model);
+    return km_deployment_price_as(d, b, entry, &as);
 }
 
 int64_t km_deployment_max_output(const struct km_deployment *d, const struct km_price *price)

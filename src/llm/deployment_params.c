@@ -90,8 +90,11 @@ static void say_own(const struct km_model_build *b, const struct km_node *key,
     km_diag_add(
         b->diags, KM_DIAG_WARNING, "W0103", key,
         kind == KM_PARAM_PRICE
-            ? "A price of LiteLLM's that kanmon does not count by: where it applies, calls "
-              "are booked too low. It is never sent to the provider."
+            ? km_arena_cstr(b->arena,
+                            km_arena_printf(b->arena,
+                                            "no call is priced by it: %s. It is never sent to "
+                                            "the provider",
+                                            km_price_no_effect(key->text)))
         : km_model_info_known(key->text)
             ? "LiteLLM's own parameter, never sent to the provider. It is read in model_info."
             : "LiteLLM's own parameter: it is never sent to the provider.",
@@ -190,6 +193,19 @@ static void check_numbers(const struct km_model_build *b, const struct km_node *
         check_numbers(b, key, value->v[i]);
 }
 
+/* Those that no row has checked: with a tier or a service in their name, and mappings. */
+static void check_price(const struct km_model_build *b, const struct km_node *key,
+                        const struct km_node *value)
+{
+    struct km_err why;
+
+    if (!km_price_counts(key->text) || km_price_is_plain(key->text))
+        return;
+    say_unset(b, key, value);
+    if (!km_deployment_price_member(b, key, value, &why) && first(b, place(b, value)))
+        km_diag_add(b->diags, KM_DIAG_ERROR, "E0102", value, NULL, "%s", why.text);
+}
+
 static void check_one(const struct km_model_build *b, const struct km_node *key,
                       const struct km_node *value)
 {
@@ -222,19 +238,29 @@ static void check_one(const struct km_model_build *b, const struct km_node *key,
         check_numbers(b, key, value);
         break;
     case KM_PARAM_ROW: /* its table's filling has said it */
+        check_price(b, key, value);
         break;
     }
 }
 
 /* Whatever else stands in model_info is data for /model/info. */
-static void check_info(const struct km_model_build *b, const struct km_node *key)
+static void check_info(const struct km_model_build *b, const struct km_node *key,
+                       const struct km_node *value)
 {
+    const char *why = km_price_no_effect(key->text);
     struct km_param p;
     struct km_str meant = KM_STR_NONE;
 
     km_param_judge(key->text, false, &p);
-    if (!km_model_info_known(key->text) && p.kind != KM_PARAM_PRICE)
+    if (p.kind == KM_PARAM_ROW)
+        check_price(b, key, value);
+    else if (!km_model_info_known(key->text) && p.kind != KM_PARAM_PRICE)
         meant = km_model_info_price(key->text);
+    if (p.kind == KM_PARAM_PRICE && why && first_of(b, "W0103", key->text, KM_STR_NONE))
+        km_diag_add(
+            b->diags, KM_DIAG_WARNING, "W0103", key,
+            km_arena_cstr(b->arena, km_arena_printf(b->arena, "no call is priced by it: %s", why)),
+            "model_info.%.*s has no effect here", KM_STR_ARG(key->text));
     if (meant.n && first_of(b, "W0308", key->text, KM_STR_NONE))
         km_diag_add(b->diags, KM_DIAG_WARNING, "W0308", key,
                     km_arena_cstr(b->arena, km_arena_printf(b->arena, "did you mean '%.*s'?",
@@ -252,7 +278,7 @@ void km_deployment_params_check(const struct km_model_build *b, const struct km_
         check_one(b, all->k[i], all->v[i]);
     for (size_t i = 0; info && info->type == KM_NODE_MAP && i < info->n; i++)
         if (!inert(info->v[i]))
-            check_info(b, info->k[i]);
+            check_info(b, info->k[i], info->v[i]);
     for (size_t i = 0; extra && extra->type == KM_NODE_MAP && i < extra->n; i++)
         check_numbers(b, extra->k[i], extra->v[i]);
     if (extra && extra->type != KM_NODE_MAP)

@@ -97,7 +97,8 @@ void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b
     d->drop_params = entry->params.drop_params || llm->drop_params;
     sort_dropped(d, b, entry);
     d->allowed = names(b->arena, &entry->params.allowed_openai_params, &d->nallowed);
-    d->base_model = km_arena_str(b->arena, entry->info.base_model);
+    d->base_model = km_arena_str(b->arena, entry->info.base_model.n ? entry->info.base_model
+                                                                    : entry->params.base_model);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         const struct km_node *node = km_node_get(entry->info.all, km_str_c(flags[i].name));
 

@@ -140,24 +140,22 @@ static int build_deployments(struct km_models *m, const struct km_model_build *b
 /* What the environment alone is enough for: one for each prefix, offered to nobody by name. */
 static int build_lenders(struct km_models *m, const struct km_model_build *b, struct km_err *err)
 {
+#define UNSET(id, name, member, forms, help) [KM_PRICE_##id] = -1,
     static const struct km_model_entry bare = {
         .params = { .model = { "*", 1 },
                     .rpm = -1,
                     .tpm = -1,
                     .weight = -1,
                     .num_retries = -1,
-                    .input_price = -1,
-                    .output_price = -1,
-                    .cache_read_price = -1,
-                    .cache_write_price = -1,
+                    .prices = { KM_PRICE_COLUMNS(UNSET) },
                     .ssl_verify = true,
                     .use_in_pass_through = true },
-        .info = { .input_price = -1,
-                  .output_price = -1,
+        .info = { .prices = { KM_PRICE_COLUMNS(UNSET) },
                   .max_tokens = -1,
                   .max_input_tokens = -1,
                   .max_output_tokens = -1 },
     };
+#undef UNSET
 
     for (size_t i = 0; i < KM_VENDORS; i++) {
         size_t at = m->ndeployments + m->nlenders;

@@ -111,6 +111,7 @@ struct km_models;
 struct km_models_args {
     const struct km_config *config;
     const struct km_prices *prices;
+    bool offline; /* without those that a gateway's store has */
     struct km_tls_client *tls, *tls_insecure;
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */

@@ -62,6 +62,20 @@ void km_deployment_head(struct km_deployment *d, const struct km_model_build *b,
 /* Its price by d->provider_name and d->upstream_model, for a hook that changes the latter. */
 struct km_price km_deployment_price(const struct km_deployment *d, const struct km_model_build *b,
                                     const struct km_model_entry *entry);
+/* Is the value of a price, whose name km_price_counts(), one that a price can have? */
+bool km_deployment_price_member(const struct km_model_build *b, const struct km_node *key,
+                                const struct km_node *value, struct km_err *err);
+/* Likewise, its base_model split: "<provider>/<model>". */
+struct km_priced_as {
+    struct km_str base, provider, model; /* base empty: none is named */
+};
+struct km_price km_deployment_price_as(const struct km_deployment *d,
+                                       const struct km_model_build *b,
+                                       const struct km_model_entry *entry,
+                                       const struct km_priced_as *as);
+/* What the entry's own mapping says: its rows, and all (NULL: nothing). */
+struct km_price km_deployment_prices_said(struct km_arena *arena, struct km_str provider,
+                                          const int64_t *prices, const struct km_node *all);
 /* A variable of the environment or .env; empty when it is not set. */
 struct km_str km_deployment_env(const struct km_model_build *b, const char *name);
 

@@ -4,6 +4,7 @@
  *     num_retries       of a group with one deployment: a retry goes to another one, there is none
  *     model_group_alias to a name that is no group, no pattern's and no deployment's id
  *     model_info.id     of two entries: the second can be asked for by another id only
+ *     prices            that nobody knows: their calls are booked as unpriced
  *
  * None of them stops the start, for LiteLLM starts too; each is one entry, however many groups or
  * entries it is about, so that a file with forty models stays readable.
@@ -12,6 +13,7 @@
 #include "llm/model_build.h"
 
 #define IDS_MOST 10000
+#define NAMED_MOST 12
 
 static size_t size_of_group(const struct km_models *m, struct km_str name)
 {
@@ -107,6 +109,54 @@ static int check_ids(const struct km_model_build *b, const struct km_table_list 
     return 0;
 }
 
+static bool is_unpriced(const struct km_deployment *d)
+{
+    return !d->mock_response.n && !d->unavailable.n && !km_price_known(&d->price) &&
+           km_str_chr(d->upstream_model, '*') == d->upstream_model.n;
+}
+
+static bool named_before(const struct km_models *m, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (is_unpriced(km_models_at(m, k)) &&
+            km_str_eq(km_models_at(m, k)->group, km_models_at(m, i)->group))
+            return true;
+    return false;
+}
+
+static void check_prices(const struct km_models *m, const struct km_model_build *b,
+                         const struct km_node *at)
+{
+    struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
+    size_t n = 0, shown = 0, more = 0;
+
+    for (size_t i = 0; i < km_models_count(m); i++) {
+        if (!is_unpriced(km_models_at(m, i)))
+            continue;
+        n++;
+        if (shown == NAMED_MOST) {
+            more++;
+        } else if (!named_before(m, i)) {
+            km_buf_printf(&names, "%s%.*s", shown++ ? ", " : "",
+                          KM_STR_ARG(km_models_at(m, i)->group));
+        }
+    }
+    if (!n || km_buf_failed(&names))
+        return;
+    if (more)
+        km_buf_printf(&names, " and %zu more", more);
+    km_diag_add(
+        b->diags, KM_DIAG_WARNING, "W0310", at,
+        b->args->offline
+            ? "set input_cost_per_token and output_cost_per_token (0: it costs nothing), or "
+              "run `kanmon prices import`; prices that a gateway has imported are not seen "
+              "from here"
+            : "set input_cost_per_token and output_cost_per_token (0: it costs nothing), or "
+              "run `kanmon prices import`",
+        "%zu of %zu models have no price: %.*s; their spend is unknown", n, km_models_count(m),
+        KM_STR_ARG(km_buf_view(&names)));
+}
+
 int km_models_check(const struct km_models *m, const struct km_model_build *b, struct km_err *err)
 {
     const struct km_config *config = b->args->config;
@@ -117,5 +167,6 @@ int km_models_check(const struct km_models *m, const struct km_model_build *b, s
     check_retries(m, b, config);
     check_aliases(m, b, router->model_group_alias);
     check_aliases(m, b, llm->model_group_alias);
+    check_prices(m, b, km_node_path(km_config_root(config), "model_list"));
     return check_ids(b, &s->models, err);
 }

@@ -19,26 +19,12 @@
     { .name = key, .type = KM_SET_INT, .offset = AT(member), .def = "-1", .min = -1,               \
       .max = INT64_MAX, .help = text }
 
-/* For litellm_params and for model_info. */
-#define MEDIA_PRICES \
-    PRICE("input_cost_per_token_batches", media_price.batch_input, \
-          "USD for a token of input of a batch; else half of input_cost_per_token."), \
-    PRICE("output_cost_per_token_batches", media_price.batch_output, \
-          "USD for a token of output of a batch; else half of output_cost_per_token."), \
-    PRICE("output_cost_per_image_token", media_price.image_token, \
-          "USD for a token of an image that is made; else what text costs."), \
-    PRICE("input_cost_per_character", media_price.character, \
-          "USD for a character of text that is spoken."), \
-    PRICE("output_cost_per_second", media_price.output_second, \
-          "USD for a second of audio, heard or spoken; wins over input_cost_per_second."), \
-    PRICE("input_cost_per_image", media_price.input_image, \
-          "USD for an image that is made."), \
-    PRICE("output_cost_per_image", media_price.output_image, \
-          "USD for an image that is made; wins over input_cost_per_image."), \
-    PRICE("input_cost_per_pixel", media_price.input_pixel, \
-          "USD for a pixel of an image that is made."), \
-    PRICE("output_cost_per_pixel", media_price.output_pixel, \
-          "USD for a pixel of an image that is made; wins over input_cost_per_pixel.")
+/* For litellm_params and for model_info: every price there is, by the one list of them. */
+#define PRICE_ROW(id, key, place, forms, text)                                                     \
+    PRICE(key, prices[KM_PRICE_##id], text),
+#define PRICE_OTHER(key, text)                                                                     \
+    { .name = key, .type = KM_SET_NODE, .offset = AT(unused), .help = text },
+#define PRICES KM_PRICE_COLUMNS(PRICE_ROW) KM_PRICE_OTHERS(PRICE_OTHER)
 
 #define SECRET(key, member, text)                                                                  \
     { .name = key, .type = KM_SET_SECRET, .offset = AT(member), .help = text }
@@ -77,29 +63,8 @@ static const struct km_setting params_rows[] = {
     /* No default: it would take the place of what num_retries says. */
     { .name = "max_retries", .type = KM_SET_INT, .offset = AT(num_retries), .min = -1,
       .max = 10, .help = "Another name of num_retries." },
-    PRICE("input_cost_per_token", input_price, "USD for a token of input."),
-    PRICE("output_cost_per_token", output_price, "USD for a token of output."),
-    PRICE("cache_read_input_token_cost", cache_read_price,
-          "USD for a token read from the provider's cache."),
-    PRICE("cache_creation_input_token_cost", cache_write_price,
-          "USD for a token written to the provider's cache."),
-    PRICE("input_cost_per_audio_token", audio_input_price,
-          "USD for a token of audio that is heard; else what text costs."),
-    PRICE("output_cost_per_audio_token", audio_output_price,
-          "USD for a token of audio that is spoken; else what text costs."),
-    PRICE("cache_read_input_audio_token_cost", audio_cache_read_price,
-          "USD for a token of audio from the provider's cache; else what audio costs."),
-    PRICE("input_cost_per_image_token", image_input_price,
-          "USD for a token of an image; else what text costs."),
-    PRICE("cache_read_input_image_token_cost", image_cache_read_price,
-          "USD for a token of an image from the provider's cache; else what an image costs."),
-    PRICE("input_cost_per_request", request_price,
-          "USD for a request, beside what its tokens cost."),
-    PRICE("input_cost_per_query", query_price,
-          "USD for a search of a reranker: as input_cost_per_request."),
-    PRICE("input_cost_per_second", second_price,
-          "USD for a second of audio that is transcribed."),
-    MEDIA_PRICES,
+    ROW("base_model", KM_SET_STR, base_model, "Another place of model_info.base_model."),
+    PRICES
     ROW("mock_response", KM_SET_STR, mock_response,
         "Answers with this text and calls no upstream; LiteLLM's error names give that error."),
     ROW("extra_headers", KM_SET_STR_MAP, extra_headers, "Header fields added to each request."),
@@ -212,10 +177,9 @@ static const struct km_setting info_rows[] = {
       .help = "The deployment's id, shown as x-litellm-model-id." },
     { .name = "mode", .type = KM_SET_STR, .offset = AT(mode), .help = "chat, embedding, ..." },
     { .name = "base_model", .type = KM_SET_STR, .offset = AT(base_model),
-      .help = "The model whose price applies." },
-    PRICE("input_cost_per_token", input_price, "USD for a token of input."),
-    PRICE("output_cost_per_token", output_price, "USD for a token of output."),
-    MEDIA_PRICES,
+      .help = "The model whose price applies, as this provider's or, where no price of it is "
+              "known, as any `<provider>/<model>`." },
+    PRICES
     { .name = "max_tokens", .type = KM_SET_INT, .offset = AT(max_tokens), .def = "-1", .min = -1,
       .max = INT64_MAX, .help = "Most output tokens, when max_output_tokens is not given." },
     { .name = "max_input_tokens", .type = KM_SET_INT, .offset = AT(max_input_tokens), .def = "-1",
@@ -337,12 +301,12 @@ static bool has_row(const struct km_setting *row, struct km_str name)
 
 bool km_litellm_param_known(struct km_str name)
 {
-    return has_row(params_rows, name);
+    return has_row(params_rows, name) || km_price_counts(name);
 }
 
 bool km_model_info_known(struct km_str name)
 {
-    return has_row(info_rows, name);
+    return has_row(info_rows, name) || km_price_counts(name);
 }
 
 /* Beside those whose type says it: secrets and prices. */
@@ -366,6 +330,7 @@ static bool is_guarded(const struct km_setting *row)
     };
 
     return row->type == KM_SET_SECRET || row->type == KM_SET_PRICE ||
+           km_price_counts(km_str_c(row->name)) ||
            km_str_iamong(km_str_c(row->name), names, sizeof names / sizeof names[0]);
 }
 
@@ -381,7 +346,8 @@ const char *km_litellm_param_at(size_t i, bool *ret_guarded)
 struct km_str km_model_info_price(struct km_str name)
 {
     for (const struct km_setting *row = info_rows; row->name; row++)
-        if ((row->type == KM_SET_PRICE || km_str_eq(km_str_c(row->name), KM_STR("base_model"))) &&
+        if ((km_price_counts(km_str_c(row->name)) ||
+             km_str_eq(km_str_c(row->name), KM_STR("base_model"))) &&
             km_near_miss(name, km_str_c(row->name)))
             return km_str_c(row->name);
     return KM_STR_NONE;

@@ -4,7 +4,7 @@
 #define KM_LLM_MODEL_SETTINGS_H
 
 #include "base/setting.h"
-#include "policy/price.h"
+#include "policy/price_columns.h"
 
 struct km_aws_params { /* of litellm_params; empty: not said */
     struct km_str akid, secret, token, region, session_name, profile, role, web_identity;
@@ -13,15 +13,12 @@ struct km_aws_params { /* of litellm_params; empty: not said */
 };
 
 struct km_litellm_params {
-    struct km_str model;
+    struct km_str model, base_model;
     struct km_str api_key, api_base, base_url, organization, custom_llm_provider;
     int64_t rpm, tpm, weight, order;
     int64_t timeout_ms, stream_timeout_ms;
     int64_t num_retries;
-    int64_t input_price, output_price, cache_read_price, cache_write_price;
-    int64_t audio_input_price, audio_output_price, audio_cache_read_price;
-    int64_t image_input_price, image_cache_read_price, second_price, request_price, query_price;
-    struct km_media_price media_price;
+    int64_t prices[KM_PRICE_COLUMN_COUNT]; /* those without tier and service; the rest is in all */
     struct km_str mock_response;
     struct km_str_map extra_headers;
     const struct km_node *extra_body;
@@ -39,8 +36,7 @@ struct km_litellm_params {
 
 struct km_model_info {
     struct km_str id, mode, base_model;
-    int64_t input_price, output_price;
-    struct km_media_price media_price;
+    int64_t prices[KM_PRICE_COLUMN_COUNT]; /* likewise */
     int64_t max_tokens, max_input_tokens, max_output_tokens;
     const struct km_node *unused; /* read from all */
     const struct km_node *all;
@@ -75,7 +71,7 @@ extern const struct km_settings_table km_model_settings_table; /* "" */
 extern const struct km_settings_table km_llm_defaults_table; /* litellm_settings */
 extern const struct km_settings_table km_router_settings_table; /* router_settings */
 
-/* Is there a row of that name for litellm_params?  param.h says what the others are. */
+/* Is it read, as a row or as a price?  param.h says what the others are. */
 bool km_litellm_param_known(struct km_str name);
 /* The rows in turn; NULL behind the last.  *ret_guarded: it is a credential, an address, a price
  * or a limit, which a misspelled name would leave unset. */

@@ -150,7 +150,8 @@ static struct km_str guarded_row(struct km_str name)
         if (guarded)
             consider(&g, row);
     for (size_t i = 0; i < km_params_litellm_count; i++)
-        if (km_params_litellm[i].kind == KM_PARAM_LIMIT)
+        if (km_params_litellm[i].kind == KM_PARAM_LIMIT ||
+            km_params_litellm[i].kind == KM_PARAM_PRICE)
             consider(&g, km_params_litellm[i].name);
     return g.best;
 }
@@ -172,6 +173,22 @@ static struct km_str any_name(struct km_str name)
     return g.best;
 }
 
+/* "..._above_12hr" and "..._above_1hr": another price, and no mistake. */
+static bool differ_by_digits(struct km_str a, struct km_str b)
+{
+    while (a.n && b.n) {
+        if (a.p[0] >= '0' && a.p[0] <= '9')
+            a = km_str_skip(a, 1);
+        else if (b.p[0] >= '0' && b.p[0] <= '9')
+            b = km_str_skip(b, 1);
+        else if (a.p[0] != b.p[0])
+            return false;
+        else
+            a = km_str_skip(a, 1), b = km_str_skip(b, 1);
+    }
+    return a.n == b.n;
+}
+
 void km_param_judge(struct km_str name, bool text, struct km_param *ret)
 {
     const struct km_param_litellm *own =
@@ -188,7 +205,9 @@ void km_param_judge(struct km_str name, bool text, struct km_param *ret)
         ret->kind = KM_PARAM_OWN;
         return;
     }
-    if (ret->meant.n) {
+    if (km_price_no_effect(name) && (!ret->meant.n || differ_by_digits(name, ret->meant))) {
+        ret->kind = KM_PARAM_PRICE;
+    } else if (ret->meant.n) {
         ret->kind = KM_PARAM_MISSPELT;
     } else if (text && sounds_secret(name)) {
         ret->kind = KM_PARAM_SECRET;

@@ -13,9 +13,10 @@
  */
 #include "policy/price_table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "policy/price_text.h"
+#include "policy/price_inside.h"
 
 #define MAX_ROWS 65536
 #define NAME_BYTES 512
@@ -23,7 +24,7 @@
 struct row {
     struct km_price price;
     struct km_str name, provider;
-    char bytes[]; /* of both */
+    struct km_price_step steps[]; /* of price; behind them the bytes of both names */
 };
 
 struct shelf {
@@ -52,16 +53,20 @@ static void shelf_done(struct shelf *s)
 
 static struct row *row_new(struct km_str name, struct km_str provider, const struct km_price *price)
 {
-    struct row *row = malloc(sizeof *row + name.n + provider.n + 1);
+    size_t steps = price->nsteps * sizeof *price->steps;
+    struct row *row = malloc(sizeof *row + steps + name.n + provider.n + 1);
     char *at;
 
     if (!row)
         return NULL;
-    at = row->bytes;
+    at = (char *)row->steps + steps;
     memcpy(at, name.p, name.n);
     if (provider.n)
         memcpy(at + name.n, provider.p, provider.n);
     row->price = *price;
+    row->price.steps = steps ? row->steps : NULL;
+    if (steps)
+        memcpy(row->steps, price->steps, steps);
     row->name = km_str(at, name.n);
     row->provider = km_str(at + name.n, provider.n);
     return row;
@@ -100,25 +105,6 @@ static int shelf_add(struct shelf *s, struct km_str name, struct km_str provider
     return 0;
 }
 
-/* A row of the built-in table: the columns stand in the order of the fields. */
-static struct km_price price_of(const struct km_price_builtin *row)
-{
-    struct km_price price = KM_PRICE_NONE;
-    int64_t *const fields[KM_PRICE_COLUMNS] = {
-        &price.input,           &price.output,           &price.cache_read,
-        &price.cache_write,     &price.request,          &price.max_input_tokens,
-        &price.max_output_tokens, &price.tier_tokens,    &price.tier_input,
-        &price.tier_output,     &price.tier_cache_read,  &price.tier_cache_write,
-        &price.audio_input,     &price.audio_output,     &price.audio_cache_read,
-        &price.image_input,     &price.image_cache_read,
-    };
-
-    for (size_t i = 0; i < KM_PRICE_COLUMNS; i++)
-        if (row->v[i] != 0 || i < KM_PRICE_COLUMNS_SAID)
-            *fields[i] = row->v[i];
-    return price;
-}
-
 struct km_prices *km_prices_new(void)
 {
     struct km_prices *p = calloc(1, sizeof *p);
@@ -130,11 +116,14 @@ struct km_prices *km_prices_new(void)
     if (!p->imported.exact || !p->builtin.exact)
         return km_prices_free(p);
     for (size_t i = 0; i < km_price_builtin_n; i++) {
-        struct km_str names = km_str_c(km_price_builtin[i].names), name;
-        struct km_price price = price_of(&km_price_builtin[i]);
+        struct km_str names = km_str_c(km_price_builtin[i].names), name, provider;
+        struct km_price_draft draft;
 
+        if (km_price_read_entry(&draft, names, km_str_c(km_price_builtin[i].json), &provider,
+                                NULL) < 0)
+            return km_prices_free(p);
         while (km_str_split(&names, ' ', &name))
-            if (shelf_add(&p->builtin, name, KM_STR_NONE, &price, NULL) < 0)
+            if (shelf_add(&p->builtin, name, KM_STR_NONE, &draft.price, NULL) < 0)
                 return km_prices_free(p);
     }
     return p;
@@ -169,12 +158,25 @@ static bool shelf_find(const struct shelf *s, struct km_str provider, struct km_
     return row != NULL;
 }
 
+/* Other names of a provider, which the tables do not have. */
+static struct km_str listed_as(struct km_str provider)
+{
+    static const char *const names[][2] = { { "cohere_chat", "cohere" },
+                                            { "vertex_ai_beta", "vertex_ai" } };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (km_str_eq(provider, km_str_c(names[i][0])))
+            return km_str_c(names[i][1]);
+    return provider;
+}
+
 bool km_prices_find(const struct km_prices *p, struct km_str provider, struct km_str model,
                     struct km_price *ret_price)
 {
     char name[NAME_BYTES];
     struct km_str full = KM_STR_NONE;
 
+    provider = listed_as(provider);
     if (provider.n && provider.n + 1 + model.n <= sizeof name) {
         memcpy(name, provider.p, provider.n);
         name[provider.n] = '/';
@@ -182,132 +184,40 @@ bool km_prices_find(const struct km_prices *p, struct km_str provider, struct km
             memcpy(name + provider.n + 1, model.p, model.n);
         full = km_str(name, provider.n + 1 + model.n);
     }
-    return shelf_find(&p->imported, provider, model, full, ret_price) ||
-           shelf_find(&p->builtin, provider, model, full, ret_price);
+    if (!shelf_find(&p->imported, provider, model, full, ret_price) &&
+        !shelf_find(&p->builtin, provider, model, full, ret_price))
+        return false;
+    km_prices_add_tools(p, provider, ret_price);
+    return true;
 }
 
-/* Members of LiteLLM's entries; scale 12 is USD to pico-USD, 0 a count. */
-static const struct field {
-    const char *name;
-    size_t offset;
-    int scale;
-} fields[] = {
-    { "input_cost_per_token", offsetof(struct km_price, input), 12 },
-    { "output_cost_per_token", offsetof(struct km_price, output), 12 },
-    { "cache_read_input_token_cost", offsetof(struct km_price, cache_read), 12 },
-    { "cache_creation_input_token_cost", offsetof(struct km_price, cache_write), 12 },
-    { "input_cost_per_request", offsetof(struct km_price, request), 12 },
-    { "input_cost_per_query", offsetof(struct km_price, request), 12 }, /* of rerankers */
-    { "input_cost_per_audio_token", offsetof(struct km_price, audio_input), 12 },
-    { "output_cost_per_audio_token", offsetof(struct km_price, audio_output), 12 },
-    { "cache_read_input_audio_token_cost", offsetof(struct km_price, audio_cache_read), 12 },
-    /* LiteLLM's word for the same: nobody is charged for writing audio into a cache. */
-    { "cache_creation_input_audio_token_cost", offsetof(struct km_price, audio_cache_read), 12 },
-    { "input_cost_per_image_token", offsetof(struct km_price, image_input), 12 },
-    { "cache_read_input_image_token_cost", offsetof(struct km_price, image_cache_read), 12 },
-    { "input_cost_per_second", offsetof(struct km_price, second), 12 },
-    { "output_cost_per_image_token", offsetof(struct km_price, media.image_token), 12 },
-    { "input_cost_per_character", offsetof(struct km_price, media.character), 12 },
-    { "output_cost_per_second", offsetof(struct km_price, media.output_second), 12 },
-    { "input_cost_per_image", offsetof(struct km_price, media.input_image), 12 },
-    { "output_cost_per_image", offsetof(struct km_price, media.output_image), 12 },
-    { "input_cost_per_pixel", offsetof(struct km_price, media.input_pixel), 12 },
-    { "output_cost_per_pixel", offsetof(struct km_price, media.output_pixel), 12 },
-    { "input_cost_per_token_batches", offsetof(struct km_price, media.batch_input), 12 },
-    { "output_cost_per_token_batches", offsetof(struct km_price, media.batch_output), 12 },
-    { "max_input_tokens", offsetof(struct km_price, max_input_tokens), 0 },
-    { "max_output_tokens", offsetof(struct km_price, max_output_tokens), 0 },
-};
-
-static const struct field tier_fields[] = {
-    { "input_cost_per_token_above_", offsetof(struct km_price, tier_input), 12 },
-    { "output_cost_per_token_above_", offsetof(struct km_price, tier_output), 12 },
-    { "cache_read_input_token_cost_above_", offsetof(struct km_price, tier_cache_read), 12 },
-    { "cache_creation_input_token_cost_above_", offsetof(struct km_price, tier_cache_write), 12 },
-};
-
-static int set_field(struct km_price *price, const struct field *f, struct km_str model,
-                     struct km_str value, struct km_err *err)
+void km_prices_add_tools(const struct km_prices *p, struct km_str provider, struct km_price *price)
 {
-    int64_t v;
+    const struct shelf *shelves[] = { &p->imported, &p->builtin };
+    char name[NAME_BYTES];
+    int n = snprintf(name, sizeof name, "%.*s/container", KM_STR_ARG(provider));
 
-    if (km_str_eq(value, KM_STR("null")))
-        return 0;
-    if (km_str_decimal(value, f->scale, &v) < 0)
-        return km_fail(err, KM_E_INVALID, "price of '%.*s': %s is '%.*s', not a number >= 0",
-                       KM_STR_ARG(model), f->name, KM_STR_ARG(value));
-    memcpy((char *)price + f->offset, &v, sizeof v);
-    return 0;
-}
+    for (size_t i = 0; n > 0 && (size_t)n < sizeof name && i < 2; i++) {
+        const struct row *row = km_map_get(shelves[i]->exact, km_str(name, (size_t)n));
 
-/* "200k_tokens" after the prefix: 200000.  Another unit ("1hr") or a form we do not read: no. */
-static bool tier_tokens(struct km_str tail, int64_t *ret)
-{
-    size_t k = km_str_chr(tail, 'k');
-
-    return km_str_eq(km_str_skip(tail, k), KM_STR("k_tokens")) &&
-           km_str_i64(km_str_sub(tail, 0, k), ret) == 0 && *ret > 0 && *ret < 1000000;
-}
-
-/* Of several tiers the lowest is kept: nothing above it is priced too low by much, and the
- * files of today have one. */
-static int set_tier(struct km_price *price, struct km_str name, struct km_str model,
-                    struct km_str value, struct km_err *err)
-{
-    for (size_t i = 0; i < sizeof tier_fields / sizeof tier_fields[0]; i++) {
-        struct km_str prefix = km_str_c(tier_fields[i].name);
-        int64_t k;
-
-        if (!km_str_starts(name, prefix) || !tier_tokens(km_str_skip(name, prefix.n), &k))
-            continue;
-        if (price->tier_tokens >= 0 && k * 1000 > price->tier_tokens)
-            return 0;
-        if (k * 1000 < price->tier_tokens) {
-            struct km_price none = KM_PRICE_NONE;
-
-            price->tier_input = none.tier_input;
-            price->tier_output = none.tier_output;
-            price->tier_cache_read = none.tier_cache_read;
-            price->tier_cache_write = none.tier_cache_write;
-        }
-        price->tier_tokens = k * 1000;
-        return set_field(price, &tier_fields[i], model, value, err);
+        if (row && price->session < 0)
+            price->session = row->price.session;
+        if (row && price->file_search < 0)
+            price->file_search = row->price.file_search;
+        if (row && price->search[KM_SEARCH_MEDIUM] < 0)
+            price->search[KM_SEARCH_MEDIUM] = row->price.search[KM_SEARCH_MEDIUM];
     }
-    return 0;
-}
-
-static int set_member(struct km_price *price, struct km_str name, struct km_str model,
-                      struct km_str value, struct km_err *err)
-{
-    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (km_str_eq(name, km_str_c(fields[i].name)))
-            return set_field(price, &fields[i], model, value, err);
-    return set_tier(price, name, model, value, err);
 }
 
 int km_prices_add_json(struct km_prices *p, struct km_str model, struct km_str json,
                        struct km_err *err)
 {
-    struct km_price_text t = { .s = json };
-    struct km_price price = KM_PRICE_NONE;
-    struct km_str provider = KM_STR_NONE, name, value;
-    bool more = true;
+    struct km_price_draft draft;
+    struct km_str provider;
+    int r;
 
     if (!model.n || model.n > NAME_BYTES)
         return km_fail(err, KM_E_INVALID, "price: a model name has 1 to %d bytes", NAME_BYTES);
-    if (!km_price_text_open(&t, '{'))
-        return km_fail(err, KM_E_INVALID, "price of '%.*s': not a JSON object", KM_STR_ARG(model));
-    while (more) {
-        int r = km_price_text_member(&t, &name, &more, err);
-
-        if (r == 0 && more)
-            r = km_price_text_value(&t, &value, err);
-        if (r == 0 && more && km_str_eq(name, KM_STR("litellm_provider")))
-            provider = value;
-        else if (r == 0 && more)
-            r = set_member(&price, name, model, value, err);
-        if (r < 0)
-            return r;
-    }
-    return shelf_add(&p->imported, model, provider, &price, err);
+    r = km_price_read_entry(&draft, model, json, &provider, err);
+    return r < 0 ? r : shelf_add(&p->imported, model, provider, &draft.price, err);
 }

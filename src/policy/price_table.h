@@ -7,12 +7,9 @@
 
 #include "policy/price.h"
 
-#define KM_PRICE_COLUMNS 17
-#define KM_PRICE_COLUMNS_SAID 12 /* of these, in every row */
-
 struct km_price_builtin {
     const char *names; /* "provider/model", or globs with '*', parted by spaces */
-    int64_t v[KM_PRICE_COLUMNS]; /* 0 behind those a row says: unknown */
+    const char *json; /* LiteLLM's members, those that price_columns.h knows */
 };
 
 extern const struct km_price_builtin km_price_builtin[];

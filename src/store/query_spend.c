@@ -185,7 +185,10 @@ static void add_numbers(const struct call *c, struct km_buf *out)
     int64_t duration_us = ended ? c->duration_us : 0;
 
     km_buf_str(out, KM_STR("\"spend\":"));
-    add_money(out, c->cost);
+    if (!c->cost && (c->flags & KM_CALL_UNPRICED)) /* nobody knows: LiteLLM's type has null too */
+        km_buf_str(out, KM_STR("null"));
+    else
+        add_money(out, c->cost);
     km_buf_printf(out,
                   ",\"total_tokens\":%lld,\"prompt_tokens\":%lld,\"completion_tokens\":%lld,"
                   "\"cached_tokens\":%lld,\"http_status\":%lld,",

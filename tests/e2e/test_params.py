@@ -21,9 +21,11 @@ REQUEST, LITELLM = rows("param_request.c"), rows("param_litellm.c")
 
 
 def config(state, *models):
-    """A file whose models are (name, litellm_params)."""
+    """A file whose models are (name, litellm_params); they cost nothing, or that would be said."""
+    free = {"input_cost_per_token": 0, "output_cost_per_token": 0}
     return json.dumps({
-        "model_list": [{"model_name": n, "litellm_params": p} for n, p in models],
+        "model_list": [{"model_name": n, "litellm_params": p, "model_info": free}
+                       for n, p in models],
         "general_settings": {"master_key": "sk-e2e-master"},
         "kanmon_settings": {"state_dir": str(state), "workers": 1}})
 
@@ -131,7 +133,9 @@ def test_what_a_request_says_itself_is_no_default(new_gateway, upstream, tmp_pat
 # --- LiteLLM's own ---
 
 def test_litellms_own_names_never_reach_a_provider(new_gateway, upstream, tmp_path):
-    code = {n: "x" for n in LITELLM}
+    nested = {"search_context_cost_per_query": {"search_context_size_low": 0.01},
+              "tiered_pricing": [{"range": [0, 1000], "input_cost_per_token": 1e-6}]}
+    code = {n: nested.get(n, 1e-6 if "cost" in n or "uplift" in n else "x") for n in LITELLM}
     fixed = openai(upstream)
     text = config(tmp_path / "state", ("m", {"temperature": 0.5, **fixed}))
     accept = [f"model_list.litellm_params.{n}" for n in LITELLM]
@@ -152,14 +156,15 @@ def schema(new_gateway):
 
 
 def test_litellms_own_names_are_said_once(check, upstream):
-    name = "input_cost_per_token_above_200k_tokens"
+    name = "citation_cost_per_token"
     code, found = check(*(openai(upstream, **{name: 1e-5, "use_litellm_proxy": True,
-                                              "litellm_trace_id": "", "base_model": "x"})
+                                              "litellm_trace_id": "", "supports_reasoning": True,
+                                              "base_model": "x"})
                           for _ in range(3)))
     assert code == 0 and [d["code"] for d in said(found, name)] == ["W0103"]
+    assert "citations" in said(found, name)[0]["suggestion"]
     assert len(said(found, "use_litellm_proxy")) == 1
-    assert "model_info" in said(found, "base_model")[0]["suggestion"]
-    assert not said(found, "litellm_trace_id")
+    assert not said(found, "litellm_trace_id") and not said(found, "base_model")
 
 
 @pytest.mark.parametrize("value, status", [(["us"], 5), ([], 0), (None, 0), (False, 0), ("", 0)])

@@ -23,8 +23,11 @@ static int on_entry(void *ctx, struct km_str model, struct km_str json, struct k
     check(price.output);
     check(price.cache_read);
     check(price.cache_write);
-    check(price.tier_input);
-    check(price.tier_tokens);
+    for (unsigned i = 0; i < price.nsteps; i++) {
+        check(price.steps[i].above);
+        check(price.steps[i].rates.input);
+        check(price.steps[i].rates.output);
+    }
     return 0;
 }
 

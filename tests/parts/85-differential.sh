@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# about: the requests recorded with a real LiteLLM, replayed against kanmon; its parameters' and settings' names
+# about: the requests recorded with a real LiteLLM, replayed against kanmon; its names and costs
 # inputs: src/app/CMakeLists.txt tests/differential/recordings/*.json tests/differential/params.json
 part_short() {
     km_build dev
@@ -10,5 +10,6 @@ part_long() {
     tests/differential/record
     tests/differential/params.py --venv build/litellm
     tests/differential/names.py
+    tests/differential/costs.py --venv build/litellm
     part_short
 }

@@ -51,7 +51,7 @@ static void put_head(struct km_call *call, struct km_buf *head, bool whole)
     km_buf_str(head, call->at->d->reply_head);
     if (call->bound_tokens >= 0)
         km_buf_printf(head, "x-kanmon-max-tokens: %lld\r\n", (long long)call->bound_tokens);
-    if (!whole)
+    if (!whole || (!call->cost && (call->flags & KM_CALL_UNPRICED)))
         return;
     km_buf_str(head, KM_STR("x-litellm-response-cost: "));
     km_buf_decimal(head, call->cost, 9);

@@ -75,18 +75,17 @@ static int prepare(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 struct km_price km_rt_worst(const struct km_price *p)
 {
+    static const struct km_usage any = { .audio_tokens = 1,
+                                         .image_tokens = 1,
+                                         .audio_completion_tokens = 1 };
+    const struct km_price_worst w = km_price_worst(p, &any);
     struct km_price worst = KM_PRICE_NONE;
 
-    worst.input = larger(larger(p->input, p->tier_input), larger(p->audio_input, p->image_input));
-    worst.output = larger(larger(p->output, p->tier_output), p->audio_output);
-    worst.request = p->request;
+    worst.input = w.input;
+    worst.output = w.output;
+    worst.request = w.request;
     worst.max_input_tokens = p->max_input_tokens;
     worst.max_output_tokens = p->max_output_tokens;
     return worst;

@@ -187,6 +187,8 @@ static int build(struct km_deployment *d, const struct km_model_build *b,
         project = from_file;
     if (!location.n)
         location = KM_STR(LOCATION);
+    if (!km_str_ieq(location, KM_STR("global")))
+        d->price.uplift = KM_UPLIFT_LOCATION;
     if (!is_segment(location) || (project.n && !is_segment(project)))
         km_deployment_unavailable(d, b, entry, "they are names like 'my-project' and 'us-central1'",
                                   KM_STR("vertex_project or vertex_location is no name"));

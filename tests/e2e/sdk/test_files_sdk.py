@@ -351,8 +351,8 @@ def test_the_lines_of_a_batch_are_held_to_the_key(media_gateway, media):
     assert "gpt-image-1" in caught.value.message
     with pytest.raises(openai.BadRequestError):
         batch_of(mine, lines(1) + b"{\n")
-    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.003))
-    assert batch_of(poor, lines(2)).status == "in_progress"  # 4096 tokens each: 0.0012 USD
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.012))
+    assert batch_of(poor, lines(2)).status == "in_progress"  # 16384 tokens each: 0.0098 USD
     with pytest.raises(openai.RateLimitError) as caught:
         batch_of(poor, lines(3))
     assert "budget" in caught.value.message

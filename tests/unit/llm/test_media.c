@@ -32,7 +32,7 @@ static void what_an_answer_says_is_what_is_billed(void **state)
     tokens.input = 1000;
     tokens.output = 2000;
     tokens.audio_input = 5000;
-    tokens.media.image_token = 7000;
+    tokens.image_output = 7000;
     seconds.second = seconds.media.output_second = 3000000;
     pixels.media.input_pixel = 1000;
     assert_int_equal(cost_of(&km_media_transcriptions, &ask, &tokens,

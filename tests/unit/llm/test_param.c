@@ -55,6 +55,19 @@ static void no_name_is_of_two_kinds(void **state)
     }
 }
 
+/* None is read by nobody in silence. */
+static void every_price_of_litellms_counts_or_it_is_known_why_not(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < km_params_litellm_count; i++) {
+        struct km_str name = km_str_c(km_params_litellm[i].name);
+
+        if (km_params_litellm[i].kind == KM_PARAM_PRICE &&
+            km_price_counts(name) == (km_price_no_effect(name) != NULL))
+            fail_msg("%s", km_params_litellm[i].name);
+    }
+}
+
 static void names_are_judged_in_their_order(void **state)
 {
     (void)state;
@@ -65,7 +78,11 @@ static void names_are_judged_in_their_order(void **state)
     is("Model", KM_PARAM_CALL);
     is("use_litellm_proxy", KM_PARAM_OWN);
     is("user_config", KM_PARAM_OWN);
-    is("input_cost_per_token_above_200k_tokens", KM_PARAM_PRICE);
+    is("input_cost_per_token_above_200k_tokens", KM_PARAM_ROW);
+    is("citation_cost_per_token", KM_PARAM_PRICE);
+    is("cache_creation_input_token_cost_above_12hr", KM_PARAM_PRICE); /* of later lists */
+    is("output_cost_per_nothing_we_know", KM_PARAM_PRICE);
+    is("output_cost_per_token_priorty", KM_PARAM_MISSPELT);
     is("allowed_model_region", KM_PARAM_LIMIT);
     is("top_k", KM_PARAM_REQUEST); /* as near to `tpm` as it looks */
     is("prompt_cache_key", KM_PARAM_REQUEST); /* sounds like a credential */
@@ -133,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tables_are_in_order),
         cmocka_unit_test(no_name_is_of_two_kinds),
+        cmocka_unit_test(every_price_of_litellms_counts_or_it_is_known_why_not),
         cmocka_unit_test(names_are_judged_in_their_order),
         cmocka_unit_test(a_misspelled_credential_address_price_or_limit_is_found),
         cmocka_unit_test(what_sounds_like_a_credential_is_one_if_it_is_text),

@@ -7,6 +7,9 @@
 
 #include "policy/price.h"
 
+/* Rates of which input alone is set. */
+#define KM_RATES_NONE_BUT(input) input, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+
 static struct km_price price(int64_t input, int64_t output)
 {
     struct km_price p = KM_PRICE_NONE;
@@ -152,8 +155,8 @@ static void a_long_prompt_is_priced_by_its_tier_throughout(void **state)
     struct km_price p = price(1000, 2000);
 
     (void)state;
-    p.tier_tokens = 100;
-    p.tier_input = 3000;
+    p.steps = &(struct km_price_step){ 100, KM_SERVICE_STANDARD, { KM_RATES_NONE_BUT(3000) } };
+    p.nsteps = 1;
     assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 100, .completion_tokens = 1 }),
                      102);
     assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 101, .completion_tokens = 1 }),
@@ -166,16 +169,16 @@ static void what_is_set_over_wins(void **state)
 
     (void)state;
     base.max_input_tokens = 10;
-    base.tier_tokens = 5;
-    base.tier_input = 9;
+    base.steps = &(struct km_price_step){ 5, KM_SERVICE_STANDARD, { KM_RATES_NONE_BUT(9) } };
+    base.nsteps = 1;
     m = km_price_merge(base, over);
-    assert_int_equal(m.tier_tokens, 5);
+    assert_int_equal(m.nsteps, 1);
     over.output = 0;
     m = km_price_merge(base, over);
     assert_int_equal(m.input, 1);
     assert_int_equal(m.output, 0);
     assert_int_equal(m.max_input_tokens, 10);
-    assert_int_equal(m.tier_tokens, -1);
+    assert_int_equal(m.nsteps, 0);
 }
 
 static void tokens_are_bounded_and_estimated(void **state)
@@ -195,15 +198,25 @@ static struct km_price found(const struct km_prices *p, const char *provider, co
     return price;
 }
 
+/* The plain price of longer prompts. */
+static const struct km_price_step *tier_of(const struct km_price *p)
+{
+    for (unsigned i = 0; i < p->nsteps; i++)
+        if (p->steps[i].above > 0 && p->steps[i].service == KM_SERVICE_STANDARD)
+            return &p->steps[i];
+    fail_msg("it has no tier");
+    return NULL;
+}
+
 static void the_builtin_table_knows_current_models(void **state)
 {
     struct km_prices *p = km_prices_new();
-    struct km_price none;
+    struct km_price none, gemini = found(p, "gemini", "gemini-2.5-pro");
 
     (void)state;
     assert_int_equal(found(p, "openai", "gpt-4o-mini").input, 150000);
     assert_int_equal(found(p, "openai", "gpt-4o-2024-08-06").output, 10000000);
-    assert_int_equal(found(p, "anthropic", "claude-sonnet-4-5-20250929").tier_tokens, 200000);
+    assert_int_equal(tier_of(&gemini)->above, 200000);
     assert_int_equal(found(p, "bedrock", "us.anthropic.claude-3-7-sonnet-20250219-v1:0").output,
                      15000000);
     assert_int_equal(found(p, "bedrock", "apac.anthropic.claude-3-5-sonnet-20241022-v2:0").input,
@@ -215,6 +228,74 @@ static void the_builtin_table_knows_current_models(void **state)
     assert_false(km_prices_find(p, KM_STR("hosted_vllm"), KM_STR("gpt-4o"), &none));
     assert_false(km_prices_find(p, KM_STR("openai"), KM_STR("no-such-model"), &none));
     assert_null(km_prices_free(p));
+}
+
+/* What a public configuration names, and what an unpriced one was found to be. */
+static void the_builtin_table_has_the_models_people_use(void **state)
+{
+    static const char *const names[][2] = {
+        { "openai", "gpt-4" },
+        { "openai", "gpt-3.5-turbo" },
+        { "openai", "text-embedding-3-small" },
+        { "azure", "gpt-4o" },
+        { "azure", "us/gpt-4o-2024-08-06" },
+        { "azure", "eu/gpt-4o-2024-08-06" },
+        { "azure", "gpt-4.1-mini" },
+        { "bedrock", "amazon.nova-pro-v1:0" },
+        { "bedrock", "us.amazon.nova-lite-v1:0" },
+        { "bedrock", "amazon.titan-embed-text-v2:0" },
+        { "bedrock", "us.meta.llama3-3-70b-instruct-v1:0" },
+        { "bedrock", "mistral.mistral-large-2402-v1:0" },
+        { "bedrock", "cohere.embed-english-v3" },
+        { "bedrock", "us.deepseek.r1-v1:0" },
+        { "bedrock", "openai.gpt-oss-120b-1:0" },
+        { "mistral", "mistral-large-latest" },
+        { "deepseek", "deepseek-chat" },
+        { "deepseek", "deepseek-v4-pro" },
+        { "perplexity", "sonar-pro" },
+        { "together_ai", "meta-llama/Llama-3.3-70B-Instruct-Turbo" },
+        { "fireworks_ai", "accounts/fireworks/models/deepseek-v3p1" },
+        { "vertex_ai", "gemini-2.5-pro" },
+        { "cohere_chat", "command-r-plus-08-2024" },
+    };
+    struct km_prices *p = km_prices_new();
+    struct km_price price;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!km_prices_find(p, km_str_c(names[i][0]), km_str_c(names[i][1]), &price) ||
+            price.input < 0)
+            fail_msg("%s/%s", names[i][0], names[i][1]);
+    assert_int_equal(found(p, "azure", "gpt-4o").max_output_tokens, 16384);
+    km_prices_free(p);
+}
+
+static void hosted_tools_have_their_providers_price(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price gpt = found(p, "openai", "gpt-5"), claude, mine = KM_PRICE_NONE;
+    struct km_err err;
+
+    (void)state;
+    assert_int_equal(gpt.search[KM_SEARCH_MEDIUM], 10000000000);
+    assert_int_equal(gpt.session, 30000000000);
+    assert_int_equal(gpt.file_search, 2500000000);
+    claude = found(p, "anthropic", "claude-opus-5");
+    assert_int_equal(claude.search[KM_SEARCH_MEDIUM], 10000000000);
+    assert_int_equal(claude.in_us, 1100);
+    assert_int_equal(claude.fast, 2000);
+    assert_int_equal(found(p, "gemini", "gemini-2.5-pro").search_by_query, 0);
+    assert_int_equal(found(p, "gemini", "gemini-3.1-pro-preview").search_by_query, 1);
+    km_prices_add_tools(p, KM_STR("openai"), &mine); /* a model that no table has */
+    assert_int_equal(mine.session, 30000000000);
+    /* An import says it of the provider, as LiteLLM's file does. */
+    assert_int_equal(km_prices_add_json(p, KM_STR("openai/container"),
+                                        KM_STR("{\"code_interpreter_cost_per_session\":0.04}"),
+                                        &err),
+                     0);
+    assert_int_equal(found(p, "openai", "gpt-5").session, 40000000000);
+    assert_int_equal(found(p, "openai", "gpt-5").file_search, 2500000000);
+    km_prices_free(p);
 }
 
 static void imported_rows_win_and_a_bare_name_is_its_providers(void **state)
@@ -236,10 +317,10 @@ static void imported_rows_win_and_a_bare_name_is_its_providers(void **state)
     price = found(p, "openai", "gpt-4o-mini");
     assert_int_equal(price.output, 700000);
     assert_int_equal(price.cache_read, -1);
-    assert_int_equal(price.tier_tokens, 200000);
-    assert_int_equal(price.tier_input, 300000);
+    assert_int_equal(tier_of(&price)->above, 200000);
+    assert_int_equal(tier_of(&price)->rates.input, 300000);
     assert_int_equal(price.max_input_tokens, 128000);
-    assert_false(km_prices_find(p, KM_STR("azure"), KM_STR("gpt-4o-mini"), &price));
+    assert_false(km_prices_find(p, KM_STR("hosted_vllm"), KM_STR("gpt-4o-mini"), &price));
     assert_int_equal(km_prices_add_json(p, KM_STR("x/*-large"),
                                         KM_STR("{\"input_cost_per_token\":\"0.1\"}"), &err),
                      0);
@@ -266,6 +347,8 @@ int main(void)
         cmocka_unit_test(what_is_set_over_wins),
         cmocka_unit_test(tokens_are_bounded_and_estimated),
         cmocka_unit_test(the_builtin_table_knows_current_models),
+        cmocka_unit_test(the_builtin_table_has_the_models_people_use),
+        cmocka_unit_test(hosted_tools_have_their_providers_price),
         cmocka_unit_test(imported_rows_win_and_a_bare_name_is_its_providers),
     };
 

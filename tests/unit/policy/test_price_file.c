@@ -50,6 +50,16 @@ static struct km_price found(const struct km_prices *p, const char *provider, co
     return price;
 }
 
+/* The plain price of longer prompts. */
+static const struct km_price_step *tier_of(const struct km_price *p)
+{
+    for (unsigned i = 0; i < p->nsteps; i++)
+        if (p->steps[i].above > 0 && p->steps[i].service == KM_SERVICE_STANDARD)
+            return &p->steps[i];
+    fail_msg("it has no tier");
+    return NULL;
+}
+
 static void litellms_file_is_read(void **state)
 {
     size_t n = 0;
@@ -64,8 +74,8 @@ static void litellms_file_is_read(void **state)
     assert_int_equal(price.cache_read, 1250000);
     assert_int_equal(price.max_output_tokens, 16384);
     price = found(p, "gemini", "gemini-2.5-pro");
-    assert_int_equal(price.tier_tokens, 200000);
-    assert_int_equal(price.tier_output, 15000000);
+    assert_int_equal(tier_of(&price)->above, 200000);
+    assert_int_equal(tier_of(&price)->rates.output, 15000000);
     assert_int_equal(found(p, "bedrock", "anthropic.claude-3-5-sonnet-20241022-v2:0").input,
                      3000000);
     km_prices_free(p);
@@ -84,8 +94,8 @@ static void check_genai(const char *name)
     price = found(p, "anthropic", "claude-sonnet-4-5-20250929");
     assert_int_equal(price.input, 3000000);
     assert_int_equal(price.cache_write, 3750000);
-    assert_int_equal(price.tier_tokens, 200000);
-    assert_int_equal(price.tier_output, 22500000);
+    assert_int_equal(tier_of(&price)->above, 200000);
+    assert_int_equal(tier_of(&price)->rates.output, 22500000);
     assert_int_equal(found(p, "bedrock", "us.anthropic.claude-3-5-haiku-20241022-v1:0").cache_read,
                      80000);
     /* Prices by the hour: the dearest. */
