@@ -11,8 +11,8 @@
  *
  * What the old process's running calls hold is remembered apart: each of their settlements gives
  * its part back.  If the old process dies first, the store charges those that were sent by what was
- * known of them, and each of these gives its part back too; what remains then was of calls that were
- * admitted and not sent.
+ * known of them, and each of these gives its part back too; what remains then was of calls that
+ * were admitted and not sent.
  *
  * What is held of calls that a crash ended is in no line: it is a row of the store, where the new
  * process reads it, once.
