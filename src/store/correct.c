@@ -49,7 +49,8 @@ enum { FIND, SET, DAILY, CURRENT, WINDOW, HELD, FREE };
 static const struct km_statement rows[] = {
     [FIND] = { "correct.find",
                { "SELECT s.id, i.hash, " KM_KEY_HEIR("i.hash") ", s.key, s.route, s.cost,"
-                 " s.start_us, s.start_us / 86400000000, coalesce(s.duration_us, -1), k.hash IS NOT NULL,"
+                 " s.start_us, s.start_us / 86400000000, coalesce(s.duration_us, -1),"
+                 " k.hash IS NOT NULL,"
                  " coalesce(k.window_us, 0), coalesce(k.budget_duration_s, 0),"
                  " coalesce(k.budget_reset_us, 0)"
                  " FROM spend s JOIN key_ids i ON i.id = s.key"
