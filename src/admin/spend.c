@@ -8,9 +8,9 @@
  *     POST /kanmon/spend/correct         {"request_id": ..., "cost": USD, "reason": ...}
  *
  * What this process still holds is handed to the writer first, so that a call whose answer was
- * read is in the list that is asked for next.  A release says whose holds it means, for `all` is not
- * what an empty body should mean; a correction says a sum and no difference, so that it can be sent
- * twice.
+ * read is in the list that is asked for next.  A release says whose holds it means, for `all` is
+ * not what an empty body should mean; a correction says a sum and no difference, so that it can be
+ * sent twice.
  */
 #include "admin/spend.h"
 

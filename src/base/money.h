@@ -7,8 +7,8 @@
 
 #define KM_MONEY_LEN 32
 
-/* "1.0025" from nano-USD, no trailing zeros: all of it, so that a reader who adds decimals gets what
- * the books hold. */
+/* "1.0025" from nano-USD, no trailing zeros: all of it, so that a reader who adds decimals gets
+ * what the books hold. */
 void km_money_text(int64_t nanousd, char out[KM_MONEY_LEN]);
 
 #endif

@@ -5,10 +5,10 @@
  * thread serves what the old process sends: connections go to the workers, ledger records to
  * the store's writer, and each settlement gives back what its call held of its key.
  *
- * When the old one is gone, orderly or not, nothing more of it can come: the calls that it left open
- * are charged by what was known of them, and the rest of what they had reserved is held.  Memory
- * hears of each from the store (gateway.c), and then gives back what no call answers for.  Only who
- * holds the books can close them:
+ * When the old one is gone, orderly or not, nothing more of it can come: the calls that it left
+ * open are charged by what was known of them, and the rest of what they had reserved is held. 
+ * Memory hears of each from the store (gateway.c), and then gives back what no call answers for. 
+ * Only who holds the books can close them:
  *
  *     NONE          at once; again each second while the store cannot be written
  *     FROZEN        when they are taken back; if they are not, the one after closes them, for

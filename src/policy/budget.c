@@ -13,8 +13,8 @@
  * finds each window as it was.  Reservations belong to none: those calls still run and will be
  * paid in the window they end in.  Sums saturate, so no input overflows.
  *
- * What is held is of calls whose end nobody knows: no window's either, and each for its time.  There
- * are few of them and mostly none, so an admission looks at one number.
+ * What is held is of calls whose end nobody knows: no window's either, and each for its time. 
+ * There are few of them and mostly none, so an admission looks at one number.
  */
 #include "policy/budget.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* budget.h - reservation and settlement against one budget.  Pure: the owner holds the lock.
  *
- * spent + reserved + held <= max holds always in reserve mode, so no interleaving of calls can spend
- * more than max, and of calls whose end nobody knows (store/holds.h) the rest is kept back.  In `litellm` mode only spent < max is asked.
+ * spent + reserved + held <= max holds always in reserve mode, so no interleaving of calls can
+ * spend more than max, and of calls whose end nobody knows (store/holds.h) the rest is kept back. 
+ * In `litellm` mode only spent < max is asked.
  */
 #ifndef KM_POLICY_BUDGET_H
 #define KM_POLICY_BUDGET_H
@@ -59,14 +60,15 @@ void km_budget_set_window(struct km_budget *b, int64_t end_us, int64_t spent);
 /* Another length, or other ends of windows of the same length: what is spent goes along, what is
  * known of other windows is forgotten.  With the windows it has nothing changes. */
 void km_budget_set_length(struct km_budget *b, int64_t duration_s, int64_t reset_us);
-/* Keeps this back until then.  Once a call: the same again is ignored.  Without memory nothing is. */
+/* Keeps this back until then.  Once a call: the same again is ignored.  Without memory nothing is.
+ * */
 void km_budget_hold(struct km_budget *b, const struct km_budget_hold *hold);
 /* The hold of this call ends; none is fine. */
 void km_budget_release(struct km_budget *b, const struct km_uuid *id);
 /* Those whose time is over end: to be asked before what is left is. */
 void km_budget_drop_holds(struct km_budget *b, uint64_t now_ms);
-/* Adds `more`, which may be negative, to what was spent in the window that at_us is in; no sum falls
- * below zero. */
+/* Adds `more`, which may be negative, to what was spent in the window that at_us is in; no sum
+ * falls below zero. */
 void km_budget_correct(struct km_budget *b, int64_t more, int64_t at_us);
 /* What may still be reserved; INT64_MAX without a budget. */
 int64_t km_budget_left(const struct km_budget *b);

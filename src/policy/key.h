@@ -61,8 +61,8 @@ int64_t km_key_window_end(struct km_key *k);
 /* At start: what the store knows of a window that is not the current one. */
 void km_keys_add_window(struct km_keys *keys, const uint8_t hash[32], int64_t end_us,
                         int64_t spent);
-/* What the store's books took without a permit of this process (store/holds.h), told by any thread: a
- * hold that is loaded or made, the end of one, a correction.  An unknown key is ignored. */
+/* What the store's books took without a permit of this process (store/holds.h), told by any thread:
+ * a hold that is loaded or made, the end of one, a correction.  An unknown key is ignored. */
 void km_keys_hold(struct km_keys *keys, const struct km_spend_hold *hold);
 void km_keys_release(struct km_keys *keys, const struct km_spend_hold *hold);
 void km_keys_correct(struct km_keys *keys, const struct km_correction *c);
@@ -162,8 +162,8 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
 /* A part of a call of the old process ended, the call goes on: spent there. */
 void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
                              int64_t tokens, uint64_t now_ms);
-/* A call that the old process left open was charged by the store: what it held here is given back, and
- * its cost and its hold count instead. */
+/* A call that the old process left open was charged by the store: what it held here is given back,
+ * and its cost and its hold count instead. */
 void km_keys_charge_open(struct km_keys *keys, const struct km_open_charge *c);
 /* The old process is gone and what it left open is charged: what its calls still hold here was of
  * none that was sent, and is given back. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ahead.c - see ahead.h for the contract.
  *
- *     BEGIN  frames of the spill file -> rows  open calls -> charged  | keys, windows, holds |  ROLLBACK
+ *     BEGIN  frames of the spill file -> rows  open calls -> charged  | keys, windows, holds | 
+ * ROLLBACK
  *
  * The driver sees to it that nothing of it touches the disk (rehearse).  The transaction's lock
  * keeps the writer from bringing the real store there while the keys are read, which would count

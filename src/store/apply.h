@@ -31,7 +31,8 @@ void km_apply_op_undone(struct km_apply *a);
 /* Keys changed under us (a new budget window, a deletion): what is known of them is asked anew. */
 void km_apply_forget_keys(struct km_apply *a);
 
-/* What came so far is rows, but for what km_apply_finish() adds up: records before need not stay. */
+/* What came so far is rows, but for what km_apply_finish() adds up: records before need not stay.
+ * */
 int km_apply_flush(struct km_apply *a, struct km_err *err) KM_MUST_USE;
 
 #endif

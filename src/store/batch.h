@@ -31,8 +31,8 @@ static inline void km_batch_clear(struct km_batch *b)
 int km_batch_add(struct km_batch *b, const struct km_batch_row *row,
                  struct km_err *err) KM_MUST_USE;
 
-/* The columns of `spend`, `open_calls` and `daily` in their order, and ids alone; of a struct km_batch
- * each, but the days' of a struct km_sums that is sorted. */
+/* The columns of `spend`, `open_calls` and `daily` in their order, and ids alone; of a struct
+ * km_batch each, but the days' of a struct km_sums that is sorted. */
 extern const struct km_rowset km_spend_rows, km_open_rows, km_gone_rows, km_daily_rows;
 
 /* What the ledger writes of an upstream's numbers: clamped, so that no sum ever overflows. */

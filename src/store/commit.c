@@ -20,7 +20,7 @@
 #include "store/spill_ledger.h"
 #include "store/statements.h"
 
-#define EXPIRE_MS 60000 /* between two looks for holds that are over: nobody counts those any more */
+#define EXPIRE_MS 60000 /* between two looks for holds that are over, which nobody counts */
 
 /* --- one transaction --- */
 

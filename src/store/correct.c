@@ -4,10 +4,10 @@
  *     spend.cost = what it is       daily.cost, the key's window += what that is more
  *     spend.flags |= corrected      holds: the rest is known now, so it goes
  *
- * One transaction, and a difference, so the sums stay what their rows add up to; the same correction
- * once more is a difference of nothing.  It counts in the budget window that the call was paid in,
- * which need not be the current one, and in none where its key is gone.  Sums never fall below zero:
- * what an operator has reset is not owed back.
+ * One transaction, and a difference, so the sums stay what their rows add up to; the same
+ * correction once more is a difference of nothing.  It counts in the budget window that the call
+ * was paid in, which need not be the current one, and in none where its key is gone.  Sums never
+ * fall below zero: what an operator has reset is not owed back.
  */
 #include "base/encode.h"
 #include "base/money.h"
@@ -48,8 +48,9 @@ enum { FIND, SET, DAILY, CURRENT, WINDOW, HELD, FREE };
 
 static const struct km_statement rows[] = {
     [FIND] = { "correct.find",
-               { "SELECT s.id, i.hash, " KM_KEY_HEIR("i.hash") ", s.key, s.route, s.cost, s.start_us,"
-                 " s.start_us / 86400000000, coalesce(s.duration_us, -1), k.hash IS NOT NULL,"
+               { "SELECT s.id, i.hash, " KM_KEY_HEIR("i.hash") ", s.key, s.route, s.cost,"
+                 " s.start_us, s.start_us / 86400000000, coalesce(s.duration_us, -1),"
+                 " k.hash IS NOT NULL,"
                  " coalesce(k.window_us, 0), coalesce(k.budget_duration_s, 0),"
                  " coalesce(k.budget_reset_us, 0)"
                  " FROM spend s JOIN key_ids i ON i.id = s.key"

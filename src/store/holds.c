@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holds.c - see holds.h.  Holds as they are loaded, shown and released; incomplete.c makes them.
  *
- * A hold is a row of the call's id.  Who counts it is the key whose books the call goes to now, so a
- * key with a new secret still has it, and with a key it goes (ops.c).  What is over is told to nobody,
- * though its row may lie there a minute longer.
+ * A hold is a row of the call's id.  Who counts it is the key whose books the call goes to now, so
+ * a key with a new secret still has it, and with a key it goes (ops.c).  What is over is told to
+ * nobody, though its row may lie there a minute longer.
  *
- * A release is one operation: the rows are read, deleted and recorded in one transaction, and memory
- * hears of those very rows.
+ * A release is one operation: the rows are read, deleted and recorded in one transaction, and
+ * memory hears of those very rows.
  */
 #include "store/holds.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* holds.h - what is not known of a call's price: held for a while, corrected by a person.
  *
- * A call that a crash ended is charged by what was known of it last.  The rest of what it had reserved
- * is held in its key's budget until the call would have been over at the latest, and for
- * crash_hold_time at most: until then its upstream may still be at work for it.  A hold is no spend;
- * it ends by its time, is released by an administrator, or goes with a correction.
+ * A call that a crash ended is charged by what was known of it last.  The rest of what it had
+ * reserved is held in its key's budget until the call would have been over at the latest, and for
+ * crash_hold_time at most: until then its upstream may still be at work for it.  A hold is no
+ * spend; it ends by its time, is released by an administrator, or goes with a correction.
  *
  * Thread and answers as in store.h.
  */
@@ -56,8 +56,8 @@ typedef void km_spend_hold_fn(void *ctx, const struct km_spend_hold *hold);
 int km_store_holds(struct km_store *store, km_spend_hold_fn *each, void *ctx,
                    struct km_err *err) KM_MUST_USE;
 
-/* {"holds":[{"request_id","api_key","key_alias","model","model_group","model_id","amount","made_at",
- * "until"}],"amount"} of those that are not over, the oldest first; amounts in USD. */
+/* {"holds":[{"request_id","api_key","key_alias","model","model_group","model_id","amount",
+ * "made_at","until"}],"amount"} of those that are not over, the oldest first; amounts in USD. */
 void km_store_holds_list(struct km_store *store, struct km_mailbox *reply, km_store_json_fn *fn,
                          void *ctx);
 
@@ -74,7 +74,8 @@ void km_store_holds_release(struct km_store *store, struct km_mailbox *reply,
 
 /* The call's cost is this: its row says so and is marked, the day's sums and the window of its key
  * that it was paid in follow by the difference, and a hold of it goes.  The same once more changes
- * nothing.  {"request_id","spend","was"}; KM_E_NOT_FOUND: no such row.  Audited as "spend.correct". */
+ * nothing.  {"request_id","spend","was"}; KM_E_NOT_FOUND: no such row.  Audited as "spend.correct".
+ * */
 void km_store_spend_correct(struct km_store *store, struct km_mailbox *reply,
                             const struct km_uuid *id, int64_t cost, struct km_str reason,
                             struct km_str actor, km_store_json_fn *fn, void *ctx);

@@ -8,8 +8,8 @@
  *
  * What a call would cost if nothing more were heard of it was said before it was sent, and again
  * while it ran.  It is not charged more than was agreed for it.  What it may have cost beyond stays
- * out of its key's reach for a while, and where people see it; then it is the key's again, so that no
- * key dies of a doubt.
+ * out of its key's reach for a while, and where people see it; then it is the key's again, so that
+ * no key dies of a doubt.
  *
  * `intents` has what a program left that knew of nothing but the reservation: charged as reserved.
  * A call whose row is there already, from a commit that was tried twice, is charged nothing more.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* incomplete.h - calls that were sent and never settled: charged by what was known last, the rest of
- * what they had reserved held (holds.h).  Writer's thread, inside its transaction. */
+/* incomplete.h - calls that were sent and never settled: charged by what was known last, the rest
+ * of what they had reserved held (holds.h).  Writer's thread, inside its transaction. */
 #ifndef KM_STORE_INCOMPLETE_H
 #define KM_STORE_INCOMPLETE_H
 

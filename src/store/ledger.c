@@ -9,10 +9,10 @@
  *
  * Appending is a copy into the chunk under the ledger's own mutex, which the writer holds only
  * to take the list: no allocation a call, no wake-up while the writer knows that work waits.
- * An index of the intents and of the progress in all of them finds what a settlement may replace.  When the writer
- * comes, those of calls that have only just begun stay behind once: most will be settled before
- * it comes again, and an intent in the store is a row to write and one to delete.  Whatever else
- * it takes is its own from then on, and the index forgets it.
+ * An index of the intents and of the progress in all of them finds what a settlement may replace. 
+ * When the writer comes, those of calls that have only just begun stay behind once: most will be
+ * settled before it comes again, and an intent in the store is a row to write and one to delete. 
+ * Whatever else it takes is its own from then on, and the index forgets it.
  *
  * The chunk that comes back carries the callbacks of its records; it is the message itself.
  * A chunk holds a reference to its ledger, so a worker may free its ledger while the writer

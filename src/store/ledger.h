@@ -2,8 +2,8 @@
 /* ledger.h - accounting that never lies: intents, progress and settlements.
  *
  * Every call writes an intent immediately before its first upstream byte, and later exactly one
- * settlement; in between, when another attempt begins or more output has come, what it would cost if
- * nothing more were ever heard of it.  Where all fall into one commit only the settled row is
+ * settlement; in between, when another attempt begins or more output has come, what it would cost
+ * if nothing more were ever heard of it.  Where all fall into one commit only the settled row is
  * written.  What a crash leaves open is charged by what was said last; the rest of what it had
  * reserved stays held (holds.h).
  *
@@ -58,8 +58,8 @@ struct km_ledger_entry {
     int64_t start_us, first_us, end_us; /* wall; 0: never */
     int64_t prompt_tokens, completion_tokens, cached_tokens;
     int64_t reserved; /* nano-USD */
-    /* nano-USD; of an intent and of progress: by estimate, if nothing more is ever heard.  More than
-     * what is reserved is not charged then, where anything is. */
+    /* nano-USD; of an intent and of progress: by estimate, if nothing more is ever heard.  More
+     * than what is reserved is not charged then, where anything is. */
     int64_t cost;
     int status; /* HTTP status the client got */
     unsigned flags;
@@ -87,9 +87,9 @@ struct km_ledger *km_ledger_free(struct km_ledger *l); /* flushes */
 int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                      void *ctx, bool *ret_wait, struct km_err *err) KM_MUST_USE;
 /* A later state of the same open call, whole: another attempt begins (the caller may wait for it in
- * strict mode, as above), or there is more output (done NULL: nobody waits, in strict mode neither).
- * Of a call that is settled, or was never intended, it changes nothing.  Dropped where it finds no
- * room and nobody waits: it is only better knowledge. */
+ * strict mode, as above), or there is more output (done NULL: nobody waits, in strict mode
+ * neither). Of a call that is settled, or was never intended, it changes nothing.  Dropped where it
+ * finds no room and nobody waits: it is only better knowledge. */
 void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
                         km_store_done_fn *done, void *ctx, bool *ret_wait);
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */

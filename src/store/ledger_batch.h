@@ -42,11 +42,12 @@ struct km_record *km_ledger_place(struct km_ledger *l, size_t size);
 /* An intent that found room in the index is `alone`: its settlement can take its place. */
 void km_ledger_index(struct km_ledger *l, struct km_record *rec);
 void km_ledger_forget(struct km_ledger *l); /* all that is in the index */
-/* size: km_record_size(e).  false: no memory.  An intent, or progress, nobody waits for is indexed. */
+/* size: km_record_size(e).  false: no memory.  An intent, or progress, nobody waits for is indexed.
+ * */
 bool km_ledger_append(struct km_ledger *l, const struct km_ledger_entry *e, size_t size,
                       enum km_record_kind kind, km_store_done_fn *done, void *ctx);
-/* A settlement.  true: what was known of the call was still ours and is now the settlement, or stays
- * what it is. */
+/* A settlement.  true: what was known of the call was still ours and is now the settlement, or
+ * stays what it is. */
 bool km_ledger_replace(struct km_ledger *l, const struct km_ledger_entry *e, size_t size);
 /* Progress.  true: what was known of the call was still ours and says so now.  grow: where it is
  * longer than that it may take another place; else, and without memory, that is false. */

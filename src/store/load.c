@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load.c - what is read whole before loops run: keys and prices (store.h).
+/* load.c - what is read whole before loops run: keys, their windows, prices (store.h).
  *
  * Blocking, each over a connection of its own: at start there is no one to wait for it, and at
  * a hand-over the writer is busy being handed over.  A row that does not read as one is named
@@ -13,8 +13,14 @@
 #include "store/key_row.h"
 #include "store/statements.h"
 
-enum { KEYS, PRICES };
+struct window {
+    uint8_t hash[32];
+    int64_t end_us, spend;
+};
 
+enum { KEYS, WINDOWS, PRICES };
+
+#define WINDOW(member) KM_FIELD(struct window, member)
 #define PRICE(member) KM_FIELD(struct km_price_row, member)
 
 static const struct km_statement rows[] = {
@@ -22,6 +28,9 @@ static const struct km_statement rows[] = {
                { "SELECT " KM_KEY_NAMES "hash, spend FROM keys" },
                .out = KM_FIELDS(KM_KEY_FIELDS KM_FIELD(struct km_key_bound, row.hash),
                                 KM_FIELD(struct km_key_bound, row.spend)) },
+    [WINDOWS] = { "windows.list",
+                  { "SELECT hash, end_us, spend FROM budget_windows" },
+                  .out = KM_FIELDS(WINDOW(hash), WINDOW(end_us), WINDOW(spend)) },
     [PRICES] = { "prices.list",
                  { "SELECT source, model, json FROM prices ORDER BY seq" },
                  .out = KM_FIELDS(PRICE(source), PRICE(model), PRICE(json)) },
@@ -53,6 +62,20 @@ int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx, struct
 
     while (r == 0 && (r = km_ready_next(list, &bound, &got, err)) == 0 && got)
         r = each_key(&bound, got, each, ctx, err);
+    return r;
+}
+
+int km_store_windows(struct km_store *store, km_window_fn *each, void *ctx, struct km_err *err)
+{
+    struct km_db *db KM_CLEANUP(km_db_done) = NULL;
+    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
+    struct window w;
+    enum km_row got = KM_ROW_END;
+    int r = km_ahead_ask(store, &rows[WINDOWS], &db, &list, err);
+
+    while (r == 0 && (r = km_ready_next(list, &w, &got, err)) == 0 && got)
+        if (got == KM_ROW)
+            each(ctx, w.hash, w.end_us, w.spend);
     return r;
 }
 

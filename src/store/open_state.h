@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open_state.h - what there is to charge of an open call, as the column `state` has it.
  *
- * Each column and each byte of such a row costs a call instructions, for a row that comes and goes: so
- * these are a few numbers of a few bytes, and the call's texts are one column behind them.
+ * Each column and each byte of such a row costs a call instructions, for a row that comes and goes:
+ * so these are a few numbers of a few bytes, and the call's texts are one column behind them.
  */
 #ifndef KM_STORE_OPEN_STATE_H
 #define KM_STORE_OPEN_STATE_H

@@ -7,7 +7,8 @@
  * only when its records have their blocks already.  So nothing that is answered depends on a full
  * disk.  It is not kept in strict accounting, where an intent is committed before its call goes
  * out, nor where calls go on whatever is lost (store_unavailable: serve).
- * Nothing is kept for progress: it is written where there is room, and left out where there is none.
+ * Nothing is kept for progress: it is written where there is room, and left out where there is
+ * none.
  *
  * While the store can be written no frame is, and each worker has an equal share, which it compares
  * with what it keeps: one load.  Past the share, and in an outage, all workers are added up.  The

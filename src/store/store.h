@@ -76,8 +76,8 @@ int km_store_take_back(struct km_store *store, struct km_err *err) KM_MUST_USE;
 /* err NULL on success.  Exactly once, never synchronous. */
 typedef void km_store_done_fn(void *ctx, const struct km_err *err);
 
-/* Charges, marks and holds what the process before left open, calls that began before before_us: when
- * it is gone, or its drain is over.  Who has the books in memory hears of each (holds.h). */
+/* Charges, marks and holds what the process before left open, calls that began before before_us:
+ * when it is gone, or its drain is over.  Who has the books in memory hears of each (holds.h). */
 void km_store_charge_open(struct km_store *store, struct km_mailbox *reply, int64_t before_us,
                           km_store_done_fn *done, void *ctx);
 

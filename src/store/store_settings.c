@@ -86,9 +86,9 @@ static const struct km_setting rows[] = {
       .min = 0,
       .max = (int64_t)86400 * 1000,
       .flags = KM_SET_RESTART,
-      .help = "A call that a crash ended is charged by what was known of it; how long, at most, the "
-              "rest of what it had reserved is held in its key's budget. It ends earlier with the "
-              "time the call had. `0`: nothing is held." },
+      .help = "A call that a crash ended is charged by what was known of it; how long, at most, "
+              "the rest of what it had reserved is held in its key's budget. It ends earlier with "
+              "the time the call had. `0`: nothing is held." },
     { 0 },
 };
 

@@ -8,8 +8,6 @@
 #include "store/windows.h"
 
 #include "base/time.h"
-#include "store/ahead.h"
-#include "store/inside.h"
 #include "store/statements.h"
 
 /* What statements are about, and what they read. */
@@ -18,7 +16,7 @@ struct window {
     int64_t end_us, now_us, spend, length_s, kept;
 };
 
-enum { KEEP, TAKE, TAKEN, FORGET, END, CLEAR, LIST };
+enum { KEEP, TAKE, TAKEN, FORGET, END, CLEAR };
 
 #define FIELD(member) KM_FIELD(struct window, member)
 
@@ -48,9 +46,6 @@ static const struct km_statement rows[] = {
     [CLEAR] = { "windows.clear",
                 { "DELETE FROM budget_windows WHERE hash = ?1" },
                 .in = KM_FIELDS(FIELD(hash)) },
-    [LIST] = { "windows.list",
-               { "SELECT hash, end_us, spend FROM budget_windows" },
-               .out = KM_FIELDS(FIELD(hash), FIELD(end_us), FIELD(spend)) },
 };
 const struct km_statements km_windows_statements = KM_STATEMENTS(rows);
 
@@ -109,18 +104,4 @@ int km_windows_keep(struct km_db *db, const uint8_t hash[32], const struct km_ke
         return 0;
     }
     return km_db_run(db, &rows[CLEAR], &w, NULL, err);
-}
-
-int km_store_windows(struct km_store *store, km_window_fn *each, void *ctx, struct km_err *err)
-{
-    struct km_db *db KM_CLEANUP(km_db_done) = NULL;
-    struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
-    struct window w;
-    enum km_row got = KM_ROW_END;
-    int r = km_ahead_ask(store, &rows[LIST], &db, &list, err);
-
-    while (r == 0 && (r = km_ready_next(list, &w, &got, err)) == 0 && got)
-        if (got == KM_ROW)
-            each(ctx, w.hash, w.end_us, w.spend);
-    return r;
 }

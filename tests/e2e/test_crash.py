@@ -77,7 +77,7 @@ def test_kill_9_loses_and_doubles_nothing(new_gateway, upstream, accounting, lon
 
 
 def test_a_budget_holds_over_kills(new_gateway, upstream, long):
-    """What was reserved when the gateway died is charged: the dollar is never passed."""
+    """What was under way when the gateway died is charged: the dollar is never passed."""
     gateway = new_gateway("  accounting: strict")
     key = gateway.new_key(max_budget=1)
     for n in range(10 if long else 3):

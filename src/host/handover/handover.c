@@ -98,8 +98,9 @@ static void forward(void *ctx, struct km_str record)
     if (km_handover_send(h, KM_HF_RECORD, record, NULL, 0, NULL) == 0 || h->refused_once)
         return;
     h->refused_once = true;
-    km_log_msg(h->args.gw->log, KM_LOG_ERROR, "handover.lost",
-               "the new process is gone: calls that end here are charged as reserved");
+    km_log_msg(
+        h->args.gw->log, KM_LOG_ERROR, "handover.lost",
+        "the new process is gone: calls that end here are charged by what was known of them");
 }
 
 /* --- the main thread hears of it --- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dump_doubt.h - of the dump: what is held of calls whose end nobody knows, and what is corrected. */
+/* dump_doubt.h - of the dump: what is held of calls whose end nobody knows, and what is corrected.
+ * */
 #ifndef KM_TEST_STORE_DUMP_DOUBT_H
 #define KM_TEST_STORE_DUMP_DOUBT_H
 

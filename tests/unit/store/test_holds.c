@@ -10,7 +10,8 @@
 
 #define MINUTE INT64_C(60000000)
 
-/* Of a budget of 1 USD: a call that has reserved 0.1 and would cost 0.04 if nothing more is heard. */
+/* Of a budget of 1 USD: a call that has reserved 0.1 and would cost 0.04 if nothing more is heard.
+ * */
 static struct km_ledger_entry sent(struct place *p, uint8_t key, int64_t more_us)
 {
     struct km_ledger_entry e = entry(p, key, USD / 25);

@@ -126,8 +126,8 @@ static void a_record_cut_or_stretched_is_not_believed(void **state)
     assert_false(km_record_valid(bytes));
 }
 
-/* As a program of version 1 wrote it: nine strings, and of a call that is under way no more than what
- * it has reserved. */
+/* As a program of version 1 wrote it: nine strings, and of a call that is under way no more than
+ * what it has reserved. */
 struct old_record {
     uint32_t size;
     uint16_t version;
