@@ -99,6 +99,7 @@ static bool covered(const struct body *b, struct km_str name)
     const struct km_snapshot *snap = b->call->visit->view->snap;
     const struct km_deployment *d = ours(b, name), *to = goes_to(b, 0);
     struct km_price price = KM_PRICE_NONE, worst;
+    struct km_price_worst most;
     bool known;
 
     if (d && km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
@@ -106,9 +107,10 @@ static bool covered(const struct body *b, struct km_str name)
     else if (!to || !km_prices_find(snap->prices, to->provider_name, name, &price))
         return false;
     worst = km_call_worst_price(b->call, &known);
+    most = km_price_worst(&price, &(struct km_usage){ 0 });
     return known && (price.input >= 0 || price.output >= 0 || price.request >= 0) &&
-           price.input <= worst.input && price.output <= worst.output &&
-           price.request <= worst.request;
+           most.input <= worst.input && most.output <= worst.output &&
+           most.request <= worst.request;
 }
 
 static int judge_right(const struct body *b, const char *member, struct km_str name,
