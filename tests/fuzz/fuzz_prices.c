@@ -33,7 +33,8 @@ static int on_entry(void *ctx, struct km_str model, struct km_str json, struct k
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct km_prices *prices; /* one for all inputs: to read the built-in rows takes longer */
+    static struct km_prices
+        *prices; /* one for all inputs: to read the built-in rows takes longer */
     struct km_err err;
     size_t n = 0;
 
