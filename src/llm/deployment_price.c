@@ -66,8 +66,10 @@ struct km_price km_deployment_price_as(const struct km_deployment *d,
     const struct km_litellm_params *p = &entry->params;
     const struct km_model_info *info = &entry->info;
     struct km_price price = KM_PRICE_NONE, of_info;
+    bool star = km_str_chr(d->upstream_model, '*') < d->upstream_model.n;
 
-    if (b->args->prices && !find_listed(d, b, as, &price))
+    /* What a star stands for is looked up at the call, tools and all. */
+    if (b->args->prices && !find_listed(d, b, as, &price) && !star)
         km_prices_add_tools(b->args->prices, d->provider_name, &price);
     of_info = km_deployment_prices_said(b->arena, d->provider_name, info->prices, info->all);
     price = km_price_join(b->arena, price, of_info);

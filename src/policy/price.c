@@ -186,6 +186,8 @@ struct km_price km_price_batch(const struct km_price *p)
     b.service = KM_SERVICE_BATCH;
     b.request = b.second = -1;
     b.media = none.media;
+    while (b.nsteps && b.steps[b.nsteps - 1].above > 0)
+        b.nsteps--;
     return b;
 }
 

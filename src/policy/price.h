@@ -150,7 +150,8 @@ struct km_usage {
  * tools without a price cost nothing: admission asks before.  With u->media.one_way: tokens,
  * characters, seconds, images or pixels. */
 bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *ret_nanousd);
-/* What the same costs in a batch: tokens and hosted tools, and no request. */
+/* What the same costs in a batch: tokens and hosted tools, and no request.  Without the prices of
+ * longer prompts: what it is asked about is the sum of many calls. */
 struct km_price km_price_batch(const struct km_price *p);
 /* Is there a price for anything? */
 bool km_price_known(const struct km_price *p);

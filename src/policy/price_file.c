@@ -126,44 +126,60 @@ static int add_number(struct splitter *sp, const char *name, int64_t tier, struc
     return 0;
 }
 
-/* {base: 1.25, tiers: [{start: 200000, price: 2.5}, ...]}: the base and the first tier. */
-static int add_tiered(struct splitter *sp, const struct unit *u, struct km_str text)
+/* {start: 200000, price: 2.5} */
+static int add_tier(struct splitter *sp, const struct unit *u, struct km_str text)
 {
     struct km_price_text t = { .s = text };
     struct km_str name, value, start = KM_STR_NONE, price = KM_STR_NONE;
     int64_t tokens;
-    bool more, inner;
+    bool more = true;
     int r;
 
     if (!km_price_text_open(&t, '{'))
         return 0;
     while ((r = km_price_text_member(&t, &name, &more, sp->err)) == 0 && more) {
-        struct km_price_text item;
+        if ((r = km_price_text_value(&t, &value, sp->err)) < 0)
+            return r;
+        if (km_str_eq(name, KM_STR("start")))
+            start = value;
+        else if (km_str_eq(name, KM_STR("price")))
+            price = value;
+    }
+    if (r < 0 || !u->tiered || !start.n || !price.n || km_str_decimal(start, 0, &tokens) < 0 ||
+        tokens <= 0)
+        return r;
+    /* 199999 and 271999 are there too: the last token below the step. */
+    return add_number(sp, u->tiered, (tokens + 1) / 1000, price);
+}
+
+/* {base: 1.25, tiers: [{start: 200000, price: 2.5}, ...]} */
+static int add_tiered(struct splitter *sp, const struct unit *u, struct km_str text)
+{
+    struct km_price_text t = { .s = text };
+    struct km_str name, value;
+    bool more = true, inner = true;
+    int r;
+
+    if (!km_price_text_open(&t, '{'))
+        return 0;
+    while ((r = km_price_text_member(&t, &name, &more, sp->err)) == 0 && more) {
+        struct km_price_text list;
 
         if ((r = km_price_text_value(&t, &value, sp->err)) < 0)
             return r;
         if (km_str_eq(name, KM_STR("base")) && (r = add_number(sp, u->ours, 0, value)) < 0)
             return r;
-        item = (struct km_price_text){ .s = value };
-        if (!km_str_eq(name, KM_STR("tiers")) || !km_price_text_open(&item, '[') ||
-            km_price_text_item(&item, &inner, sp->err) < 0 || !inner ||
-            !km_price_text_open(&item, '{'))
+        list = (struct km_price_text){ .s = value };
+        if (!km_str_eq(name, KM_STR("tiers")) || !km_price_text_open(&list, '['))
             continue;
-        while ((r = km_price_text_member(&item, &name, &inner, sp->err)) == 0 && inner) {
-            if ((r = km_price_text_value(&item, &value, sp->err)) < 0)
+        while ((r = km_price_text_item(&list, &inner, sp->err)) == 0 && inner)
+            if ((r = km_price_text_value(&list, &value, sp->err)) < 0 ||
+                (r = add_tier(sp, u, value)) < 0)
                 return r;
-            if (km_str_eq(name, KM_STR("start")))
-                start = value;
-            else if (km_str_eq(name, KM_STR("price")))
-                price = value;
-        }
         if (r < 0)
             return r;
     }
-    if (r < 0 || !u->tiered || !start.n || !price.n || km_str_decimal(start, 0, &tokens) < 0)
-        return r;
-    /* 199999 and 271999 are there too: the last token below the step. */
-    return add_number(sp, u->tiered, (tokens + 1) / 1000, price);
+    return r;
 }
 
 static int add_prices(struct splitter *sp, struct km_str text)

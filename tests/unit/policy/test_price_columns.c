@@ -171,7 +171,9 @@ static void tiers_and_services_stand_behind_a_name(void **state)
             for (size_t s = 0; s < sizeof services / sizeof services[0]; s++) {
                 struct km_usage u = one_of((enum km_price_column)i), other = u;
 
-                snprintf(tier, sizeof tier, t ? "_above_%dk_tokens" : "", t ? tiers[t - 1] : 0);
+                tier[0] = 0;
+                if (t)
+                    snprintf(tier, sizeof tier, "_above_%dk_tokens", tiers[t - 1]);
                 snprintf(json, sizeof json, "{%s,\"%s%s%s\":7e-6}", BESIDE, columns[i].name, tier,
                          services[s].name);
                 if ((t && !(columns[i].forms & KM_PRICE_ABOVE)) ||

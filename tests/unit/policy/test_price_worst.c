@@ -201,6 +201,32 @@ static void nothing_overflows(void **state)
     assert_int_equal(cost(&p, &u), 0);
 }
 
+static void a_batchs_sum_of_calls_is_no_long_prompt(void **state)
+{
+    const struct km_price_step steps[] = {
+        { 0, KM_SERVICE_BATCH, { 400, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 } },
+        { 200000, KM_SERVICE_STANDARD, { 9000, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 } },
+        { 200000, KM_SERVICE_BATCH, { 8000, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 } },
+    };
+    struct km_price p = KM_PRICE_NONE, batch;
+
+    (void)state;
+    p.input = 1000;
+    p.output = 2000;
+    p.request = 5000;
+    batch = km_price_batch(&p);
+    assert_int_equal(
+        cost(&batch, &(struct km_usage){ .prompt_tokens = 1000000, .completion_tokens = 10 }),
+        500000 + 10);
+    p.steps = steps;
+    p.nsteps = 3;
+    batch = km_price_batch(&p);
+    assert_int_equal(cost(&batch, &(struct km_usage){ .prompt_tokens = 1000000 }), 400000);
+    assert_int_equal(
+        cost(&p, &(struct km_usage){ .prompt_tokens = 1000000, .service = KM_SERVICE_BATCH }),
+        8000000 + 5);
+}
+
 static void what_is_asked_for_is_priced_or_not(void **state)
 {
     struct km_price_step step = { 0, KM_SERVICE_PRIORITY, KM_RATES_NONE };
@@ -255,6 +281,7 @@ int main(void)
         cmocka_unit_test(more_output_never_costs_less),
         cmocka_unit_test(a_flat_cost_is_the_sum_of_its_parts),
         cmocka_unit_test(nothing_overflows),
+        cmocka_unit_test(a_batchs_sum_of_calls_is_no_long_prompt),
         cmocka_unit_test(what_is_asked_for_is_priced_or_not),
         cmocka_unit_test(kinds_count_where_they_are_asked_for),
     };
