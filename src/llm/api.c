@@ -479,7 +479,9 @@ struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 {
     const struct km_heard heard = { .text = (int64_t)(s->text_bytes / 4),
                                     .pieces = (int64_t)s->events,
-                                    .prompt = km_llm_prompt_estimate(s->request) };
+                                    .prompt = s->usage.prompt_tokens && !s->nonsense
+                                                  ? 0
+                                                  : km_llm_prompt_estimate(s->request) };
     const struct km_usage nothing = { 0 };
 
     if (s->cut)

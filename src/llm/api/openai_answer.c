@@ -124,13 +124,20 @@ static bool empty_array(struct km_str value)
     return value.n == 0;
 }
 
+/* In a text of the model's such a name stands between escaped quotes. */
 static void read_service(struct km_str data, struct km_usage *u)
 {
-    static const struct km_str name = { "service_tier", 12 };
-    struct km_json_span span;
+    static const struct km_str name = { "\"service_tier\"", 14 };
+    const char *end = data.p + data.n, *p = data.p + km_str_find(data, name);
+    size_t bytes;
 
-    if (km_json_spans(data, &name, 1, &span, NULL, NULL) == 0 && span.type == KM_JSON_STRING)
-        km_usage_served(u, km_str_sub(km_json_value(data, &span), 1, span.value_n - 2));
+    if (p == end)
+        return;
+    p = behind_space(p + name.n, end);
+    if (p < end && *p == ':')
+        p = behind_space(p + 1, end);
+    if (p < end && *p == '"')
+        km_usage_served(u, km_str(p + 1, (size_t)(km_llm_string_end(p + 1, end, &bytes) - p) - 2));
 }
 
 /* Some say with each chunk what was used so far: that is final with the last of them, which is the

@@ -31,6 +31,13 @@ static void add_thoughts(const struct km_json *v, struct km_usage *u)
         u->completion_tokens += u->reasoning_tokens;
 }
 
+static void read_beside(const struct km_json *v, struct km_usage *u, bool *bad)
+{
+    km_usage_extras(v, u, bad);
+    if (!u->hosted[KM_HOSTED_WEB_SEARCH]) /* Perplexity's name */
+        u->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", bad);
+}
+
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
     const struct km_json *in = km_json_get(v, "prompt_tokens_details");
@@ -62,9 +69,9 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
         ret->cache_write_tokens = km_usage_count(v, "cache_creation_input_tokens", &bad);
     if (prompt && completion) /* xAI's counts what was thought in the total alone */
         add_thoughts(v, ret);
-    km_usage_extras(v, ret, &bad);
-    if (!ret->hosted[KM_HOSTED_WEB_SEARCH]) /* Perplexity's name */
-        ret->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", &bad);
+    if (km_json_count(v) >
+        (size_t)(!!prompt + !!completion + !!in + !!out + !!km_json_get(v, "total_tokens")))
+        read_beside(v, ret, &bad); /* there is more than what all say */
     km_usage_judge(ret, bad);
     return true;
 }
