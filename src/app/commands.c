@@ -73,7 +73,7 @@ static const struct km_option delete_options[] = {
 static const struct km_option generate_options[] = {
     { "alias", "NAME", "a name for people", 0 },
     { "models", "A,B", "models the key may use (default: all)", 0 },
-    { "hosted-tools", "A,B|none", "what it may have a provider run, as web_search (default: all)", 0 },
+    { "hosted-tools", "A,B|none", "tools a provider may run for it (default: all)", 0 },
     { "max-budget", "USD", "most it may spend", 0 },
     { "budget-duration", "TIME", "the budget begins anew after 1d, 30d, 1mo, ...", 0 },
     { "duration", "TIME", "the key expires after", 0 },

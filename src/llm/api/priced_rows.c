@@ -14,8 +14,8 @@
  *
  * Sources: OpenAI's reference of chat completions, Responses (service_tier, tools, max_tool_calls)
  * and Realtime, and its price list; Anthropic's Messages (service_tier, speed, inference_geo,
- * tools, mcp_servers) and price list; Google's GenerateContentRequest (serviceTier, Tool) and Vertex
- * AI's X-Vertex-AI-LLM-Shared-Request-Type; Amazon Bedrock's Converse (serviceTier,
+ * tools, mcp_servers) and price list; Google's GenerateContentRequest (serviceTier, Tool) and
+ * Vertex AI's X-Vertex-AI-LLM-Shared-Request-Type; Amazon Bedrock's Converse (serviceTier,
  * performanceConfig, systemTool) and InvokeModel's headers; xAI (search_parameters), OpenRouter
  * (plugins), DashScope (enable_search).
  */
