@@ -21,6 +21,8 @@ class Case:
         self.rng = random.Random(f"{seed} {self.id}")
         self.at = at
         self.bound = self.rng.choice([None, 300]) if ending.bound == "drawn" else ending.bound
+        if not kind.bounds:
+            self.bound = None
         self.world = self.plan = self.key = self.answer = self.inner = None
         self.body = b""
         self.problems = None

@@ -9,6 +9,8 @@ import struct
 
 from gateway import MASTER, patient
 
+FULL = 4 << 20  # bytes of an answer without an end after which a client has enough
+
 
 class Answer:
     def __init__(self, status=None, headers=None, body=b"", whole=False):
@@ -59,6 +61,9 @@ class Link:
                 if size == 0:
                     break
                 a.body += piece[:-2]
+                if len(a.body) > FULL:
+                    self.leave()
+                    return
         elif "content-length" in a.headers:
             left = int(a.headers["content-length"])
             while left:
@@ -68,11 +73,17 @@ class Link:
                 a.body += piece
                 left -= len(piece)
         else:
-            a.body = await self.reader.read(-1)
+            while piece := await self.reader.read(1 << 16):
+                a.body += piece
+                if len(a.body) > FULL:
+                    self.leave()
+                    return
         a.whole = True
 
     def leave(self):
         """As a process does that is killed."""
+        if self.writer.is_closing():
+            return
         self.writer.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()

@@ -31,20 +31,20 @@ def bounded(case, name, body):
 def chat(model, path="/v1/chat/completions"):
     def ask(case):
         return path, bounded(case, "max_tokens", {
-            "model": f"{model}/{case.plan.id}",
+            "model": f"{model}-{case.plan.id}",
             "messages": [{"role": "user", "content": words(case)}]}), {}
     return ask
 
 
 def completions(case):
     return "/v1/completions", bounded(case, "max_tokens", {
-        "model": f"tx/{case.plan.id}", "prompt": words(case)}), {}
+        "model": f"tx-{case.plan.id}", "prompt": words(case)}), {}
 
 
 def responses(model, path="/v1/responses"):
     def ask(case):
         return path, bounded(case, "max_output_tokens", {
-            "model": f"{model}/{case.plan.id}", "input": words(case)}), {}
+            "model": f"{model}-{case.plan.id}", "input": words(case)}), {}
     return ask
 
 
@@ -52,7 +52,7 @@ def messages(model, path="/v1/messages"):
     def ask(case):
         case.bound = case.bound or 400  # it must be there
         return path, bounded(case, "max_tokens", {
-            "model": f"{model}/{case.plan.id}",
+            "model": f"{model}-{case.plan.id}",
             "messages": [{"role": "user", "content": words(case)}]}), {}
     return ask
 
@@ -71,7 +71,7 @@ def converse(case):
     body = {"messages": [{"role": "user", "content": [{"text": words(case)}]}]}
     if case.bound is not None:
         body["inferenceConfig"] = {"maxTokens": case.bound}
-    return f"/bedrock/model/{case.plan.id}/converse{'-stream' * case.stream}", body, {}
+    return f"/bedrock/model/be-{case.plan.id}/converse{'-stream' * case.stream}", body, {}
 
 
 def invoke(case):
@@ -79,23 +79,23 @@ def invoke(case):
     body = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": case.bound,
             "messages": [{"role": "user", "content": words(case)}]}
     more = "-with-response-stream" if case.stream else ""
-    return f"/bedrock/model/anthropic.claude-{case.plan.id}/invoke{more}", body, {}
+    return f"/bedrock/model/bc-{case.plan.id}/invoke{more}", body, {}
 
 
 def embeddings(case):
-    return "/v1/embeddings", {"model": f"oa/{case.plan.id}", "input": words(case)}, {}
+    return "/v1/embeddings", {"model": f"oa-{case.plan.id}", "input": words(case)}, {}
 
 
 def images(case):
-    return "/v1/images/generations", {"model": f"im/{case.plan.id}", "prompt": words(case)}, {}
+    return "/v1/images/generations", {"model": f"im-{case.plan.id}", "prompt": words(case)}, {}
 
 
 def speech(case):
-    return "/v1/audio/speech", {"model": f"sp/{case.plan.id}", "input": words(case), "voice": "a"}, {}
+    return "/v1/audio/speech", {"model": f"sp-{case.plan.id}", "input": words(case), "voice": "a"}, {}
 
 
 def transcription(case):
-    fields = {"model": f"oa/{case.plan.id}", "response_format": "json"}
+    fields = {"model": f"oa-{case.plan.id}", "response_format": "json"}
     parts = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
                     for name, value in fields.items())
     sound = b"RIFF" + bytes(case.plan.prompt * 100)
@@ -154,15 +154,16 @@ def flat(amount):
 
 
 class Kind:
-    """counts: its vendor says how much was used.  writes: tokens come out of it.  most_output: tokens
+    """counts: its vendor says how much was used.  writes: tokens come out of it.  bounds:
+    its caller can bound them.  most_output: tokens
     that are reserved for one without a bound at most.  rows: how many a good one has."""
 
     def __init__(self, name, dialect, ask, cost=by_tokens, streams=(False, True), counts=True,
-                 writes=True, rows=1, most_output=world.UNBOUNDED, cost_of=None):
+                 writes=True, bounds=True, rows=1, most_output=world.UNBOUNDED, cost_of=None):
         self.name, self.dialect, self.ask, self.cost = name, dialect, ask, cost
         self.streams, self.counts, self.writes, self.rows = streams, counts, writes, rows
-        self.most_output = most_output
-        self.cost_of = cost_of or (lambda case, entry: cost(*entry.billed))
+        self.most_output, self.bounds = most_output, bounds and writes
+        self.cost_of = cost_of or (lambda case, entry: cost(*(entry.billed if entry else (0, 0))))
 
     def most(self, case):
         """USD that may have been reserved for this call, whatever it was."""
@@ -193,7 +194,7 @@ KINDS = [
     Kind("completions", "completions", completions),
     Kind("responses", "responses", responses("oa")),
     Kind("messages", "messages", messages("an")),
-    Kind("gemini", "gemini", gemini("ge/")),
+    Kind("gemini", "gemini", gemini("ge-")),
     Kind("chat-anthropic", "messages", chat("an")),
     Kind("chat-gemini", "gemini", chat("ge")),
     Kind("chat-bedrock", "converse", chat("be")),
@@ -201,16 +202,17 @@ KINDS = [
     Kind("messages-openai", "chat", messages("oa")),
     Kind("messages-bedrock", "converse", messages("be")),
     Kind("responses-anthropic", "messages", responses("an")),
-    Kind("gemini-openai", "chat", gemini("oa/")),
+    Kind("gemini-openai", "chat", gemini("oa-")),
     Kind("prefix-openai", "chat", chat("oa", "/openai/v1/chat/completions")),
     Kind("prefix-anthropic", "messages", messages("an", "/anthropic/v1/messages")),
-    Kind("prefix-gemini", "gemini", gemini("", "/gemini")),
+    Kind("prefix-gemini", "gemini", gemini("ge-", "/gemini")),
     Kind("prefix-converse", "converse", converse),
     Kind("prefix-invoke", "invoke", invoke),
     Kind("embeddings", "embeddings", embeddings, by_input, WHOLE, writes=False),
-    Kind("images", "images", images, by_image, WHOLE),
+    Kind("images", "images", images, by_image, WHOLE, bounds=False),
     Kind("speech", "speech", speech, None, WHOLE, counts=False, writes=False, cost_of=characters),
-    Kind("transcription", "transcription", transcription, by_tokens, WHOLE),
+    Kind("transcription", "transcription", transcription, by_tokens, WHOLE,
+         bounds=False),
     Kind("pass", "raw", passing, flat(world.REQUEST), counts=False, writes=False),
     Kind("mcp", "mcp", tool, flat(world.TOOL), counts=False, writes=False,
          cost_of=lambda case, entry: world.TOOL),

@@ -48,8 +48,7 @@ def expected_rows(case):
 
 
 def call_rows(case, books):
-    return [r for r in books.rows(case.key) if not str(r["model"]).endswith("probe")
-            and "probe/" not in str(r["model_group"])]
+    return [r for r in books.rows(case.key) if "probe-" not in str(r["model_group"])]
 
 
 def check_sums(case, rows, books):
@@ -138,6 +137,8 @@ def check(case, books, left):
     if not entries:
         if total:
             found.append(f"the vendor never saw it, it costs {total:.9f}")
+        if case.ending.world != "hasty" and case.kind.dialect != "mcp":  # whose server may be down
+            found.append("the vendor never saw it, so this shows nothing")
         return found + list(check_left(case, rows, books, left))
     last = entries[-1]
     if case.kind.rows > 1:

@@ -17,24 +17,25 @@ TOOL = 0.05
 CHARACTER, IMAGE_OUTPUT = 0.00001, 0.0004
 BATCH = 0.5                         # of the price, in a batch
 PROBE = 0.001
-SERVERS = 8                         # MCP servers: one that fails does not stop the others
+SERVERS = 24                        # MCP servers: one that fails does not stop the others
 BUDGET = 100.0
 LATE = 5                            # seconds after which a row that is not there is missing
 UNBOUNDED = 131072                  # what is reserved for an answer without a bound
 
-# name: the provider; its api_base below the vendor's address; more
+# name: the provider and how its models begin; its api_base below the vendor's address; more
 MODELS = {
-    "oa": ("openai", "/v1", ""),
-    "an": ("anthropic", "", ""),
-    "ge": ("gemini", "/v1beta", ""),
-    "be": ("bedrock", None, ""),
-    "ol": ("ollama", "", ""),
-    "tx": ("text-completion-openai", "/v1", ""),
-    "im": ("openai", "/v1", f"output_cost_per_image_token: {IMAGE_OUTPUT:.7f}"),
-    "sp": ("openai", "/v1", f"input_cost_per_character: {CHARACTER:.7f}"),
-    "probe": ("openai", "/v1", f"output_cost_per_token: {PROBE}"),
-    "cents": ("openai", "/v1", "input_cost_per_token: 0.000001, output_cost_per_token: 0.000004"),
-    "centsan": ("anthropic", "", "input_cost_per_token: 0.000001, output_cost_per_token: 0.000004"),
+    "oa": ("openai/", "/v1", ""),
+    "an": ("anthropic/", "", ""),
+    "ge": ("gemini/", "/v1beta", ""),
+    "be": ("bedrock/", None, ""),
+    "bc": ("bedrock/anthropic.claude-", None, ""),
+    "ol": ("ollama/", "", ""),
+    "tx": ("text-completion-openai/", "/v1", ""),
+    "im": ("openai/", "/v1", f"output_cost_per_image_token: {IMAGE_OUTPUT:.7f}"),
+    "sp": ("openai/", "/v1", f"input_cost_per_character: {CHARACTER:.7f}"),
+    "probe": ("openai/", "/v1", f"output_cost_per_token: {PROBE}"),
+    "cents": ("openai/", "/v1", "input_cost_per_token: 0.000001, output_cost_per_token: 0.000004"),
+    "centsan": ("anthropic/", "", "input_cost_per_token: 0.000001, output_cost_per_token: 0.000004"),
 }
 
 
@@ -48,8 +49,8 @@ def entry(name, url):
         prices = {}
     prices.update(pair.split(": ") for pair in more.split(", ") if pair)
     text = ", ".join(f"{name}: {value}" for name, value in prices.items())
-    return f"""  - model_name: {name}/*
-    litellm_params: {{model: {provider}/*, {where}, {text}}}
+    return f"""  - model_name: {name}-*
+    litellm_params: {{model: {provider}*, {where}, {text}}}
 """
 
 
@@ -190,7 +191,7 @@ class World:
         the vendor then refuses."""
         plan = self.vendor.plan(status=422)
         answer = await call(self.port, "POST", "/v1/chat/completions", {
-            "model": f"probe/{plan.id}", "messages": [{"role": "user", "content": "a"}]}, key)
+            "model": f"probe-{plan.id}", "messages": [{"role": "user", "content": "a"}]}, key)
         if not plan.entries:
             return 0.0 if answer.status == 429 else None
         body = plan.entries[0].json()
