@@ -6,7 +6,9 @@ import asyncio
 import json
 import random
 
-from client import call, manage, send
+import pytest
+
+from client import manage, send
 from gateway import patient
 
 from endings import ENDINGS
@@ -75,6 +77,11 @@ class Case:
         await self.begin()
         await self.finish()
 
+    def verdict(self):
+        """Fails with what is wrong, and what was going on."""
+        if self.problems is None or self.problems:
+            pytest.fail("; ".join(self.problems or ["it was not run"]) + f"\n    {self!r}", pytrace=False)
+
     def __repr__(self):
         place = f" at {self.plan.at}" if self.ending.place or self.at is not None else ""
         return (f"{self.id}{place}, bound {self.bound}, {self.plan.prompt} in, {self.plan.words} out; "
@@ -126,6 +133,7 @@ async def run_struck(cases, world, strike):
         case.prepare(world)
     await asyncio.gather(*(case.begin() for case in cases))
     await asyncio.gather(*(case.silent() for case in cases))
+    await world.rows()  # hands over what waits to be written
     await asyncio.get_running_loop().run_in_executor(None, strike)
     for case in cases:
         case.plan.go()
@@ -148,6 +156,3 @@ async def judge(cases, world):
                 case.problems = rules.check(case, books, await world.left(case.key))
     await asyncio.gather(*(one(case) for case in cases))
 
-
-async def ask(world, case_or_path, *words, **more):
-    return await call(world.port, "POST", case_or_path, *words, **more)

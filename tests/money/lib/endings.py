@@ -5,12 +5,11 @@ and what its client and its gateway do.
 world: `live`    the gateway goes on
        `hasty`   the same, with short time-outs
        `killed`  SIGKILL when all calls of it hang
-       `handed`  another process takes over while they do
+       `handed`  another process takes over while they do, and they go on
+       `lost`    the same, and the process that has them is killed
 """
 
 from dataclasses import dataclass
-
-LATE = ("hang", "cut", "reset")
 
 
 @dataclass
@@ -89,5 +88,7 @@ ENDINGS = [
     Ending("killed", {"ends": "hang"}, client="killed", place="any", world="killed"),
     Ending("handed-over-before-head", {"ends": "hang", "at": -1}, client="goes on", world="handed"),
     Ending("handed-over", {"ends": "hang"}, client="goes on", place="any", world="handed"),
+    Ending("lost-before-head", {"ends": "hang", "at": -1}, client="killed", world="lost"),
+    Ending("lost", {"ends": "hang"}, client="killed", place="any", world="lost"),
 ]
 BY_NAME = {ending.name: ending for ending in ENDINGS}

@@ -148,7 +148,7 @@ def check(case, books, left):
             found.append(f"the vendor refused it with {last.status}, it costs {total:.9f}")
     elif not rows:
         found.append("it has no row")
-    elif case.ending.world == "killed":
+    elif case.ending.world in ("killed", "lost"):
         found += [*check_crash(case, rows[0], total, books), *check_estimate(case, rows, total)]
     else:
         found += check_end(case, rows, total, last)

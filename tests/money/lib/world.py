@@ -5,6 +5,8 @@ import asyncio
 import hashlib
 import itertools
 import json
+import os
+import signal
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -99,7 +101,7 @@ class Books:
         """USD that a crash has left to be held; None: this gateway has no list of it."""
         if self.holds is None:
             return None
-        return sum(h["held"] for h in self.holds if h.get("api_key") == hash_of(key))
+        return sum(float(h["amount"]) for h in self.holds if h["api_key"] == hash_of(key))
 
 
 def hash_of(key):
@@ -122,6 +124,17 @@ class World:
 
     def stop(self):
         self.gateway.stop()
+
+    def kill(self):
+        """SIGKILL, and another one is started; what waited to be written has been, but for the last
+        commit_time: who asks for the books hands it over first."""
+        self.gateway.kill()
+        self.gateway.start()
+
+    def command(self, *words):
+        ran = self.gateway.command(*words, "--config", self.gateway.config)
+        assert ran.returncode == 0, (words, ran.stdout, ran.stderr)
+        return ran.stdout
 
     @property
     def port(self):
@@ -197,3 +210,28 @@ class World:
         body = plan.entries[0].json()
         bound = body.get("max_completion_tokens", body.get("max_tokens", UNBOUNDED))
         return bound * PROBE
+
+
+class Daemon(World):
+    """One under `kanmon start`, that another process may take over from."""
+
+    def start(self):
+        self.command("start", "--port", self.port)
+        self.gateway.wait_ready()
+        self.loop.run(self.tools())
+        return self
+
+    def pid(self):
+        return json.loads(self.command("status", "--json"))["pid"]
+
+    def restart(self):
+        self.command("restart")
+
+    def lose(self):
+        """Another process takes over, and this one is killed while its calls go on."""
+        old = self.pid()
+        self.restart()
+        os.kill(old, signal.SIGKILL)
+
+    def stop(self):
+        self.command("stop")
