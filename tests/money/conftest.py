@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "lib"), str(HERE.parent / "e2e" / "lib")]
 
 from long_form import *  # noqa: F403
+from realtime_vendor import RealtimeVendor
 from vendor import Loop, Vendor
 
 SEED = os.environ.get("KM_MONEY_SEED", "1")
@@ -20,6 +21,7 @@ SEED = os.environ.get("KM_MONEY_SEED", "1")
 def vendor():
     loop = Loop()
     made = Vendor(loop)
+    made.realtime = RealtimeVendor(made)
     yield made
     loop.stop()
 

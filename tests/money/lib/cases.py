@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from client import manage, send
+from client import manage
 from gateway import patient
 
 from endings import ENDINGS
@@ -53,13 +53,13 @@ class Case:
 
     async def begin(self):
         self.key = await self.world.key()
-        self.link = await send(self.world.port, "POST", self.path, self.body, self.key, self.headers)
+        self.link = await self.kind.send(self)
         self.reading = asyncio.ensure_future(self.link.read())
 
     async def silent(self):
         """Until the vendor has all of it and is silent, or there will be no more."""
         reached = asyncio.ensure_future(self.plan.reached.wait())
-        await asyncio.wait([reached, self.reading], timeout=patient(60),
+        await asyncio.wait([reached, self.reading], timeout=patient(30),
                            return_when=asyncio.FIRST_COMPLETED)
         reached.cancel()
 
@@ -71,7 +71,7 @@ class Case:
         elif client == "blocked":
             await self.silent()
             await manage(self.world.port, "POST", "/key/block", {"key": self.key})
-        self.answer = await asyncio.wait_for(self.reading, patient(120))
+        self.answer = await asyncio.wait_for(self.reading, patient(30))
 
     async def run(self):
         await self.begin()

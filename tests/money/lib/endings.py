@@ -40,9 +40,13 @@ def writing(kind, stream):
     return counted(kind, stream) and kind.writes and kind.dialect not in ("images", "transcription")
 
 
+def by_http(kind, stream):
+    return kind.dialect != "realtime"
+
+
 def refusals():
     for status in (400, 404, 408, 413, 422, 429, 499, 500, 502, 503, 504, 529):
-        yield Ending(f"status-{status}", {"status": status})
+        yield Ending(f"status-{status}", {"status": status}, only=by_http)
 
 
 def nonsense():
@@ -63,12 +67,12 @@ def nonsense():
 def floods():
     for ends in ("endless", "gzip", "deep"):
         yield Ending(ends, {"ends": ends}, bound=100,
-                     only=lambda kind, stream: kind.dialect not in ("mcp", "speech"))
+                     only=lambda kind, stream: kind.dialect not in ("mcp", "speech", "realtime"))
 
 
 ENDINGS = [
     Ending("answer", {}),
-    Ending("answer-in-bytes", {"pieces_of": 7}),
+    Ending("answer-in-bytes", {"pieces_of": 7}, only=by_http),
     # More than was reserved, and it can be.
     Ending("over-reserved", {"reports": (None, "590")}, only=writing, bound=300),
     *refusals(),
@@ -80,8 +84,8 @@ ENDINGS = [
     Ending("gone", {"ends": "hang"}, client="leaves", place="any", exhaustive=True),
     Ending("blocked", {"ends": "hang"}, client="blocked", place="any",
            only=lambda kind, stream: kind.dialect != "mcp"),
-    Ending("late-head", {"ends": "hang", "at": -1}, world="hasty"),
-    Ending("frozen", {"ends": "hang"}, world="hasty", place="any"),
+    Ending("late-head", {"ends": "hang", "at": -1}, world="hasty", only=by_http),
+    Ending("frozen", {"ends": "hang"}, world="hasty", place="any", only=by_http),
     *nonsense(),
     *floods(),
     Ending("killed-before-head", {"ends": "hang", "at": -1}, client="killed", world="killed"),

@@ -9,6 +9,8 @@ A case (cases.py) says how much is asked and written, and what bounds the answer
 
 import json
 
+import client
+import realtime_vendor
 import world
 from dialects import text_of
 
@@ -123,6 +125,14 @@ def tool_by_rest(case):
                                     "arguments": {"plan": case.plan.id}}, {}
 
 
+def realtime(case):
+    response = {"instructions": words(case), "output_modalities": ["text"]}
+    if case.bound is not None:
+        response["max_output_tokens"] = case.bound
+    return f"/v1/realtime?model=rt-{case.plan.id}", {"type": "response.create",
+                                                    "response": response}, {}
+
+
 def inner(case):
     """A chat whose model calls a tool that runs here: two answers and the tool in between."""
     case.inner = case.world.vendor.plan(words=case.plan.words, prompt=0)
@@ -153,21 +163,27 @@ def flat(amount):
     return lambda went_in, went_out: amount
 
 
+async def by_http(case):
+    return await client.send(case.world.port, "POST", case.path, case.body, case.key, case.headers)
+
+
 class Kind:
     """counts: its vendor says how much was used.  writes: tokens come out of it.  bounds:
     its caller can bound them.  most_output: tokens
     that are reserved for one without a bound at most.  rows: how many a good one has."""
 
     def __init__(self, name, dialect, ask, cost=by_tokens, streams=(False, True), counts=True,
-                 writes=True, bounds=True, rows=1, most_output=world.UNBOUNDED, cost_of=None):
+                 writes=True, bounds=True, rows=1, most_output=world.UNBOUNDED, cost_of=None, send=None,
+                 more_input=0):
         self.name, self.dialect, self.ask, self.cost = name, dialect, ask, cost
         self.streams, self.counts, self.writes, self.rows = streams, counts, writes, rows
+        self.send, self.more_input = send or by_http, more_input
         self.most_output, self.bounds = most_output, bounds and writes
         self.cost_of = cost_of or (lambda case, entry: cost(*(entry.billed if entry else (0, 0))))
 
     def most(self, case):
         """USD that may have been reserved for this call, whatever it was."""
-        size = len(case.body) * 1.25 + 256
+        size = len(case.body) * 1.25 + 256 + self.more_input
         if not self.writes:
             return self.cost(size, 0) if self.counts else self.cost_of(case, None)
         heard = sum(e.written for e in case.plan.entries)
@@ -218,6 +234,8 @@ KINDS = [
          cost_of=lambda case, entry: world.TOOL),
     Kind("mcp-rest", "mcp", tool_by_rest, flat(world.TOOL), WHOLE, counts=False, writes=False,
          cost_of=lambda case, entry: world.TOOL),
+    Kind("realtime", "realtime", realtime, streams=(True,), most_output=4096,
+         send=realtime_vendor.send, more_input=1024),
     Kind("inner", "chat", inner, rows=3),
 ]
 BY_NAME = {kind.name: kind for kind in KINDS}

@@ -241,6 +241,7 @@ class Vendor:
         finally:
             for task in [gone, *others]:
                 task.cancel()
+            await asyncio.gather(gone, *others, return_exceptions=True)
 
     async def _hang(self, plan, entry, reader):
         """Nothing more is said; a model that has not begun to speak goes on writing meanwhile."""

@@ -24,6 +24,7 @@ BUDGET = 100.0
 LATE = 5                            # seconds after which a row that is not there is missing
 UNBOUNDED = 131072                  # what is reserved for an answer without a bound
 
+REALTIME = "realtime"               # instead of a base: where its sessions are
 # name: the provider and how its models begin; its api_base below the vendor's address; more
 MODELS = {
     "oa": ("openai/", "/v1", ""),
@@ -31,6 +32,7 @@ MODELS = {
     "ge": ("gemini/", "/v1beta", ""),
     "be": ("bedrock/", None, ""),
     "bc": ("bedrock/anthropic.claude-", None, ""),
+    "rt": ("openai/gpt-realtime-", REALTIME, ""),
     "ol": ("ollama/", "", ""),
     "tx": ("text-completion-openai/", "/v1", ""),
     "im": ("openai/", "/v1", f"output_cost_per_image_token: {IMAGE_OUTPUT:.7f}"),
@@ -41,8 +43,11 @@ MODELS = {
 }
 
 
-def entry(name, url):
+def entry(name, vendor):
     provider, base, more = MODELS[name]
+    url = vendor.url
+    if base is REALTIME:
+        url, base = vendor.realtime.url, "/v1"
     where = f'api_base: "{url}{base}", api_key: sk-vendor' if base is not None else (
         f'aws_bedrock_runtime_endpoint: "{url}", aws_access_key_id: a, aws_secret_access_key: b, '
         "aws_region_name: us-east-1")
@@ -62,7 +67,7 @@ def config(vendor, state, more="", timeout=600, models=""):
             "tool_name_to_cost_per_query": {"work": TOOL}}}} for i in range(SERVERS)})
     return f"""
 model_list:
-{"".join(entry(name, vendor.url) for name in MODELS)}{models}
+{"".join(entry(name, vendor) for name in MODELS)}{models}
 general_settings:
   master_key: sk-e2e-master
   pass_through_endpoints:
