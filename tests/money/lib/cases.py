@@ -21,7 +21,7 @@ class Case:
     def __init__(self, kind, stream, ending, seed, at=None):
         self.kind, self.stream, self.ending = kind, stream, ending
         self.rng = random.Random(f"{seed} {self.id}")
-        self.at = at
+        self.at, self.rate = at, None
         self.bound = self.rng.choice([None, 300]) if ending.bound == "drawn" else ending.bound
         if not kind.bounds:
             self.bound = None
@@ -41,7 +41,7 @@ class Case:
         elif self.ending.place == "any":
             how["at"] = self.rng.random()
         self.plan = world.vendor.plan(words=self.rng.randrange(8, 120),
-                                      prompt=self.rng.randrange(20, 200), **how)
+                                      prompt=self.rng.randrange(20, 200), rate=self.rate, **how)
         if self.kind.dialect == "mcp" and self.stream:
             world.vendor.streamed_tools.add(self.plan.id)
         self.path, body, self.headers = self.kind.ask(self)

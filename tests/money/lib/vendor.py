@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 import dialects
 
 RATE = 50  # tokens a second of a vendor that was not told otherwise and had said nothing yet
+PACE_S = 0.02  # a stream is written in bursts of that much
 ENDLESS = 48 << 20  # bytes; who has not had enough by then takes all
 REFUSED = {*range(400, 500)} - {408, 499} | {503, 529}
 ID = re.compile(rb"plan-\d+")
@@ -245,14 +246,22 @@ class Vendor:
 
     async def _hang(self, plan, entry, reader):
         """Nothing more is said; a model that has not begun to speak goes on writing meanwhile."""
-        silent, began = entry.written == 0, time.monotonic()
+        silent = entry.written == 0
         plan.reached.set()
         try:
             await self._wait(reader, until=plan.proceed)
         finally:
             if silent:
                 rate = plan.rate or RATE
-                entry.written = min(plan.words, int((time.monotonic() - began) * rate))
+                entry.written = min(plan.words, int((time.monotonic() - entry.began) * rate))
+
+    async def _compose(self, plan, entry, reader):
+        """An answer that is said when all of it is there."""
+        try:
+            await self._wait(reader, max(0, plan.words / plan.rate - time.monotonic() + entry.began))
+        except Gone:
+            entry.written = min(plan.words, int((time.monotonic() - entry.began) * plan.rate))
+            raise
 
     async def _answer(self, plan, entry, reader, writer):
         if plan.status != 200:
@@ -274,6 +283,8 @@ class Vendor:
                 await self._hang(plan, entry, reader)
             else:
                 return self._break(plan, entry, writer)
+        if plan.rate and not entry.stream:
+            await self._compose(plan, entry, reader)
         entry.status = 200
         if not entry.stream:
             entry.written = plan.words  # it is said when all of it is there
@@ -294,9 +305,10 @@ class Vendor:
             writer.write(data + (b"\r\n" if chunked else b""))
             done += len(data)
             entry.written = tokens
-            if plan.rate:
+            ahead = tokens / plan.rate - (time.monotonic() - entry.began) if plan.rate else 0
+            if ahead > PACE_S:
                 await writer.drain()
-                await self._wait(reader, 1 / plan.rate)
+                await self._wait(reader, ahead)
         writer.write(b"0\r\n\r\n" if chunked else b"")
         await writer.drain()
         entry.written, entry.outcome = plan.words, "whole"
@@ -336,7 +348,8 @@ class Vendor:
         return await self._send(writer, plan.status, body)
 
     async def _flood(self, plan, entry, reader, writer):
-        """Bytes without an end, or ones that become many."""
+        """Bytes without an end, or ones that become many; what it bills is the answer it spoilt."""
+        entry.written = plan.words
         kind, coding, piece, times = {
             ("endless", False): (dialects.JSON, "", b" " * 65536, ENDLESS // 65536),
             ("endless", True): (dialects.SSE, "", self._event(plan, entry) * 100, ENDLESS // 20000),

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from client import call, manage
-from gateway import Gateway, patient
+from gateway import Gateway, patient, wait_until
 
 INPUT, OUTPUT = 0.000002, 0.0001    # USD a token of what is asked for by the models below
 REQUEST = 0.03                      # a pass-through call
@@ -231,6 +231,12 @@ class Daemon(World):
 
     def restart(self):
         self.command("restart")
+
+    def kill(self):
+        """Its supervisor starts another."""
+        old = self.pid()
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: self.gateway.is_ready() and self.pid() != old, 60, "the next process")
 
     def lose(self):
         """Another process takes over, and this one is killed while its calls go on."""
