@@ -134,7 +134,7 @@ class Vendor:
         self.unplanned = []     # what nobody here asked for: must stay empty
         self.sessions = 0
         self.streamed_tools = set()
-        self.batches = {}
+        self.files = {}
         self.port = loop.run(self._listen())
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -414,10 +414,13 @@ class Vendor:
         last = path.rstrip("/").split("/")
         if method == "POST" and last[-1] == "files":
             plan = ID.search(body)[0].decode()
+            self.files[f"file-{plan}"] = body[body.index(b'{"custom_id"'):body.rindex(b"\r\n--")]
             return 200, [], json.dumps({"id": f"file-{plan}", "object": "file", "bytes": len(body),
                                         "created_at": 1, "filename": "in.jsonl", "purpose": "batch",
                                         "status": "processed"}).encode()
         plan = self.plans[ID.search(path.encode() + body)[0].decode()]
+        if last[-1] == "content" and last[-2] in self.files:
+            return 200, [], self.files[last[-2]]
         if last[-1] == "content":
             line = {"custom_id": "1", "response": {"status_code": 200, "body": {
                 "object": "chat.completion", "model": "m", "choices": [], "usage": {
