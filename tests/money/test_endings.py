@@ -8,20 +8,17 @@ import pytest
 
 import cases
 from conftest import SEED
+from endings import ENDINGS
+from kinds import KINDS
 from world import World
 
-MOST = {"live": 330, "hasty": 50}
-
-
-def chosen(config, name):
-    found = cases.all_cases(SEED, name)
-    return found if config.getoption("--long") else cases.sample(found, SEED, MOST[name])
+PLACES = 6  # of an answer, where the short form ends it; the long form at each byte
 
 
 def pytest_generate_tests(metafunc):
-    for name in MOST:
+    for name in ("live", "hasty"):
         if f"{name}_case" in metafunc.fixturenames:
-            found = chosen(metafunc.config, name)
+            found = cases.all_cases(SEED, name)
             metafunc.parametrize(f"{name}_case", found, ids=[case.id for case in found])
 
 
@@ -59,6 +56,29 @@ def test_it_ends_and_is_booked(live, live_case):
 
 def test_it_runs_out_of_time_and_is_booked(hasty, hasty_case):
     hasty_case.verdict()
+
+
+@pytest.fixture
+def bytewise(request, vendor, tmp_path):
+    """A gateway for some thousand calls, which are few enough in the short form for the others'."""
+    if not request.config.getoption("--long"):
+        yield request.getfixturevalue("live")
+        return
+    made = World(vendor, tmp_path).start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("ending", [e for e in ENDINGS if e.exhaustive], ids=lambda e: e.name)
+@pytest.mark.parametrize("kind,stream", [
+    pytest.param(kind, stream, id=f"{kind.name}-{'stream' if stream else 'whole'}")
+    for kind in KINDS for stream in kind.streams])
+def test_wherever_it_ends_it_is_booked(bytewise, seed, kind, stream, ending, long):
+    found = cases.at_each_byte(bytewise, kind, stream, ending, seed, None if long else PLACES)
+    run_and_judge(bytewise, found)
+    wrong = [f"{'; '.join(case.problems)}\n    {case!r}" for case in found if case.problems]
+    if wrong:
+        pytest.fail(f"at {len(wrong)} of {len(found)} bytes:\n" + "\n".join(wrong[:5]), pytrace=False)
 
 
 def test_nobody_asked_the_vendor_for_what_was_not_planned(live, vendor):

@@ -11,17 +11,18 @@ import pytest
 from client import manage
 from gateway import patient
 
-from endings import ENDINGS
+from endings import BY_NAME, ENDINGS
 from kinds import KINDS
 
 AT_ONCE = 48
+FEW = 6  # tokens of an answer that is ended at each of its bytes
 
 
 class Case:
     def __init__(self, kind, stream, ending, seed, at=None):
         self.kind, self.stream, self.ending = kind, stream, ending
         self.rng = random.Random(f"{seed} {self.id}")
-        self.at, self.rate = at, None
+        self.at, self.rate, self.words = at, None, None
         self.bound = self.rng.choice([None, 300]) if ending.bound == "drawn" else ending.bound
         if not kind.bounds:
             self.bound = None
@@ -40,7 +41,7 @@ class Case:
             how["at"] = self.at
         elif self.ending.place == "any":
             how["at"] = self.rng.random()
-        self.plan = world.vendor.plan(words=self.rng.randrange(8, 120),
+        self.plan = world.vendor.plan(words=self.words or self.rng.randrange(8, 120),
                                       prompt=self.rng.randrange(20, 200), rate=self.rate, **how)
         if self.kind.dialect == "mcp" and self.stream:
             world.vendor.streamed_tools.add(self.plan.id)
@@ -96,22 +97,19 @@ def all_cases(seed, world=None):
             and (ending.only is None or ending.only(kind, stream))]
 
 
-def sample(cases, seed, most):
-    """Some of them, so that each kind and each ending is there about as often."""
-    rng = random.Random(seed)
-    rng.shuffle(cases)
-    count, chosen = {}, []
-
-    def weight(case):
-        return (count.get(case.ending.name, 0), count.get((case.kind.name, case.stream), 0))
-    left = list(cases)
-    while left and len(chosen) < most:
-        best = min(range(len(left)), key=lambda i: weight(left[i]))
-        case = left.pop(best)
-        chosen.append(case)
-        for name in (case.ending.name, (case.kind.name, case.stream)):
-            count[name] = count.get(name, 0) + 1
-    return sorted(chosen, key=lambda case: case.id)
+def at_each_byte(world, kind, stream, ending, seed, most=None):
+    """The same short call, ended at each byte of its answer, or at so many that are drawn."""
+    whole = Case(kind, stream, BY_NAME["answer"], seed)
+    whole.words = FEW
+    world.loop.run(run_live([whole], world))
+    size = whole.plan.entries[-1].size
+    places = range(size)
+    if most and size > most:
+        places = sorted(random.Random(f"{seed} {whole.id}").sample(places, most))
+    found = [Case(kind, stream, ending, seed, at) for at in places]
+    for case in found:
+        case.words = FEW
+    return found
 
 
 async def run_live(cases, world):
