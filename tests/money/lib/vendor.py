@@ -73,6 +73,8 @@ class Plan:
     at: object = 0.5
     rate: float = None        # tokens a second of a stream; None: as fast as they are taken
     tool_call: dict = None    # a chat's first answer calls this
+    error: str = None         # the text of a refusal
+    next: object = None       # the plan of further requests that name this one
     pieces_of: int = 0        # an answer that is written in pieces of so many bytes
     entries: list = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)  # it has all, and hangs
@@ -183,6 +185,8 @@ class Vendor:
         named = ID.search(path.encode()) or ID.search(body)
         plan = self.plans.get(named[0].decode()) if named else None
         dialect = dialects.dialect_of(path)
+        while plan and plan.entries and plan.next:
+            plan = plan.next
         if plan is None or dialect is None:
             self.unplanned.append((method, path, body[:300]))
             return await self._send(writer, 404, b'{"error":{"message":"nobody planned this"}}')
@@ -342,7 +346,7 @@ class Vendor:
     async def _refuse(self, plan, entry, writer):
         kinds = {400: "invalid_request_error", 408: "timeout", 429: "rate_limit_error",
                  529: "overloaded_error"}
-        error = {"message": f"The vendor refuses {plan.id}.", "code": plan.status,
+        error = {"message": plan.error or f"The vendor refuses {plan.id}.", "code": plan.status,
                  "type": kinds.get(plan.status, "api_error"), "status": "UNAVAILABLE"}
         body = json.dumps({"type": "error", "error": error, "message": error["message"]}).encode()
         return await self._send(writer, plan.status, body)
