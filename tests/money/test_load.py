@@ -58,7 +58,7 @@ class Load:
 
     async def until(self, count):
         goal = self.ended + count
-        while self.ended < goal:
+        while self.ended < goal and not all(task.done() for task in self.tasks):
             await asyncio.sleep(0.02)  # between two looks
 
     async def join(self):

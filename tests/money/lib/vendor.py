@@ -11,6 +11,7 @@ thread with the clients of the tests (client.py): Loop.
 """
 
 import asyncio
+import concurrent.futures
 import functools
 import gzip
 import itertools
@@ -24,8 +25,10 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 import dialects
+from gateway import patient
 
 RATE = 50  # tokens a second of a vendor that was not told otherwise and had said nothing yet
+HANGS = 60  # seconds after which what is run is taken to hang
 PACE_S = 0.02  # a stream is written in bursts of that much
 ENDLESS = 48 << 20  # bytes; who has not had enough by then takes all
 REFUSED = {*range(400, 500)} - {408, 499} | {503, 529}
@@ -41,7 +44,12 @@ class Loop:
         self.thread.start()
 
     def run(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        try:
+            return future.result(patient(HANGS))
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise AssertionError(f"not done in {HANGS} s: {coroutine!r}") from None
 
     def stop(self):
         async def end():
@@ -198,6 +206,8 @@ class Vendor:
             entry.outcome = "gone"
             return False
         finally:
+            if entry.outcome == "open":
+                entry.outcome = "gone"
             entry.ended = time.monotonic()
             plan.reached.set()
 

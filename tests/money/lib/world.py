@@ -148,7 +148,7 @@ class World:
 
     async def tools(self):
         """Until the vendor's MCP servers are there."""
-        deadline = time.monotonic() + 600
+        deadline = time.monotonic() + patient(30)
         while time.monotonic() < deadline:
             answer = await call(self.port, "GET", "/mcp-rest/tools/list")
             if answer.status == 200 and len(answer.json().get("tools") or []) >= SERVERS:
