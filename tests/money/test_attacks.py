@@ -12,7 +12,7 @@ import asyncio
 import pytest
 
 from client import call, send
-from gateway import patient
+from gateway import patient, slow_factor
 from world import OUTPUT, World, hash_of
 
 CHAT = "/v1/chat/completions"
@@ -141,7 +141,7 @@ def test_a_call_that_writes_while_nobody_listens_costs_what_it_writes(world):
                            "messages": said()}, key)
     plan = world.vendor.plan(ends="hang", at=-1, prompt=10, words=80, rate=100)
     answer = post(world, CHAT, {"model": f"dear-{plan.id}", "max_tokens": 100, "stream": True,
-                                "messages": said(), "timeout": 0.5}, key)
+                                "messages": said(), "timeout": 0.5 * slow_factor()}, key)
     assert answer.status == 408, answer
     row = max(rows_of(world, key, 4), key=lambda r: r["startTime"])
     assert row["estimated"] and row["completion_tokens"] >= plan.entries[0].written // 3, row

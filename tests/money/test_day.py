@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A day of mixed traffic, made short: of every bad ending one call in a hundred, and what is booked
-beside what is true, by ending.  `tests/money/run --table day` prints the table as Markdown."""
+beside what is true, by ending.  `tests/money/run --table FILE day` writes the table as Markdown."""
 
 import os
+import pathlib
 import random
 
 import pytest
@@ -18,6 +19,7 @@ BAD = ["status-429", "status-500", "status-503", "closed-before-head", "cut", "r
        "gone-before-head", "gone", "late-head", "frozen", "blocked", "usage-null", "usage-absent",
        "went-minus", "endless", "gzip", "killed", "killed-before-head", "handed-over", "lost"]
 EACH = 0.01
+MOST_OFF = 0.1  # of its whole, a fifth of which ended badly
 RATE = 400      # tokens a second: what its vendor writes, whatever the call
 LEAST = 3       # calls of an ending that strikes all that are under way
 STRIKES = {"killed": Daemon.kill, "handed": Daemon.restart, "lost": Daemon.lose}
@@ -105,8 +107,8 @@ def day(vendor, tmp_path_factory, seed, request):
 def test_a_day_is_booked_as_it_was(day):
     _, _, table = day
     if os.environ.get("KM_MONEY_TABLE"):
-        print("\n" + table.markdown())
-    assert abs(table.off) <= 0.05, "\n" + table.markdown()
+        pathlib.Path(os.environ["KM_MONEY_TABLE"]).write_text(table.markdown() + "\n")
+    assert abs(table.off) <= MOST_OFF, "\n" + table.markdown()
 
 
 def test_no_ending_of_a_day_is_free_or_costs_more_than_was_agreed(day):

@@ -22,12 +22,6 @@ def pytest_generate_tests(metafunc):
             metafunc.parametrize(f"{name}_case", found, ids=[case.id for case in found])
 
 
-def wanted(request, name):
-    """The cases of this session that are to be run: all, or those of a second try."""
-    return [item.callspec.params[name] for item in request.session.items
-            if name in getattr(item, "callspec", item).__dict__.get("params", {})]
-
-
 def run_and_judge(made, found):
     made.loop.run(cases.run_live(found, made))
     made.loop.run(cases.judge(found, made))
@@ -36,7 +30,7 @@ def run_and_judge(made, found):
 @pytest.fixture(scope="module")
 def live(request, vendor, tmp_path_factory):
     made = World(vendor, tmp_path_factory.mktemp("live")).start()
-    run_and_judge(made, wanted(request, "live_case"))
+    run_and_judge(made, cases.of_session(request, "live_case"))
     yield made
     made.stop()
 
@@ -45,7 +39,7 @@ def live(request, vendor, tmp_path_factory):
 def hasty(request, vendor, tmp_path_factory):
     made = World(vendor, tmp_path_factory.mktemp("hasty"), timeout=2,
                  more="  stream_idle: 2s\n").start()
-    run_and_judge(made, wanted(request, "hasty_case"))
+    run_and_judge(made, cases.of_session(request, "hasty_case"))
     yield made
     made.stop()
 

@@ -95,7 +95,7 @@ async def kill_often(world, seed, kills, each):
 def test_the_books_after_kills_are_the_vendors(vendor, tmp_path, seed, accounting, long):
     world = World(vendor, tmp_path, more=f"  accounting: {accounting}\n").start()
     try:
-        loads = vendor.loop.run(kill_often(world, seed, 15 if long else 3, 1500 if long else 600))
+        loads = vendor.loop.run(kill_often(world, seed, 15 if long else 3, 1500 if long else 800))
         rows = vendor.loop.run(world.rows())
         by_plan = {}
         for row in rows:

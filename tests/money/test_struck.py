@@ -10,11 +10,6 @@ from conftest import SEED
 from world import Daemon, World
 
 
-def struck(request, name):
-    return [item.callspec.params[f"{name}_case"] for item in request.session.items
-            if f"{name}_case" in getattr(getattr(item, "callspec", None), "params", {})]
-
-
 def pytest_generate_tests(metafunc):
     for name in ("killed", "handed", "lost"):
         if f"{name}_case" in metafunc.fixturenames:
@@ -29,7 +24,8 @@ def pytest_generate_tests(metafunc):
 def strike_all(request, vendor, factory, name, Made, strike):
     made = []
     for accounting in ("eventual", "strict"):
-        found = [case for case in struck(request, name) if case.accounting == accounting]
+        found = [case for case in cases.of_session(request, f"{name}_case")
+                 if case.accounting == accounting]
         if found:
             one = Made(vendor, factory.mktemp(f"{name}-{accounting}"),
                        more=f"  accounting: {accounting}\n").start()

@@ -97,6 +97,13 @@ def all_cases(seed, world=None):
             and (ending.only is None or ending.only(kind, stream))]
 
 
+def of_session(request, name):
+    """The cases that this session is to run: all, or those of a second try."""
+    parameters = [getattr(getattr(item, "callspec", None), "params", {})
+                  for item in request.session.items]
+    return [params[name] for params in parameters if name in params]
+
+
 def at_each_byte(world, kind, stream, ending, seed, most=None):
     """The same short call, ended at each byte of its answer, or at so many that are drawn."""
     whole = Case(kind, stream, BY_NAME["answer"], seed)
