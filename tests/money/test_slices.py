@@ -95,6 +95,7 @@ def test_streams_at_once_need_a_slice_each_and_no_more(world):
         all_there = asyncio.gather(*(plan.reached.wait() for plan in plans))
         await asyncio.wait([all_there, *calls], return_when=asyncio.FIRST_COMPLETED)
         all_there.cancel()  # one of the calls was refused, if it is not done
+        await asyncio.gather(all_there, return_exceptions=True)
         for plan in plans:
             plan.go()
         return key, await asyncio.gather(*calls)

@@ -127,8 +127,6 @@ def tool_by_rest(case):
 
 def realtime(case):
     response = {"instructions": words(case), "output_modalities": ["text"]}
-    if case.bound is not None:
-        response["max_output_tokens"] = case.bound
     return f"/v1/realtime?model=rt-{case.plan.id}", {"type": "response.create",
                                                     "response": response}, {}
 
@@ -234,7 +232,7 @@ KINDS = [
          cost_of=lambda case, entry: world.TOOL),
     Kind("mcp-rest", "mcp", tool_by_rest, flat(world.TOOL), WHOLE, counts=False, writes=False,
          cost_of=lambda case, entry: world.TOOL),
-    Kind("realtime", "realtime", realtime, streams=(True,), most_output=4096,
+    Kind("realtime", "realtime", realtime, streams=(True,), bounds=False, most_output=4096,
          send=realtime_vendor.send, more_input=1024),
     Kind("inner", "chat", inner, rows=3),
 ]

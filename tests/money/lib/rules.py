@@ -31,7 +31,7 @@ def reported(case, entry):
     went = plan.words if went is None else number(went)
     if came is None or went is None or came > most_input(case, entry):
         return None
-    most = 2 * (case.bound or 131072)
+    most = 2 * (case.bound or case.kind.most_output)
     return (came, went) if went <= most or not case.kind.writes else None
 
 
