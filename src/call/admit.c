@@ -164,8 +164,8 @@ static int not_priced(const struct km_call *call, struct km_str what, const char
 static int judge_priced_at(const struct km_call *call, const struct km_deployment *d,
                            struct km_err *err)
 {
-    static const char *const names[KM_HOSTED_KINDS] = { "web searches", "code interpreters",
-                                                        "file searches" };
+    static const char *const names[KM_HOSTED_KINDS] = { "`web_search`", "`code_interpreter`",
+                                                        "`file_search`" };
     static const char set[] = "Leave it out, or set its price in litellm_params, run `kanmon prices "
                               "import`, or set kanmon_settings.allow_unpriced.";
     const struct km_llm_priced p = km_llm_priced_at(&call->req, d);
@@ -177,7 +177,7 @@ static int judge_priced_at(const struct km_call *call, const struct km_deploymen
         return 0;
     price = km_call_price(call, d);
     if (!km_price_has_service(&price, p.service))
-        return not_priced(call, KM_STR("the service tier asked for"), set, err);
+        return not_priced(call, KM_STR("the `service_tier` asked for"), set, err);
     if (p.fast && !km_price_has_fast(&price))
         return not_priced(call, KM_STR("`speed: fast`"), set, err);
     if (p.in_us && !km_price_has_us(&price))
@@ -239,7 +239,15 @@ static int64_t bound_by_left(struct km_call *call, int64_t output)
     return fits;
 }
 
-/* What to reserve; may bound the output. */
+/* Is so much output, of all answers together, within what is left? */
+static bool covers(const struct km_call *call, int64_t output)
+{
+    return km_price_worst_cost(&call->worst, call->reserve_input, output) <=
+           km_key_left(call->visit->who.key);
+}
+
+/* What to reserve; may bound the output.  A stream that begins with a slice is bounded by nothing:
+ * what is left by and by it is asked for. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
     int64_t longest = writes(call) ? longest_output(call) : 0;
@@ -254,11 +262,12 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
         return r;
     call->said_output = chosen_output(call);
     output = call->said_output >= 0 ? call->said_output : longest;
-    if (budget && writes(call) && !call->bounded && (call->req.api || call->said_output < 0))
-        output = bound_by_left(call, output);
     call->most_output = output * km_llm_answers(&call->req);
-    call->slices =
-        budget && call->req.stream && call->kind->cut_short && call->most_output > KM_CALL_SLICE;
+    call->slices = budget && call->req.stream && call->kind->cut_short &&
+                   call->most_output > KM_CALL_SLICE && covers(call, KM_CALL_SLICE);
+    if (budget && !call->slices && writes(call) && !call->bounded &&
+        (call->req.api || call->said_output < 0))
+        call->most_output = bound_by_left(call, output) * km_llm_answers(&call->req);
     call->reserve_output = call->slices ? KM_CALL_SLICE : call->most_output;
     call->reserve = km_price_worst_cost(&call->worst, call->reserve_input, call->reserve_output);
     return 0;

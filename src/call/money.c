@@ -76,6 +76,14 @@ static bool was_sent(const struct km_call *call)
     return call->answered || (at->money.number && (at->sent || at->status));
 }
 
+/* May it have done what it was asked for?  What has a price by the call is not paid for a no. */
+static bool was_served(const struct km_call *call)
+{
+    return was_sent(call) &&
+           (call->answered ||
+            km_bill_end_of(call->at->status, false, !call->failed) != KM_BILL_REFUSED);
+}
+
 static uint64_t upstream_ms(const struct km_attempt *at)
 {
     uint64_t now_ns = km_mono_ns();
@@ -123,7 +131,7 @@ static bool is_possible(const struct km_call *call, bool opens_input, const stru
         .answers = km_llm_answers(&call->req),
         .bytes_sent = call->at->money.bytes_sent,
         .window = price.max_input_tokens,
-        .opens_input = opens_input,
+        .opens_input = opens_input || !call->body.n, /* a form is read as it comes */
     };
 
     return km_usage_is_possible(u, &limits);
@@ -194,7 +202,7 @@ void km_call_bill(struct km_call *call)
     if (call->failed && call->err.code)
         m->error = km_err_name(call->err.code);
     m->bill = (struct km_bill){ .usage.known = true };
-    if (call->kind->cost && call->kind->cost(call, was_sent(call), &m->bill.cost))
+    if (call->kind->cost && call->kind->cost(call, was_served(call), &m->bill.cost))
         ;
     else if (deployment_of(call) && was_sent(call) && !call->kind->session)
         bill_usage(call, &m->bill);
@@ -370,6 +378,13 @@ static void look_after(struct km_attempt *at, int64_t tokens)
     at->money.look_at = at->money.bytes + (more < TELL_BYTES ? more : TELL_BYTES);
 }
 
+static int64_t input_estimate(const struct km_call *call)
+{
+    const struct km_deployment *d = deployment_of(call);
+
+    return d && call->reserve_input > 0 ? km_pace_input(d->pace, &call->req.size) : 0;
+}
+
 int km_call_intend(struct km_call *call, struct km_err *err)
 {
     struct km_attempt_money *m = &call->at->money;
@@ -386,8 +401,10 @@ int km_call_intend(struct km_call *call, struct km_err *err)
     m->reserved_output = call->reserve_output;
     m->tell_ms = km_loop_now_ms(call->w->loop) + TELL_MS;
     look_after(call->at, m->reserved_output - KM_CALL_SLICE / 2);
-    if (writes(call) && deployment_of(call))
-        u.prompt_tokens = km_pace_input(deployment_of(call)->pace, &call->req.size);
+    if (call->reserve_input || !deployment_of(call) || call->kind->session)
+        u.prompt_tokens = input_estimate(call);
+    else /* what it costs hangs on what was asked for, not on tokens */
+        call->kind->usage(call, &u);
     /* One that takes another's request waits for nothing: that is out. */
     r = write_state(call, &u, call->at->taker ? NULL : on_intent, &wait, err);
     if (r < 0) {
@@ -540,6 +557,18 @@ static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
     return u->completion_tokens > 2 * bound + PAST_BOUND;
 }
 
+/* Of an answer that is gathered nothing is read before all of it is there. */
+static void heard_so_far(struct km_call *call, struct km_usage *u)
+{
+    if (call->at->relaying || !call->reserve_input) {
+        call->kind->usage(call, u);
+        return;
+    }
+    u->prompt_tokens = input_estimate(call);
+    if (writes(call))
+        u->completion_tokens = (int64_t)(call->at->money.bytes / BYTES_A_TOKEN);
+}
+
 static bool look(struct km_call *call)
 {
     struct km_attempt_money *m = &call->at->money;
@@ -551,7 +580,7 @@ static bool look(struct km_call *call)
         m->look_at = m->tell_ms = UINT64_MAX;
         return true;
     }
-    call->kind->usage(call, &u);
+    heard_so_far(call, &u);
     if (old || (m->told && m->bytes - m->told_bytes >= TELL_BYTES))
         tell(call, &u);
     if (call->at->relaying && is_past_bound(call, &u)) {

@@ -133,8 +133,7 @@ static bool refused_options(struct km_call *call)
 }
 
 /* A bound of ours that it takes for too large, and says what its largest is: that is learnt, and it
- * is asked once more.  What was reserved covers as much, so no bound is sent then, where that is all
- * its model writes; and never again one above it. */
+ * is asked once more, for as much.  Never again is one above it sent. */
 static bool refused_bound(struct km_call *call)
 {
     bool passing = false;
@@ -150,7 +149,7 @@ static bool refused_bound(struct km_call *call)
         return false;
     if (!passing)
         km_deployment_learn_maximum(call->at->d, most);
-    call->bound_tokens = passing || call->said_output >= 0 ? most : -1;
+    call->bound_tokens = most;
     call->maximum_learnt = true;
     return true;
 }

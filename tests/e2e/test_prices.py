@@ -43,6 +43,10 @@ def reporter():
     server.server_close()
 
 
+# A prompt that may have as many tokens as are reported: no text has more of them than bytes.
+LONG = [{"role": "user", "content": "many words " * 25000}]
+
+
 def usage(prompt, completion, **details):
     return {"prompt_tokens": prompt, "completion_tokens": completion,
             "total_tokens": prompt + completion, **details}
@@ -74,10 +78,10 @@ def test_a_tier_of_the_file_counts_and_is_not_sent(new_gateway, reporter, tmp_pa
         tmp_path, entry(reporter, **TIERED), entry(reporter, info=TIERED)))
     reporter.usage = usage(250000, 100)
     for model in ("m0", "m1"):
-        assert cost(gateway.chat(model)) == pytest.approx(2.5002)
+        assert cost(gateway.chat(model, messages=LONG)) == pytest.approx(2.5002)
         assert set(reporter.seen[-1]) == {"model", "messages"}
     reporter.usage = usage(200000, 100)
-    assert cost(gateway.chat("m0")) == pytest.approx(0.2002)
+    assert cost(gateway.chat("m0", messages=LONG)) == pytest.approx(0.2002)
 
 
 def test_what_the_cache_costs_is_read_from_model_info(new_gateway, reporter, tmp_path):
@@ -151,4 +155,4 @@ def test_numbers_in_quotes_are_numbers(new_gateway, reporter, tmp_path, value):
     gateway = new_gateway(config=config(
         tmp_path, entry(reporter, **dict.fromkeys(names, value), cache_read_input_token_cost=None)))
     reporter.usage = usage(127999, 1)
-    assert cost(gateway.chat("m0")) == pytest.approx(0.128)
+    assert cost(gateway.chat("m0", messages=LONG)) == pytest.approx(0.128)

@@ -270,6 +270,11 @@ static void usage(struct km_call *call, struct km_usage *ret)
         ret->known = false; /* given up: what was asked for, and may have been made */
 }
 
+static void doubt(struct km_call *call)
+{
+    work_of(call)->said.nonsense = true;
+}
+
 static const struct km_call_kind media_kind = {
     .name = "media",
     .refers = true,
@@ -283,6 +288,7 @@ static const struct km_call_kind media_kind = {
     .on_body = on_body,
     .complete = complete,
     .usage = usage,
+    .doubt = doubt,
     .on_piece = km_upload_piece,
     .on_room = km_upload_room,
     .is_spent = km_upload_poured,

@@ -24,6 +24,9 @@
 
 #include "call/metrics.h"
 #include "kept/other_models.h"
+#include "policy/bill.h"
+#include "policy/pace.h"
+#include "policy/usage_limits.h"
 
 #define OUTPUT_MOST 4096 /* tokens of an answer, where the model's row says nothing */
 #define CONTEXT_MOST 128000 /* of a conversation, likewise */
@@ -281,6 +284,20 @@ static struct km_usage estimate(struct km_rt_session *s)
     return u;
 }
 
+/* No more goes in than is in the session, and no more comes out than a model writes. */
+static bool can_be(const struct km_rt_session *s, const struct km_usage *u)
+{
+    const struct km_usage_limits limits = {
+        .bound_sent = s->max_output < OUTPUT_MOST ? s->max_output : -1,
+        .known_max = s->worst.max_output_tokens,
+        .answers = 1,
+        .bytes_sent = s->context + s->added,
+        .window = s->worst.max_input_tokens,
+    };
+
+    return !u->known || km_usage_is_possible(u, &limits);
+}
+
 int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
 {
     struct km_rt_response *r = find(s, e->id);
@@ -299,7 +316,7 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
     entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-    if (e->usage_bad || (!u.known && s->text_bytes + s->audio_bytes > 0))
+    if (e->usage_bad || !can_be(s, &u) || (!u.known && s->text_bytes + s->audio_bytes > 0))
         u = estimate(s);
     else
         u.known = true; /* one that failed, or was stopped before a word, used nothing */
@@ -317,28 +334,46 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     return km_rt_hold_need(s, err);
 }
 
-/* Before the upstream could say. */
+/* It ended before the upstream could say what it used. */
+static void close_one(struct km_rt_session *s, struct km_rt_response *r, bool unasked)
+{
+    struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
+    struct km_usage u = estimate(s);
+    struct km_ledger_entry entry;
+    char ip[KM_ADDR_TEXT];
+
+    row(s, &r->row, "_arealtime", ip, &entry);
+    entry.start_us = entry.first_us = r->start_us;
+    entry.reserved = r->reserved;
+    entry.flags |= KM_CALL_FAILED;
+    entry.unasked = unasked;
+    entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
+    settle(s, &entry, &s->call->at->d->price, &u, KM_BILL_LIVE);
+    r->used = false;
+    s->active--;
+}
+
+/* Of an answer that was asked for, and of which no word came, the upstream has the question. */
+static void begin_asked(struct km_rt_session *s)
+{
+    struct km_rt_response *r = place(s, KM_STR_NONE);
+
+    s->asked--;
+    if (!r)
+        return;
+    s->active++;
+    r->start_us = s->asked_us;
+    r->reserved = answer_cost(s, 0);
+    close_one(s, r, true);
+}
+
 void km_rt_close_books(struct km_rt_session *s)
 {
-    for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
-        struct km_rt_response *r = &s->responses[i];
-        struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
-        struct km_ledger_entry entry;
-        struct km_usage u;
-        char ip[KM_ADDR_TEXT];
-
-        if (!r->used)
-            continue;
-        u = estimate(s);
-        row(s, &r->row, "_arealtime", ip, &entry);
-        entry.start_us = entry.first_us = r->start_us;
-        entry.reserved = r->reserved;
-        entry.flags |= KM_CALL_FAILED;
-        entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-        settle(s, &entry, &s->call->at->d->price, &u, KM_BILL_LIVE);
-        r->used = false;
-        s->active--;
-    }
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++)
+        if (s->responses[i].used)
+            close_one(s, &s->responses[i], false);
+    while (s->asked > 0)
+        begin_asked(s);
 }
 
 /* --- what is heard --- */

@@ -124,6 +124,7 @@ static int judge_step(struct km_rt_session *s, struct km_err *err)
         j->step = JUDGED;
         j->counted = true;
         s->asked++;
+        s->asked_us = km_wall_us();
         return make_room(s, on_said_spare, on_said, err);
     default:
         return 0;

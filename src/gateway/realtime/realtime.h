@@ -71,6 +71,7 @@ struct km_rt_session {
     struct km_price worst; /* the dearest a token of input and of output can be */
     struct km_rt_response responses[KM_RT_RESPONSES];
     int64_t active, asked; /* answers under way; asked for by the client, not yet begun */
+    int64_t asked_us; /* wall, of the last of the latter */
     int64_t context; /* tokens of the conversation, as last said by the upstream */
     int64_t added; /* at most, since */
     int64_t heard, heard_new; /* tokens of audio at most, not transcribed yet; of these, since the
