@@ -322,6 +322,8 @@ void km_call_refused(struct km_call *call); /* an error's body is here: call->er
  * KM_E_AGAIN: km_call_resume() follows, then it is asked again.  KM_E_STORE, KM_E_OVERLOADED: the
  * ledger does not take it now, and it must not leave.  Again is harmless. */
 int km_call_intend(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* What its key has reserved for it: nothing where it asks only whether all is spent. */
+int64_t km_call_reserved(const struct km_call *call);
 /* What is reserved before a further attempt: nano-USD, in all. */
 int64_t km_call_need(const struct km_call *call);
 /* n more bytes of the attempt's answer were read.  false: its stream was cut, and the call may be

@@ -56,6 +56,13 @@ static struct km_price price_of(const struct km_call *call)
     return call->price ? *call->price : km_call_price(call, deployment_of(call));
 }
 
+int64_t km_call_reserved(const struct km_call *call)
+{
+    bool asks_only = call->visit->view->snap->keys->budget_mode == KM_BUDGET_LITELLM;
+
+    return asks_only ? 0 : call->reserve;
+}
+
 /* --- how it ended --- */
 
 /* An error that came as a stream's first event has a status of its own. */
@@ -349,7 +356,7 @@ static void fill_entry(struct km_call *call, const struct km_usage *u, char *ip,
 
         b = km_bill_so_far(&facts, &price);
     }
-    e->reserved = call->reserve;
+    e->reserved = km_call_reserved(call);
     e->prompt_tokens = b.usage.prompt_tokens;
     e->completion_tokens = b.usage.completion_tokens;
     e->cost = b.cost + cost_of_others(call);
@@ -554,7 +561,7 @@ static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
     if (bound < 0)
         return false;
     bound *= km_llm_answers(&call->req);
-    return u->completion_tokens > 2 * bound + PAST_BOUND;
+    return u->completion_tokens > (u->counting ? bound : 2 * bound + PAST_BOUND);
 }
 
 /* Of an answer that is gathered nothing is read before all of it is there. */

@@ -137,6 +137,8 @@ struct km_usage {
     enum km_service service; /* as the upstream said, or else as it was asked */
     bool fast; /* Anthropic's `speed` */
     bool in_us; /* Anthropic's `inference_geo` */
+    /* completion_tokens, of what is not known yet: the upstream's own count so far. */
+    bool counting;
     unsigned said; /* enum km_said: of these three the upstream spoke */
     /* The upstream said so, and its codec came to the end of what it says; else it is an estimate,
      * never less than what was said so far. */
