@@ -44,9 +44,10 @@ struct km_call_kind {
      * the request; it dies with the callback, or with the call. */
     void (*on_piece)(struct km_call *call, struct km_str bytes, bool last,
                      const struct km_err *err);
-    /* The request is here: read it, find who may serve it, say the worst it can cost. */
+    /* The request is here: read it, find who may serve it. */
     int (*prepare)(struct km_call *call, struct km_err *err);
-    /* call->reserve: the most it can cost.  NULL: of an LLM call by its tokens, else prepare's. */
+    /* call->reserve: what is reserved before it is sent.  NULL: of an LLM call by its tokens, else
+     * what prepare said. */
     int (*reserve)(struct km_call *call, struct km_err *err);
     /* A deployment was picked: fill call->at->out, or answer at once (call->answered).  KM_E_AGAIN:
      * something must be had first; km_call_resume() follows, and then it is asked again. */
@@ -322,8 +323,6 @@ void km_call_refused(struct km_call *call); /* an error's body is here: call->er
  * KM_E_AGAIN: km_call_resume() follows, then it is asked again.  KM_E_STORE, KM_E_OVERLOADED: the
  * ledger does not take it now, and it must not leave.  Again is harmless. */
 int km_call_intend(struct km_call *call, struct km_err *err) KM_MUST_USE;
-/* What its key has reserved for it: nothing where it asks only whether all is spent. */
-int64_t km_call_reserved(const struct km_call *call);
 /* What is reserved before a further attempt: nano-USD, in all. */
 int64_t km_call_need(const struct km_call *call);
 /* n more bytes of the attempt's answer were read.  false: its stream was cut, and the call may be

@@ -167,10 +167,11 @@ bool km_price_has_hosted(const struct km_price *p, enum km_hosted hosted);
 bool km_price_has_fast(const struct km_price *p);
 bool km_price_has_us(const struct km_price *p);
 
-/* What to reserve by: the most a token can cost, pico-USD, whatever of the prompt is cached, for the
- * service, speed and place asked for; by the steps that asked->prompt_tokens can get over (0: any).  Tokens of audio, of
- * images, and such as are cached for an hour are looked at where `asked` has any.  request: what
- * is beside the tokens; hosted uses and pages of `asked` included.  -1: not known. */
+/* What to reserve by: the most a token can cost, pico-USD, whatever of the prompt is cached, for
+ * the service, speed and place asked for; by the steps that asked->prompt_tokens can get over (0:
+ * any).  Tokens of audio, of images, and such as are cached for an hour are looked at where `asked`
+ * has any.  request: what is beside the tokens; hosted uses and pages of `asked` included.  -1: not
+ * known. */
 struct km_price_worst {
     int64_t input, output, request;
 };
@@ -189,10 +190,11 @@ struct km_price km_price_merge(struct km_price base, struct km_price over);
  * steps into the arena. */
 struct km_price km_price_join(struct km_arena *arena, struct km_price base, struct km_price over);
 
-/* Tokens in a text.  The upper bound is for reservations: no byte-level tokenizer makes more
- * tokens than there are bytes, and the bytes of a request's JSON around a message are more than
- * the tokens its template adds.  The estimate is for missing usage: one a 4 characters of ASCII,
- * one a character elsewhere. */
+/* Tokens in a text that no deployment's measure is kept for (pace.h has one for the rest).  The
+ * upper bound is for a batch's lines and what is said in a session: no byte-level tokenizer makes
+ * more tokens than there are bytes, and the bytes of a request's JSON around a message are more
+ * than the tokens its template adds.  The estimate is one token for 4 characters of ASCII, one for
+ * a character elsewhere. */
 int64_t km_tokens_upper(size_t bytes);
 int64_t km_tokens_estimate(struct km_str text);
 

@@ -322,7 +322,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
 
     w->ask = NULL;
     w->call->upstream_ns += now_ns - w->call->at->began_ns;
-    w->call->at->status = answer->kind != KM_MCP_FAILED                    ? 200
+    w->call->at->status = answer->kind != KM_MCP_FAILED               ? 200
                           : answer->err->code == KM_E_UPSTREAM_STATUS ? answer->err->http
                                                                       : 0;
     w->call->at->sent = answer->maybe_executed || answer->kind == KM_MCP_RESULT ||
