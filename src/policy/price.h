@@ -183,8 +183,8 @@ void km_price_worst_of(struct km_price_worst *w, const struct km_price_worst *ot
 
 /* Fields set in `over` win over `base`.  Steps are of whoever has the plain prices: where `over`
  * sets input or output, or has steps, base's are gone; where it sets input or output, base's price
- * of a request and its uplifts of regions are too.  Where it has prices of images, seconds or characters and none of tokens,
- * base's tokens have none either. */
+ * of a request and its uplifts of regions are too.  Where it has prices of images, seconds or
+ * characters and none of tokens, base's tokens have none either. */
 struct km_price km_price_merge(struct km_price base, struct km_price over);
 /* Likewise, and steps that `over` has beside base's plain prices are added to base's.  Copies
  * steps into the arena. */
