@@ -451,6 +451,8 @@ static bool cut(struct km_call *call, unsigned flag, const struct km_err *why)
     int r = KM_E_UNSUPPORTED;
 
     call->kind->usage(call, &told);
+    if (call->reserve_output > 0 && told.completion_tokens > m->reserved_output)
+        told.completion_tokens = m->reserved_output; /* as the books will have it */
     if (call->kind->cut_short)
         r = call->kind->cut_short(call, &told, &err);
     if (r == KM_E_AGAIN) {
@@ -518,33 +520,59 @@ static void on_more(void *ctx, const struct km_err *err)
     look_on(at->call, &u);
 }
 
-/* Half a slice is left of what is reserved: one more.  false: the stream was cut. */
-static bool top_up(struct km_call *call, const struct km_usage *u)
+/* So much output is to be reserved for, in all. */
+static int ask_for(struct km_call *call, int64_t output, struct km_err *err)
 {
     struct km_attempt_money *m = &call->at->money;
-    int64_t output = m->reserved_output + KM_CALL_SLICE, need;
-    struct km_err err = { 0 };
+    int64_t need;
     int r = 0;
 
-    if (output < u->completion_tokens + KM_CALL_SLICE)
-        output = u->completion_tokens + KM_CALL_SLICE;
-    if (call->most_output >= 0 && output > call->most_output)
-        output = call->most_output;
     m->asked_output = output;
     m->asked = m->reserved + km_price_worst_cost(&call->worst, 0, output) -
                km_price_worst_cost(&call->worst, 0, m->reserved_output);
     need = cost_of_others(call) + m->asked;
     if (need > call->reserve)
-        r = km_broker_top_up(call, need, on_more, call->at, &err);
-    call->covering = r == KM_E_AGAIN;
-    if (r == KM_E_AGAIN)
-        return true;
+        r = km_broker_top_up(call, need, on_more, call->at, err);
     if (r < 0)
-        return go_without(call, u, &err);
+        return r;
     m->reserved = m->asked;
     m->reserved_output = output;
-    m->last = false;
-    return true;
+    return 0;
+}
+
+/* Less than a slice is left: all of that. */
+static int ask_for_the_rest(struct km_call *call, struct km_err *err)
+{
+    struct km_attempt_money *m = &call->at->money;
+    int64_t left = km_key_left(call->visit->who.key), fits;
+
+    if (call->worst.output <= 0)
+        return KM_E_BUDGET;
+    fits = left > INT64_MAX / 1000 ? KM_CALL_SLICE : left * 1000 / call->worst.output;
+    if (fits < 1)
+        return KM_E_BUDGET;
+    return ask_for(call, m->reserved_output + (fits < KM_CALL_SLICE ? fits : KM_CALL_SLICE), err);
+}
+
+/* Half a slice is left of what is reserved: one more.  false: the stream was cut. */
+static bool top_up(struct km_call *call, const struct km_usage *u)
+{
+    struct km_attempt_money *m = &call->at->money;
+    int64_t output = m->reserved_output + KM_CALL_SLICE;
+    struct km_err err = { 0 };
+    int r;
+
+    if (output < u->completion_tokens + KM_CALL_SLICE)
+        output = u->completion_tokens + KM_CALL_SLICE;
+    if (call->most_output >= 0 && output > call->most_output)
+        output = call->most_output;
+    r = ask_for(call, output, &err);
+    call->covering = r == KM_E_AGAIN;
+    if (r == KM_E_BUDGET && ask_for_the_rest(call, &(struct km_err){ 0 }) == 0)
+        return m->last = true;
+    if (r == 0)
+        m->last = false;
+    return r == 0 || r == KM_E_AGAIN || go_without(call, u, &err);
 }
 
 /* Has its upstream written past what was asked for?  By its own count that is plain; an estimate
