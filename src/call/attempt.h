@@ -61,6 +61,16 @@ struct km_attempt_money {
 
 /* What it holds beside memory goes when it is over, or with the call. */
 struct km_attempt {
+/* What a refusal said of its deployment.  It is heeded in the next try, and believed once that is
+ * answered: a refusal may repeat words of the caller's, who must not say what holds for others. */
+struct km_lesson {
+    struct km_deployment *of; /* NULL: there was none */
+    bool no_stream_options;
+    int64_t maximum; /* tokens of output; 0: not named */
+};
+
+void km_lesson_holds(struct km_lesson *lesson, const struct km_deployment *answered);
+
     struct km_call *call;
     struct km_attempt *before; /* in the call's arena too; NULL: it is the first */
     struct km_attempt *next; /* of call->beside */

@@ -155,7 +155,8 @@ struct km_call {
     int64_t input_tokens; /* that go in, by estimate, where most do */
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
-    bool maximum_learnt; /* its upstream refused that bound, and said what its largest is */
+    bool maximum_named; /* its upstream refused that bound, and said what its largest is */
+    struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.c) */
     int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */

@@ -157,6 +157,8 @@ static void stop_with(struct km_call *call, const struct km_err *err)
 {
     struct km_err copy = *err;
 
+        if (call->lesson.of && good(call, response->status))
+            km_lesson_holds(&call->lesson, call->at->d);
     km_call_abandon_one(call);
     km_call_fail(call, &copy);
 }

@@ -56,6 +56,7 @@ struct km_encode_args {
     const struct km_capability *can; /* of that model */
     struct km_arena *arena;
     bool stream;
+    bool no_stream_options; /* they were refused just now */
     bool buckets; /* the caller may have the provider read "s3://..." with our credentials */
     int64_t max_tokens; /* >= 0: bound the output so, whatever the caller said */
     const struct km_headers *caller; /* the caller's own header lines, for head(); NULL: none */

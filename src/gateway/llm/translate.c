@@ -151,6 +151,7 @@ void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
         .can = &tr->can,
         .arena = &tr->request,
         .stream = call->req.stream,
+        .no_stream_options = km_call_no_stream_options(call),
         .buckets = km_things_opened(call, KM_OPENED_BUCKETS),
         .max_tokens = km_call_bound(call),
         .caller = &call->request->headers,
