@@ -325,6 +325,9 @@ void km_call_refused(struct km_call *call); /* an error's body is here: call->er
 int km_call_intend(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* What is reserved before a further attempt: nano-USD, in all. */
 int64_t km_call_need(const struct km_call *call);
+/* The bound that its codec sends is above its caller's, who did not think of thinking: is that
+ * reserved, too?  false: the key has no more for it now. */
+bool km_call_cover_bound(struct km_call *call) KM_MUST_USE;
 /* n more bytes of the attempt's answer were read.  false: its stream was cut, and the call may be
  * over. */
 bool km_call_heard(struct km_call *call, size_t n) KM_MUST_USE;

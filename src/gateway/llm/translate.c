@@ -154,6 +154,7 @@ void km_translate_encode_args(struct km_call *call, struct km_encode_args *ret)
         .no_stream_options = km_call_no_stream_options(call),
         .buckets = km_things_opened(call, KM_OPENED_BUCKETS),
         .max_tokens = km_call_bound(call),
+        .ret_bound = &call->at->money.bound,
         .caller = &call->request->headers,
         .state = tr->decode.state,
         .keep = &call->arena,

@@ -173,6 +173,8 @@ static void plan_bounds(const struct km_encode_args *args, const struct km_chat 
         return;
     if (args->max_tokens < 0 && (most <= 0 || plan->max_tokens + plan->budget <= most)) {
         plan->max_tokens += plan->budget; /* what was asked for is what is left to say */
+        if (args->ret_bound && chat->max_tokens >= 0)
+            *args->ret_bound = plan->max_tokens;
     } else if (plan->max_tokens > KM_THINKING_LEAST) {
         plan->budget = plan->max_tokens - 1;
         if (plan->budget > KM_THINKING_LEAST && plan->budget > plan->max_tokens / 2)
