@@ -72,7 +72,7 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     e->prompt_tokens = call->usage.prompt_tokens;
     e->completion_tokens = call->usage.completion_tokens;
     e->cached_tokens = call->usage.cached_tokens;
-    e->reserved = call->reserve;
+    e->reserved = km_broker_reserved(call);
     e->cost = call->cost;
     e->status = call->client_status;
     e->flags = call->flags;

@@ -2,13 +2,17 @@
 /* admit.c - admission: the body, what it asks for, the permit.
  *
  * Up to here a call has cost nobody anything; the last line of this step is the first that has
- * to be settled.  What it may cost is reserved, so that no interleaving of calls can spend more
- * than a budget: input by estimate and a quarter more, output by its bound, or for a stream a slice
- * of it at a time (money.c).
+ * to be settled.  What it may cost is reserved, so that calls at once cannot spend the same money
+ * twice.  What is reserved and what is sent as the bound are two things:
  *
- *     left of the budget   |----- input -----|------------- output -------------|
- *     covers the output    nothing is sent that the caller did not say
- *     does not             what is left is sent as the bound, and a header says so
+ *     input      its estimate, a quarter more, and 256 tokens
+ *     output     a stream: a slice, and more while it comes (money.c); else the caller's bound, or
+ *                the longest answer that is known, or unknown_max_output_tokens
+ *     price      the dearest of the deployments that may serve it
+ *
+ *     what is left covers it        nothing is sent that the caller did not say
+ *     it covers 16 tokens or more   what it covers is sent as the bound, and a header says so
+ *     it does not                   refused
  */
 #include "call/call.h"
 
@@ -166,8 +170,9 @@ static int judge_priced_at(const struct km_call *call, const struct km_deploymen
 {
     static const char *const names[KM_HOSTED_KINDS] = { "`web_search`", "`code_interpreter`",
                                                         "`file_search`" };
-    static const char set[] = "Leave it out, or set its price in litellm_params, run `kanmon prices "
-                              "import`, or set kanmon_settings.allow_unpriced.";
+    static const char set[] =
+        "Leave it out, or set its price in litellm_params, run `kanmon prices "
+        "import`, or set kanmon_settings.allow_unpriced.";
     const struct km_llm_priced p = km_llm_priced_at(&call->req, d);
     struct km_price price;
 

@@ -237,10 +237,17 @@ void km_broker_answer(struct km_broker_ask *kept, enum km_broker_answer how,
 
 /* --- what calls ask --- */
 
+int64_t km_broker_reserved(const struct km_call *call)
+{
+    bool asks_only = call->visit->view->snap->keys->budget_mode == KM_BUDGET_LITELLM;
+
+    return asks_only ? 0 : call->reserve;
+}
+
 struct km_admission km_broker_admission(const struct km_call *call)
 {
     return (struct km_admission){
-        .reserve = call->reserve,
+        .reserve = km_broker_reserved(call),
         .mode = (enum km_budget_mode)call->visit->view->snap->keys->budget_mode,
         .part = call->kind->outer        ? KM_PERMIT_PLACE
                 : call->visit->has_place ? KM_PERMIT_WITHIN
@@ -298,7 +305,7 @@ static int ask_more(struct km_call *call, enum km_broker_what what, int64_t rese
                                  .done = done,
                                  .ctx = ctx };
 
-    ask.admission.reserve = reserve;
+    ask.admission.reserve = ask.admission.mode == KM_BUDGET_LITELLM ? 0 : reserve;
     now(&ask.admission, call);
     return begin(&ask, err);
 }

@@ -24,8 +24,8 @@ struct km_call;
 struct km_worker;
 struct km_broker_ask;
 
-/* Of a call.  What it has reserved in all is call->reserve: the settlement's record gives that much
- * back, whichever process wrote the rest of it. */
+/* Of a call.  What it has reserved in all (km_broker_reserved) the settlement's record gives back,
+ * whichever process wrote the rest of it. */
 struct km_hold {
     struct km_permit permit; /* of this process's counters; key NULL: none */
     struct km_headroom room; /* as it was then */
@@ -54,6 +54,10 @@ int km_broker_top_up(struct km_call *call, int64_t reserve, km_broker_fn *done, 
 /* One more request, under the limits of its key as it is now.  KM_E_RATE_LIMITED; and as above. */
 int km_broker_again(struct km_call *call, km_broker_fn *done, void *ctx,
                     struct km_err *err) KM_MUST_USE;
+
+/* What the key has reserved for it, nano-USD: call->reserve, or nothing where its budget asks only
+ * whether all is spent. */
+int64_t km_broker_reserved(const struct km_call *call);
 
 /* What was taken is given back with what it really cost (nano-USD), and nothing asked for is waited
  * for any more.  Once a call that was admitted; again is harmless. */

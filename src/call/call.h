@@ -44,9 +44,10 @@ struct km_call_kind {
      * the request; it dies with the callback, or with the call. */
     void (*on_piece)(struct km_call *call, struct km_str bytes, bool last,
                      const struct km_err *err);
-    /* The request is here: read it, find who may serve it, say the worst it can cost. */
+    /* The request is here: read it, find who may serve it. */
     int (*prepare)(struct km_call *call, struct km_err *err);
-    /* call->reserve: the most it can cost.  NULL: of an LLM call by its tokens, else prepare's. */
+    /* call->reserve: what is reserved before it is sent.  NULL: of an LLM call by its tokens, else
+     * what prepare said. */
     int (*reserve)(struct km_call *call, struct km_err *err);
     /* A deployment was picked: fill call->at->out, or answer at once (call->answered).  KM_E_AGAIN:
      * something must be had first; km_call_resume() follows, and then it is asked again. */

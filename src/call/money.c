@@ -2,9 +2,12 @@
 /* money.c - what a call costs, attempt by attempt.
  *
  *     admit     call->each is reserved: the input, and what may come out to begin with
- *     send      km_call_intend()   an intent: the request is about to leave, by this deployment
- *     relay     km_call_heard()    more is reserved half a slice ahead; the ledger hears how far it is
+ *     send      km_call_intend()   the ledger hears that the request is about to leave
+ *     relay     km_call_heard()    more is reserved half a slice ahead; the ledger hears how much
+ *                                  has come
  *     over      km_call_bill()     what it costs, by how it ended (policy/bill.h)
+ *     recover   km_call_need()     what is reserved before a further attempt: what the others cost
+ *                                  or may cost, and call->each once more
  *     account   km_call_sum()      the row: the sum of its attempts
  *
  * Every ending goes through km_call_bill(), once an attempt, and nothing else says what one costs:
@@ -80,9 +83,8 @@ static bool was_sent(const struct km_call *call)
 /* May it have done what it was asked for?  What has a price by the call is not paid for a no. */
 static bool was_served(const struct km_call *call)
 {
-    return was_sent(call) &&
-           (call->answered ||
-            km_bill_end_of(call->at->status, false, !call->failed) != KM_BILL_REFUSED);
+    return was_sent(call) && (call->answered || km_bill_end_of(call->at->status, false,
+                                                               !call->failed) != KM_BILL_REFUSED);
 }
 
 static uint64_t upstream_ms(const struct km_attempt *at)
@@ -360,7 +362,7 @@ static void fill_entry(struct km_call *call, const struct km_usage *u, char *ip,
 
         b = km_bill_so_far(&facts, &price);
     }
-    e->reserved = call->reserve;
+    e->reserved = km_broker_reserved(call);
     e->prompt_tokens = b.usage.prompt_tokens;
     e->completion_tokens = b.usage.completion_tokens;
     e->cost = b.cost + cost_of_others(call);
@@ -512,8 +514,7 @@ static bool cut(struct km_call *call, unsigned flag, const struct km_err *why)
         km_call_fail(call, &err);
         return false;
     }
-    km_call_go(call, KM_STEP_relay);
-    km_call_resume(call, 0);
+    km_call_served(call);
     return false;
 }
 
@@ -621,7 +622,8 @@ static bool top_up(struct km_call *call, const struct km_usage *u)
     return ask_more(call, u, more, NULL);
 }
 
-/* Is so much of what was written past what was asked for that its upstream does not keep to it? */
+/* Has its upstream written past what was asked for?  By its own count that is plain; an estimate
+ * may be wrong, so it has to be far past. */
 static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
 {
     int64_t bound = call->said_output;
@@ -631,7 +633,7 @@ static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
     if (bound < 0)
         return false;
     bound *= km_llm_answers(&call->req);
-    return u->completion_tokens > 2 * bound + PAST_BOUND;
+    return u->completion_tokens > (u->counting ? bound : 2 * bound + PAST_BOUND);
 }
 
 /* Of an answer that is gathered nothing is read before all of it is there. */

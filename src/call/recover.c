@@ -4,8 +4,15 @@
  * A failure is tried again on the next deployment of the group while nothing has reached the
  * client and the failure is one that another deployment may not share: no connection, time-out
  * of the first byte, and of what upstreams say, what the codec of that upstream takes for
- * passing or for the deployment's own (codec.h).  A refused signature is made anew and sent once
- * more at once.
+ * passing or for the deployment's own (codec.h).  Three refusals are of something of ours, and the
+ * same deployment is asked once more at once: a signature, `stream_options`, and a bound above the
+ * model's maximum.
+ *
+ *     failed -> billed -> is it worth another? -> does the key have as much left? -> route
+ *                                 no                          no                  -> account
+ *
+ * What the attempts before have cost stays reserved, so a further one is paid for before it is
+ * made.
  */
 #include "call/call.h"
 
@@ -170,9 +177,8 @@ static bool refused_bound(struct km_call *call)
     if (call->err.code != KM_E_UPSTREAM_STATUS || call->bound_tokens < 0 || call->maximum_named ||
         (call->at->status != 400 && call->at->status != 416 && call->at->status != 422))
         return false;
-    most = km_refusal_names_maximum(
-        km_llm_error_text(&call->arena, km_buf_view(&call->at->answer)), call->bound_tokens,
-        &passing);
+    most = km_refusal_names_maximum(km_llm_error_text(&call->arena, km_buf_view(&call->at->answer)),
+                                    call->bound_tokens, &passing);
     if (most <= 0)
         return false;
     if (!passing)

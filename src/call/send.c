@@ -6,7 +6,9 @@
  *       └── recover <────── failure ────┘        (call/recover.c)
  *
  * Each attempt begins from the caller's original body.  Header lines that are made for each
- * request (auth.h) may have to be waited for: the step is then run again.
+ * request (auth.h) may have to be waited for: the step is then run again.  Last of all, before its
+ * first byte leaves, the ledger is told (km_call_intend); in strict accounting that is waited for
+ * too.
  */
 #include "call/call.h"
 

@@ -159,6 +159,7 @@ struct km_usage km_usage_settle(const struct km_usage *said, bool ended,
     u.known = false;
     if (!u.prompt_tokens)
         u.prompt_tokens = heard->prompt;
+    u.counting = u.completion_tokens > 0 && u.completion_tokens >= least;
     if (u.completion_tokens < least)
         u.completion_tokens = least;
     return u;

@@ -49,7 +49,7 @@ struct km_mcp_answer {
     struct km_str json; /* dies with the callback */
     const struct km_err *err; /* FAILED: UPSTREAM_CONNECT, _TIMEOUT, _PROTOCOL, _STATUS (http is the
                                  server's status), LIMIT, OVERLOADED, CANCELED, UNAUTHENTICATED */
-    bool maybe_executed; /* FAILED: the server may have done it */
+    bool maybe_executed; /* FAILED, ERROR: the server may have done it, or a part of it */
     struct km_str challenge; /* FAILED with 401 or 403: its WWW-Authenticate */
 };
 

@@ -3,8 +3,8 @@
  *
  * A live ending is one about which the provider knows more than we do: it has the request, has read
  * it, and wrote until it noticed that nobody listens.  So it is charged what was heard or what a
- * deployment writes in that time, whichever is more: breaking off is neither free nor dear.  Whoever
- * sends requests and leaves spends what the provider bills, and no key dies of a doubt.
+ * deployment writes in that time, whichever is more: breaking off is neither free nor dear.
+ * Whoever sends requests and leaves spends what the provider bills, and no key dies of a doubt.
  *
  *     tokens:  output = max(heard, rate x seconds [, median of whole answers])   <= reserved
  *     money:   km_price_cost(tokens), <= reserved

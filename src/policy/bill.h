@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bill.h - what an attempt at an upstream costs, however it ended.  Pure: facts in, a bill out.
  *
- *     how it ended                                         what is booked
- *     -------------------------------------------------    ------------------------------------------
- *     no upstream has the request                          nothing
- *     it said no before any output: 4xx but 408 and 499,   nothing
+ *     how it ended                                        what is booked
+ *     -------------------------------------------------   -----------------------------------------
+ *     no upstream has the request                         nothing
+ *     it said no before any output: 4xx but 408 and 499,  nothing
  *       503, 529
- *     its codec came to the end of a report that can be    what was reported, also above what was
- *                                                            reserved (over_reserved)
- *     answered whole, and nobody counted                   an estimate of what went in and came out
- *     anything else: the client left, time ran out, it     the same, or what it may have written in
- *       was cut or cancelled, the connection was lost,       the time it had, whichever is more
- *       another 5xx, 408, 499
+ *     its codec came to the end of a report that can be   what was reported, also above what was
+ *                                                           reserved (over_reserved)
+ *     answered whole, and nobody counted                  an estimate of what went in and came out
+ *     anything else: the client left, time ran out, it    the same, or what it may have written in
+ *       was cut or cancelled, the connection was lost,      the time it had, whichever is more
+ *       another status than these
  *
  * Reported usage that cannot be is no report (usage_limits.h).  An estimate never exceeds what was
  * reserved, in tokens and in money, and of a request that was sent it is never nothing where its
@@ -40,7 +40,7 @@ struct km_bill_facts {
     struct km_usage usage;
     bool writes; /* a model writes its answer: time may stand for tokens */
     bool streamed; /* what it wrote was heard as it came */
-    uint64_t upstream_ms; /* from its request's last byte on */
+    uint64_t upstream_ms; /* since its request began to leave */
     int64_t rate; /* milli-tokens a second that it mostly writes (pace.h) */
     int64_t median_output; /* tokens; 0: not known */
     /* Reserved for this attempt; -1: nothing was, or not counted so. */

@@ -3,17 +3,18 @@
  *
  *     |--------- spent ---------|--- reserved ---|-- held --|---- left ----|  max
  *
- * A call moves its worst case from `left` to `reserved` before it starts and what it really
- * cost from `reserved` to `spent` when it ends.  Because the worst case is taken first, calls
- * that run at once can never spend more than max together.  A call whose worst case is nothing
- * (a free model) passes even when all is spent: it cannot break the invariant.
+ * A call moves what it may cost from `left` to `reserved` before it starts, more of it while it
+ * runs, and what it really cost from `reserved` to `spent` when it ends.  Because the money is
+ * taken first, calls that run at once cannot each spend what is left.  A call that reserves nothing
+ * (a free model) passes even when all is spent.  What was reserved is an estimate, so a settlement
+ * may be more: it is spent as it is, and the next call finds less, or nothing, left.
  *
  * Windows are a grid: which one a moment is in follows from the moment alone, and what is spent in
  * one is kept when another becomes the current one.  So a clock that jumps, to any time and back,
  * finds each window as it was.  Reservations belong to none: those calls still run and will be
  * paid in the window they end in.  Sums saturate, so no input overflows.
  *
- * What is held is of calls whose end nobody knows: no window's either, and each for its time. 
+ * What is held is of calls whose end nobody knows: no window's either, and each for its time.
  * There are few of them and mostly none, so an admission looks at one number.
  */
 #include "policy/budget.h"

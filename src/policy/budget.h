@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* budget.h - reservation and settlement against one budget.  Pure: the owner holds the lock.
  *
- * spent + reserved + held <= max holds always in reserve mode, so no interleaving of calls can
- * spend more than max, and of calls whose end nobody knows (store/holds.h) the rest is kept back. 
- * In `litellm` mode only spent < max is asked.
+ * In reserve mode nothing is reserved that would make spent + reserved + held exceed max, so calls
+ * at once cannot spend the same money twice, and of calls whose end nobody knows (store/holds.h)
+ * the rest is kept back.  What an upstream reports above its call's reservation is spent all the
+ * same, and alone can take `spent` past max.  In `litellm` mode only spent < max is asked.
  */
 #ifndef KM_POLICY_BUDGET_H
 #define KM_POLICY_BUDGET_H

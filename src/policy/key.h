@@ -102,7 +102,7 @@ struct km_permit {
 };
 
 struct km_admission {
-    int64_t reserve; /* worst case, nano-USD */
+    int64_t reserve; /* what it may cost, or begins with, nano-USD */
     /* Of the limit of tokens a minute: what goes in, an estimate, and what may come out at most
      * (-1: not bounded); of the latter no more is reserved than this key's calls mostly write. */
     int64_t input_tokens, output_bound;

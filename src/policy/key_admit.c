@@ -4,11 +4,12 @@
  * Everything a key limits is asked and taken under the key's one mutex, so no two workers can
  * both take the last of anything:
  *
- *     budget window turned?  ->  rate and parallelism taken  ->  budget taken
- *                                     ^------ put back -------- refused
+ *     budget window turned?  ->  request, tokens, place taken  ->  money taken
+ *     holds over?                     ^------ put back --------- refused
  *
  * The windows are a small struct, so undoing them is copying back what stood there before: a
- * refused call burns nothing.  Settling is the reverse and cannot fail.
+ * refused call burns nothing.  What is taken is what a call begins with; it may take more money
+ * while it runs (km_permit_reserve).  Settling is the reverse and cannot fail.
  */
 #include "base/encode.h"
 #include "policy/key_table.h"

@@ -13,9 +13,9 @@
  *
  * What the old process's running calls hold is remembered apart: each of their settlements gives
  * its part back.  If the old process dies first, the store charges those that were sent by what was
- * known of them, and each of these gives its part back too; what remains then was of calls that were
- * admitted and not sent.  Of tokens only the sum is told, and how many hold them: each settlement
- * gives an equal share back, the last one what remains.
+ * known of them, and each of these gives its part back too; what remains then was of calls that
+ * were admitted and not sent.  Of tokens only the sum is told, and how many hold them: each
+ * settlement gives an equal share back, the last one what remains.
  *
  * What is held of calls that a crash ended is in no line: it is a row of the store, where the new
  * process reads it, once.

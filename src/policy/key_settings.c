@@ -3,7 +3,7 @@
  *
  * The rows stand in kanmon_settings.
  * budget_mode `reserve` is ours and the default; `litellm` is what LiteLLM does, where calls
- * that run at once may together spend more than the budget.
+ * that run at once may together spend far more than the budget.
  */
 #include "policy/key.h"
 
@@ -24,9 +24,9 @@ static const struct km_setting rows[] = {
       .def = "reserve",
       .choices = modes,
       .flags = KM_SET_SAFETY,
-      .help = "`reserve` takes the worst case of a call from the budget before it starts, so that "
-              "calls at once never spend more than max_budget; `litellm` only asks whether spend "
-              "is below it." },
+      .help = "`reserve` takes what a call may cost from the budget before it starts, and of a "
+              "stream more while it comes, so that calls at once cannot spend the same money; "
+              "`litellm` only asks whether spend is below max_budget." },
     { .name = "unknown_max_output_tokens",
       .type = KM_SET_INT,
       .offset = offsetof(struct km_key_settings, unknown_max_output),

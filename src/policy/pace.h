@@ -59,7 +59,7 @@ int64_t km_pace_median_output(const struct km_pace *p);
 /* A call whose usage was reported: prompt tokens of that text, those read from a cache or written
  * to one included.  Not to be told: a count that was clamped or estimated.  Media teach nothing. */
 void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int64_t prompt_tokens);
-/* It wrote so much in so long, from the request's last byte to the answer's. */
+/* It wrote so much in so long, from when the request began to leave to the answer's last byte. */
 void km_pace_learn_output(struct km_pace *p, int64_t completion_tokens, uint64_t upstream_ms);
 
 #endif

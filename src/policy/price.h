@@ -137,6 +137,8 @@ struct km_usage {
     enum km_service service; /* as the upstream said, or else as it was asked */
     bool fast; /* Anthropic's `speed` */
     bool in_us; /* Anthropic's `inference_geo` */
+    /* completion_tokens, of what is not known yet: the upstream's own count so far. */
+    bool counting;
     unsigned said; /* enum km_said: of these three the upstream spoke */
     /* The upstream said so, and its codec came to the end of what it says; else it is an estimate,
      * never less than what was said so far. */
@@ -165,10 +167,11 @@ bool km_price_has_hosted(const struct km_price *p, enum km_hosted hosted);
 bool km_price_has_fast(const struct km_price *p);
 bool km_price_has_us(const struct km_price *p);
 
-/* What to reserve by: the most a token can cost, pico-USD, whatever of the prompt is cached, for the
- * service, speed and place asked for; by the steps that asked->prompt_tokens can get over (0: any).  Tokens of audio, of
- * images, and such as are cached for an hour are looked at where `asked` has any.  request: what
- * is beside the tokens; hosted uses and pages of `asked` included.  -1: not known. */
+/* What to reserve by: the most a token can cost, pico-USD, whatever of the prompt is cached, for
+ * the service, speed and place asked for; by the steps that asked->prompt_tokens can get over (0:
+ * any).  Tokens of audio, of images, and such as are cached for an hour are looked at where `asked`
+ * has any.  request: what is beside the tokens; hosted uses and pages of `asked` included.  -1: not
+ * known. */
 struct km_price_worst {
     int64_t input, output, request;
 };
@@ -180,17 +183,18 @@ void km_price_worst_of(struct km_price_worst *w, const struct km_price_worst *ot
 
 /* Fields set in `over` win over `base`.  Steps are of whoever has the plain prices: where `over`
  * sets input or output, or has steps, base's are gone; where it sets input or output, base's price
- * of a request is too.  Where it has prices of images, seconds or characters and none of tokens,
- * base's tokens have none either. */
+ * of a request and its uplifts of regions are too.  Where it has prices of images, seconds or
+ * characters and none of tokens, base's tokens have none either. */
 struct km_price km_price_merge(struct km_price base, struct km_price over);
 /* Likewise, and steps that `over` has beside base's plain prices are added to base's.  Copies
  * steps into the arena. */
 struct km_price km_price_join(struct km_arena *arena, struct km_price base, struct km_price over);
 
-/* Tokens in a text.  The upper bound is for reservations: no byte-level tokenizer makes more
- * tokens than there are bytes, and the bytes of a request's JSON around a message are more than
- * the tokens its template adds.  The estimate is for missing usage: one a 4 characters of ASCII,
- * one a character elsewhere. */
+/* Tokens in a text that no deployment's measure is kept for (pace.h has one for the rest).  The
+ * upper bound is for a batch's lines and what is said in a session: no byte-level tokenizer makes
+ * more tokens than there are bytes, and the bytes of a request's JSON around a message are more
+ * than the tokens its template adds.  The estimate is one token for 4 characters of ASCII, one for
+ * a character elsewhere. */
 int64_t km_tokens_upper(size_t bytes);
 int64_t km_tokens_estimate(struct km_str text);
 

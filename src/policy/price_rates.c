@@ -119,6 +119,12 @@ static bool any_set(const int64_t *v, size_t n)
     return n > 0;
 }
 
+static void forget_uplifts(struct km_price *p)
+{
+    for (size_t i = 0; i < KM_UPLIFTS; i++)
+        p->uplifts[i] = -1;
+}
+
 struct km_price km_price_merge(struct km_price base, struct km_price over)
 {
     static const struct km_rates none = KM_RATES_NONE;
@@ -135,8 +141,10 @@ struct km_price km_price_merge(struct km_price base, struct km_price over)
         base.nsteps = 0;
     }
     /* And for all that a request costs. */
-    if (over.input >= 0 || over.output >= 0)
+    if (over.input >= 0 || over.output >= 0) {
         base.request = -1;
+        forget_uplifts(&base); /* and wherever its calls go */
+    }
     /* What a listed model's thinking costs is no part of another's output. */
     if (over.output >= 0 && over.reasoning < 0)
         base.reasoning = -1;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ledger.h - accounting that never lies: intents, progress and settlements.
  *
- * Every call writes an intent immediately before its first upstream byte, and later exactly one
- * settlement; in between, when another attempt begins or more output has come, what it would cost
- * if nothing more were ever heard of it.  Where all fall into one commit only the settled row is
- * written.  What a crash leaves open is charged by what was said last; the rest of what it had
- * reserved stays held (holds.h).
+ * A call that is about to be sent writes an intent immediately before its first upstream byte, and
+ * later exactly one settlement; in between, when another attempt begins or more output has come,
+ * what it would cost if nothing more were ever heard of it.  Where all fall into one commit only
+ * the settled row is written.  A call that no upstream was asked for has a settlement alone.  What
+ * a crash leaves open is charged by what was said last; the rest of what it had reserved stays held
+ * (holds.h).
  *
- *   strict    intent committed (synchronous=FULL) -> callback -> upstream; settlement committed
- *             -> callback -> last client byte
+ *   strict    intent, or a further attempt, committed (synchronous=FULL) -> callback -> upstream;
+ *             settlement committed -> callback -> last client byte
  *   eventual  no callback is waited for; both are committed within commit_ms
  *
  * Entries of a worker are appended to its own batch without an allocation each; the writer comes
- * to take the batch, at once or after a few milliseconds.  A
- * settlement whose intent still lies in the batch takes its place.
+ * to take the batch, at once or after a few milliseconds.  A settlement whose intent still lies in
+ * the batch takes its place.
  *
  * The hot table has the call's id (UUIDv7) as its only key, no secondary index; names (models,
  * deployments, providers) are numbers from a dictionary; daily roll-ups are made by the writer.
@@ -26,7 +27,7 @@
 
 enum km_call_flag {
     KM_CALL_STREAM = 1,
-    KM_CALL_ESTIMATED = 2, /* usage was missing and estimated */
+    KM_CALL_ESTIMATED = 2, /* usage was missing, or could not be, and is an estimate */
     KM_CALL_UNPRICED = 4, /* no price known; cost 0 */
     KM_CALL_INCOMPLETE = 8, /* never settled; charged by what was known last */
     KM_CALL_CLIENT_GONE = 16,
@@ -37,8 +38,8 @@ enum km_call_flag {
     KM_CALL_OVER_RESERVED =
         512, /* its upstream reported more than was reserved: booked all the same */
     KM_CALL_BUDGET_CUT = 1024, /* its stream was ended because its key has no more */
-    KM_CALL_BOUND_CUT = 4096, /* its stream was ended because it was far past what was asked for */
     KM_CALL_CORRECTED = 2048, /* an administrator set its cost (kanmon spend correct) */
+    KM_CALL_BOUND_CUT = 4096, /* its stream was ended because it was past what was asked for */
 };
 
 /* Strings are copied before return; each is cut at 256 bytes; metadata over 4 KiB is left out

@@ -169,7 +169,8 @@ static void add_flags(struct km_buf *out, int64_t flags)
         { "stream", KM_CALL_STREAM },           { "estimated", KM_CALL_ESTIMATED },
         { "unpriced", KM_CALL_UNPRICED },       { "incomplete", KM_CALL_INCOMPLETE },
         { "client_gone", KM_CALL_CLIENT_GONE }, { "over_reserved", KM_CALL_OVER_RESERVED },
-        { "budget_cut", KM_CALL_BUDGET_CUT },   { "corrected", KM_CALL_CORRECTED },
+        { "budget_cut", KM_CALL_BUDGET_CUT },   { "bound_cut", KM_CALL_BOUND_CUT },
+        { "corrected", KM_CALL_CORRECTED },
     };
 
     km_buf_printf(out, "\"cache_hit\":\"%s\",", flags & KM_CALL_CACHE_HIT ? "True" : "False");

@@ -70,7 +70,6 @@ export const table = [
   ["responses", { top_p: 0.6171 }, "top_p", "0.6171", {}],
   ["responses", { top_logprobs: 17 }, "top_logprobs", "17", { refused: EVERYBODY }],
   ["responses", { max_tool_calls: 71 }, "max_tool_calls", "71", { refused: EVERYBODY }],
-  ["responses", { background: true }, "background", "background", { refused: EVERYBODY }],
   ["responses", { metadata: { team: "seven" } }, "metadata", "seven", { silent: EVERYBODY }],
   ["responses", { service_tier: "flex" }, "service_tier", "flex", { refused: `anthropic bedrock-invoke vertex-claude ${GEMINIS} ollama vllm` }],
   ["responses", { text: { verbosity: "low" } }, "text.verbosity", "verbosity", { silent: EVERYBODY }],

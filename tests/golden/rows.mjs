@@ -216,7 +216,7 @@ export const rows = [
       deep: { list: [1, { none: null, yes: true }, []], empty: {} } })], finish: "tools",
     usage: { input: 40, output: 35 } } },
 
-  { name: "long", ask: { turns: [asked("long", "x".repeat(200000))], tools: [weather], max: 64 },
+  { name: "long", ask: { turns: [asked("long", "x".repeat(200000))], tools: [weather], max: 32000 },
     answer: { blocks: [{ text: Array.from({ length: 100 }, (_, i) => `${i} ${"ä".repeat(500)}\n`) },
       tool("get_weather", "call_1", { city: "y".repeat(20000) })], finish: "tools",
     usage: { input: 50000, output: 30000 } } },

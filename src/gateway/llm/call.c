@@ -301,6 +301,10 @@ static void on_head(struct km_call *call, const struct km_response *response)
     if (!call->req.stream || !read_stream(call, type))
         return; /* read as a whole answer instead, which will say what is wrong */
     km_llm_stream_init(&call->at->stream, &call->req, &call->arena, NULL);
+    if (!call->slices && call->said_output < 0 && call->bound_tokens < 0) {
+        call->at->stream.keeps = false; /* it is never cut: what its end would need is not kept */
+        call->at->stream.arena = NULL;
+    }
     call->at->relaying = true;
     if (!call->at
              ->framer) /* its first frame may be an exception: another upstream can still serve */

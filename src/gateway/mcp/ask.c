@@ -322,10 +322,11 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
 
     w->ask = NULL;
     w->call->upstream_ns += now_ns - w->call->at->began_ns;
-    w->call->at->status = answer->kind != KM_MCP_FAILED                    ? 200
+    w->call->at->status = answer->kind != KM_MCP_FAILED               ? 200
                           : answer->err->code == KM_E_UPSTREAM_STATUS ? answer->err->http
                                                                       : 0;
-    w->call->at->sent = answer->kind != KM_MCP_FAILED || answer->maybe_executed;
+    w->call->at->sent = answer->maybe_executed || answer->kind == KM_MCP_RESULT ||
+                        answer->kind == KM_MCP_INPUT_REQUIRED;
     w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
     if (answer->kind == KM_MCP_FAILED && km_mcp_login_wanted(w, answer->err))
         next = KM_MCP_FLOW_login;

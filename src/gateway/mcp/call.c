@@ -163,7 +163,8 @@ static void forget(struct km_call *call)
 
 static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
 {
-    *ret_cost = sent ? km_mcp_work_of(call)->cost : 0;
+    /* Once it was answered: did it run at all? */
+    *ret_cost = sent && (call->at->sent || !call->first_us) ? km_mcp_work_of(call)->cost : 0;
     return true;
 }
 

@@ -17,6 +17,7 @@ static void on_own_reply(struct km_mcp_call *own, int http, struct km_str body)
     w->call->held = false;
     w->recorded = true;
     w->call->at->status = 200;
+    w->call->at->sent = true;
     w->call->first_us = km_wall_us();
     if (km_json_spans(body, names, 2, s, NULL, NULL) < 0)
         km_mcp_work_fault(w, KM_RPC_INTERNAL, "the tool's answer could not be read");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* books.c - what a session may cost and did.
  *
- * Each answer is a row of its own: an intent when it begins (its worst case), a settlement when
- * it ends (what the upstream said).  So after a crash what has ended is exact, what was under way
- * is charged as reserved, and an idle session costs nothing.  The session itself is a row too,
+ * Each answer is a row of its own: an intent when it begins, which costs all that is reserved for
+ * it, and a settlement when it ends: what the upstream said, or else an estimate.  So after a crash
+ * what has ended is exact, what was under way is charged as reserved, and an idle session costs
+ * nothing.  An answer that was asked for and never began, because the session ended, has a
+ * settlement alone, by estimate: its upstream has the question.  The session itself is a row too,
  * with no cost: who connected, when, how it ended.
  *
  * The session's permit holds, all the while, what may come of what was said so far:
@@ -15,7 +17,7 @@
  * A session that only stands open holds nothing.  An answer that is asked for is one; from the
  * first audio on there is always one, for a voice may begin it at any time.  What is held grows
  * as the client says more, and what an answer really cost moves to what is spent.  When it does
- * not fit any more the session ends, before and not after the budget (permit.c asks).
+ * not fit any more the session ends, before what is left is passed (permit.c asks).
  */
 #include "gateway/realtime/realtime.h"
 

@@ -197,7 +197,7 @@ static int item_now(struct cutting *x, const struct km_responses_item *item, str
 
 static int close_item(struct cutting *x, struct km_responses_item *item, struct km_err *err)
 {
-    struct km_str parts = item->parts, text = KM_STR_NONE, json;
+    struct km_str parts = item->parts, text = KM_STR_NONE, json = KM_STR_NONE;
     int r = item->text ? close_text(x, item, &parts, &text, err) : 0;
 
     if (r == 0)

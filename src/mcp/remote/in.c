@@ -85,6 +85,19 @@ static bool asks_for_input(const struct km_remote *p, struct km_str result)
            km_str_eq(km_json_value(result, &span), KM_STR("\"input_required\""));
 }
 
+/* Does it say that it did not understand what it was asked, or knows no such tool?  JSON-RPC 2.0,
+ * 5.1: from -32700 to -32600. */
+static bool refuses(struct km_str error)
+{
+    static const struct km_str name = { "code", 4 };
+    struct km_json_span span = { 0 };
+    int64_t code = 0;
+
+    return km_json_spans(error, &name, 1, &span, NULL, NULL) == 0 &&
+           km_str_i64(km_json_value(error, &span), &code) == 0 &&
+           (code == -32700 || (code >= -32602 && code <= -32600));
+}
+
 static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
 {
     bool is_error = m->s[RESULT].type == KM_JSON_ABSENT;
@@ -93,6 +106,7 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
                                     .json = value(m, is_error ? ERROR : RESULT) };
     struct km_job *j;
 
+    answer.maybe_executed = is_error && !refuses(answer.json);
     if (!id && is_error)
         id = about; /* an error that could not read our id */
     km_link_settle(p->wire, id, true);

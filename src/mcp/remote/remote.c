@@ -16,6 +16,7 @@
 #include "mcp/asker.h"
 #include "mcp/desk.h"
 #include "mcp/oauth/oauth.h"
+#include "policy/bill.h"
 
 #define ARENA_BYTES ((size_t)4 * 1024 * 1024)
 #define HELLO_BYTES ((size_t)4 * 1024 * 1024)
@@ -249,7 +250,7 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
     if (!f->session_gone && answer_of(p, f, &a, &answer.json)) {
         answer.kind = KM_MCP_ERROR;
         answer.err = NULL;
-        answer.maybe_executed = false;
+        answer.maybe_executed = km_bill_end_of(f->status, false, false) != KM_BILL_REFUSED;
     }
     if (f->err->code == KM_E_UPSTREAM_CONNECT && !(f->credentials && p->upstream->personal))
         km_desk_failed(p->desk, p->upstream, f->err->text);

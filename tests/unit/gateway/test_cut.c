@@ -125,6 +125,7 @@ static enum km_next send_it(struct km_call *call)
     call->at->d = &d;
     call->at->status = 200;
     call->at->money.number = 1; /* it was sent */
+    call->slices = true; /* and may be cut */
     call->first_us = 1;
     km_call_go(call, KM_STEP_relay);
     km_call_fetch_begin(call);

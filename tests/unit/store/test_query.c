@@ -114,6 +114,43 @@ static void a_row_has_litellms_shape(void **state)
     place_done(&p);
 }
 
+static void a_row_says_how_its_cost_came_about(void **state)
+{
+    static const struct {
+        unsigned flag;
+        const char *name;
+    } marks[] = {
+        { KM_CALL_ESTIMATED, "estimated" },         { KM_CALL_UNPRICED, "unpriced" },
+        { KM_CALL_INCOMPLETE, "incomplete" },       { KM_CALL_CLIENT_GONE, "client_gone" },
+        { KM_CALL_OVER_RESERVED, "over_reserved" }, { KM_CALL_BUDGET_CUT, "budget_cut" },
+        { KM_CALL_BOUND_CUT, "bound_cut" },         { KM_CALL_CORRECTED, "corrected" }
+    };
+    const size_t n = sizeof marks / sizeof marks[0];
+    struct place p;
+
+    (void)state;
+    start(&p);
+    for (size_t i = 0; i < n; i++) {
+        struct km_ledger_entry e = entry(&p, 1, USD);
+        struct km_spend_query q = { 0 };
+        char id[KM_UUID_LEN + 1], mark[48];
+        const char *json;
+
+        e.flags = marks[i].flag;
+        settle(&p, &e);
+        sync_store(&p);
+        km_uuid_text(&e.id, id);
+        q.request_id = km_str_c(id);
+        json = ask(&p, &q);
+        for (size_t j = 0; j < n; j++) { /* its own, and no other */
+            (void)snprintf(mark, sizeof mark, "\"%s\":%s,", marks[j].name,
+                           i == j ? "true" : "false");
+            has(json, mark);
+        }
+    }
+    place_done(&p);
+}
+
 static void spend_is_exact_to_the_nano(void **state)
 {
     static const struct {
@@ -251,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_has_litellms_shape),
+        cmocka_unit_test(a_row_says_how_its_cost_came_about),
         cmocka_unit_test(spend_is_exact_to_the_nano),
         cmocka_unit_test(rows_are_found_by_key_user_time_and_page),
         cmocka_unit_test(a_summary_has_every_day_and_adds_up),
