@@ -46,10 +46,12 @@ struct km_attempt_money {
     bool billed; /* it is over: bill says what it costs */
     bool cut; /* by the gateway: its stream was ended before its upstream's end */
     bool last; /* the key had no more: what is reserved is the last */
+    bool starved; /* all that is reserved was written, and whether there is more is being asked */
     bool told; /* the ledger knows of more than its intent */
     int64_t reserved; /* for it, of call->reserve: nano-USD */
     int64_t reserved_output; /* tokens of that which come out */
     int64_t asked, asked_output; /* what these are to become */
+    int64_t bound; /* tokens sent as the bound, where it is above the caller's; 0: it is not */
     int64_t bytes_sent; /* of its request's body */
     uint64_t bytes; /* of its answer, so far */
     uint64_t look_at; /* so many of them may mean that more is to be reserved, or told */
@@ -58,6 +60,16 @@ struct km_attempt_money {
     const char *error; /* what it failed with: a name, static; NULL: it did not */
     struct km_bill bill;
 };
+
+/* What a refusal said of its deployment.  It is heeded in the next try, and believed once that is
+ * answered: a refusal may repeat words of the caller's, who must not say what holds for others. */
+struct km_lesson {
+    struct km_deployment *of; /* NULL: there was none */
+    bool no_stream_options;
+    int64_t maximum; /* tokens of output; 0: not named */
+};
+
+void km_lesson_holds(struct km_lesson *lesson, const struct km_deployment *answered);
 
 /* What it holds beside memory goes when it is over, or with the call. */
 struct km_attempt {

@@ -156,7 +156,8 @@ struct km_call {
     int64_t input_tokens; /* that go in, by estimate, where most do */
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
-    bool maximum_learnt; /* its upstream refused that bound, and said what its largest is */
+    bool maximum_named; /* its upstream refused that bound, and said what its largest is */
+    struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.c) */
     int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
@@ -325,6 +326,9 @@ void km_call_refused(struct km_call *call); /* an error's body is here: call->er
 int km_call_intend(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* What is reserved before a further attempt: nano-USD, in all. */
 int64_t km_call_need(const struct km_call *call);
+/* The bound that its codec sends is above its caller's, who did not think of thinking: is that
+ * reserved, too?  false: the key has no more for it now. */
+bool km_call_cover_bound(struct km_call *call) KM_MUST_USE;
 /* n more bytes of the attempt's answer were read.  false: its stream was cut, and the call may be
  * over. */
 bool km_call_heard(struct km_call *call, size_t n) KM_MUST_USE;

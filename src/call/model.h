@@ -22,6 +22,8 @@ int64_t km_call_bound(const struct km_call *call);
 struct km_str km_call_target(struct km_call *call);
 /* call->at->out to the deployment, but for its target. */
 void km_call_request(struct km_call *call, const struct km_str *parts, size_t n);
+/* Has it refused stream_options, now or once before? */
+bool km_call_no_stream_options(const struct km_call *call);
 /* The same with the caller's body, edited by span: the upstream speaks what the caller speaks. */
 int km_call_pass_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* May the caller's anthropic-beta go on as it is?  *ret_json: as a member of the body, where the

@@ -28,6 +28,7 @@
 
 #define TELL_MS 1000 /* a call that is older tells how far it is, so often */
 #define TELL_BYTES (16 * 1024)
+#define LEAST_MORE 16 /* tokens; a budget that leaves less is spent */
 #define BYTES_A_TOKEN 4 /* no token of an answer has fewer: JSON is around it */
 #define PAST_BOUND 1024 /* tokens beyond twice the bound at which an estimate cuts */
 #define ATTEMPTS_BYTES ((size_t)4096)
@@ -124,11 +125,21 @@ static struct km_bill_facts facts_of(const struct km_call *call, const struct km
     };
 }
 
+/* What its caller said is no bound where the deployment's settings take it out. */
+static int64_t bound_sent(const struct km_call *call)
+{
+    if (call->bound_tokens >= 0)
+        return call->bound_tokens;
+    if (call->at->money.bound > 0)
+        return call->at->money.bound;
+    return !call->kind->verbatim && deployment_of(call)->drops_bound ? -1 : call->req.max_tokens;
+}
+
 static bool is_possible(const struct km_call *call, bool opens_input, const struct km_usage *u)
 {
     struct km_price price = km_call_price(call, deployment_of(call));
     const struct km_usage_limits limits = {
-        .bound_sent = call->bound_tokens >= 0 ? call->bound_tokens : call->req.max_tokens,
+        .bound_sent = bound_sent(call),
         .known_max = price.max_output_tokens,
         .answers = km_llm_answers(&call->req),
         .bytes_sent = call->at->money.bytes_sent,
@@ -387,6 +398,44 @@ static int64_t input_estimate(const struct km_call *call)
     return d && call->reserve_input > 0 ? km_pace_input(d->pace, &call->req.size) : 0;
 }
 
+/* Tokens of output that its codec asks for beyond what each attempt reserves. */
+static int64_t output_beyond(const struct km_call *call)
+{
+    int64_t all = call->at->money.bound * km_llm_answers(&call->req);
+
+    if (call->bound_tokens >= 0 || call->slices || all < call->reserve_output)
+        return 0;
+    return all - call->reserve_output;
+}
+
+/* What they may cost. */
+static int64_t cost_beyond(const struct km_call *call)
+{
+    int64_t output = call->reserve_output;
+
+    return km_price_worst_cost(&call->worst, 0, output + output_beyond(call)) -
+           km_price_worst_cost(&call->worst, 0, output);
+}
+
+/* Whoever has to be asked elsewhere is not waited for: what is granted yet goes back with the rest. */
+static void on_late(void *ctx, const struct km_err *err)
+{
+    (void)ctx;
+    (void)err;
+}
+
+bool km_call_cover_bound(struct km_call *call)
+{
+    int64_t all = call->at->money.bound * km_llm_answers(&call->req), need;
+    struct km_err ignored = { 0 };
+
+    if (call->most_output >= 0 && call->most_output < all && call->bound_tokens < 0)
+        call->most_output = all;
+    need = cost_of_others(call) + call->each + cost_beyond(call);
+    return need <= call->reserve ||
+           km_broker_top_up(call, need, on_late, NULL, &ignored) == 0;
+}
+
 int km_call_intend(struct km_call *call, struct km_err *err)
 {
     struct km_attempt_money *m = &call->at->money;
@@ -397,10 +446,10 @@ int km_call_intend(struct km_call *call, struct km_err *err)
     if (m->number || call->kind->outer)
         return 0;
     m->number = call->nsent + 1;
-    m->reserved = call->each;
+    m->reserved = call->each + cost_beyond(call);
     for (size_t i = 0; i < call->at->out.nbody; i++)
         m->bytes_sent += (int64_t)call->at->out.body[i].n;
-    m->reserved_output = call->reserve_output;
+    m->reserved_output = call->reserve_output + output_beyond(call);
     m->tell_ms = km_loop_now_ms(call->w->loop) + TELL_MS;
     look_after(call->at, m->reserved_output - KM_CALL_SLICE / 2);
     if (call->reserve_input || !deployment_of(call) || call->kind->session)
@@ -499,6 +548,50 @@ static bool go_without(struct km_call *call, const struct km_usage *u, const str
     return true;
 }
 
+static void on_more(void *ctx, const struct km_err *err);
+
+static void have_more(struct km_attempt_money *m)
+{
+    m->reserved = m->asked;
+    m->reserved_output = m->asked_output;
+    m->last = false;
+}
+
+/* So many tokens more, or half as many as long as the key has not even those: what is left of a
+ * budget is written, too.  refused: NULL, or why twice as many were.  false: the stream was cut. */
+static bool ask_more(struct km_call *call, const struct km_usage *u, int64_t more,
+                     const struct km_err *refused)
+{
+    struct km_attempt_money *m = &call->at->money;
+    struct km_err err = { 0 };
+    int r = 0;
+
+    if (refused)
+        err = *refused;
+    for (bool first = !refused; first || more >= LEAST_MORE; first = false, more /= 2) {
+        m->asked_output = m->reserved_output + more;
+        m->asked = m->reserved + km_price_worst_cost(&call->worst, 0, m->asked_output) -
+                   km_price_worst_cost(&call->worst, 0, m->reserved_output);
+        r = cost_of_others(call) + m->asked > call->reserve
+                ? km_broker_top_up(call, cost_of_others(call) + m->asked, on_more, call->at, &err)
+                : 0;
+        call->covering = r == KM_E_AGAIN;
+        if (r == 0)
+            have_more(m);
+        if (r == 0 || r == KM_E_AGAIN)
+            return true;
+    }
+    return go_without(call, u, &err);
+}
+
+/* Its upstream is held up where nothing is reserved for what it would write. */
+static void wait_for_more(struct km_call *call, const struct km_usage *u)
+{
+    struct km_attempt_money *m = &call->at->money;
+
+    m->starved = call->covering && u->completion_tokens >= m->reserved_output;
+}
+
 static void on_more(void *ctx, const struct km_err *err)
 {
     struct km_attempt *at = ctx;
@@ -509,78 +602,36 @@ static void on_more(void *ctx, const struct km_err *err)
     if (at->call->at != at || m->billed)
         return;
     at->call->kind->usage(at->call, &u);
-    if (err) {
-        if (go_without(at->call, &u, err))
-            look_on(at->call, &u);
+    if (!err)
+        have_more(m);
+    else if (!ask_more(at->call, &u, (m->asked_output - m->reserved_output) / 2, err))
         return;
-    }
-    m->reserved = m->asked;
-    m->reserved_output = m->asked_output;
-    m->last = false;
     look_on(at->call, &u);
+    wait_for_more(at->call, &u);
+    km_call_let_flow(at->call);
 }
 
-/* So much output is to be reserved for, in all. */
-static int ask_for(struct km_call *call, int64_t output, struct km_err *err)
-{
-    struct km_attempt_money *m = &call->at->money;
-    int64_t need;
-    int r = 0;
-
-    m->asked_output = output;
-    m->asked = m->reserved + km_price_worst_cost(&call->worst, 0, output) -
-               km_price_worst_cost(&call->worst, 0, m->reserved_output);
-    need = cost_of_others(call) + m->asked;
-    if (need > call->reserve)
-        r = km_broker_top_up(call, need, on_more, call->at, err);
-    if (r < 0)
-        return r;
-    m->reserved = m->asked;
-    m->reserved_output = output;
-    return 0;
-}
-
-/* Less than a slice is left: all of that. */
-static int ask_for_the_rest(struct km_call *call, struct km_err *err)
-{
-    struct km_attempt_money *m = &call->at->money;
-    int64_t left = km_key_left(call->visit->who.key), fits;
-
-    if (call->worst.output <= 0)
-        return KM_E_BUDGET;
-    fits = left > INT64_MAX / 1000 ? KM_CALL_SLICE : left * 1000 / call->worst.output;
-    if (fits < 1)
-        return KM_E_BUDGET;
-    return ask_for(call, m->reserved_output + (fits < KM_CALL_SLICE ? fits : KM_CALL_SLICE), err);
-}
-
-/* Half a slice is left of what is reserved: one more.  false: the stream was cut. */
+/* Half a slice is left of what is reserved: one more, and what was written beyond it.  false: the
+ * stream was cut. */
 static bool top_up(struct km_call *call, const struct km_usage *u)
 {
-    struct km_attempt_money *m = &call->at->money;
-    int64_t output = m->reserved_output + KM_CALL_SLICE;
-    struct km_err err = { 0 };
-    int r;
+    int64_t reserved = call->at->money.reserved_output, more = KM_CALL_SLICE;
 
-    if (output < u->completion_tokens + KM_CALL_SLICE)
-        output = u->completion_tokens + KM_CALL_SLICE;
-    if (call->most_output >= 0 && output > call->most_output)
-        output = call->most_output;
-    r = ask_for(call, output, &err);
-    call->covering = r == KM_E_AGAIN;
-    if (r == KM_E_BUDGET && ask_for_the_rest(call, &(struct km_err){ 0 }) == 0)
-        return m->last = true;
-    if (r == 0)
-        m->last = false;
-    return r == 0 || r == KM_E_AGAIN || go_without(call, u, &err);
+    if (u->completion_tokens > reserved)
+        more += u->completion_tokens - reserved;
+    if (call->most_output >= 0 && more > call->most_output - reserved)
+        more = call->most_output - reserved;
+    return ask_more(call, u, more, NULL);
 }
 
 /* Has its upstream written past what was asked for?  By its own count that is plain; an estimate
  * may be wrong, so it has to be far past. */
 static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
 {
-    int64_t bound = call->bound_tokens >= 0 ? call->bound_tokens : call->said_output;
+    int64_t bound = call->said_output;
 
+    if (call->bound_tokens >= 0 || call->at->money.bound > 0)
+        bound = bound_sent(call);
     if (bound < 0)
         return false;
     bound *= km_llm_answers(&call->req);
@@ -623,6 +674,9 @@ static bool look(struct km_call *call)
         !top_up(call, &u))
         return false;
     look_on(call, &u);
+    wait_for_more(call, &u);
+    if (m->starved)
+        km_call_let_flow(call);
     return true;
 }
 

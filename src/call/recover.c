@@ -18,6 +18,7 @@
 
 #include "call/flight.h"
 #include "call/metrics.h"
+#include "call/model.h"
 #include "call/veil.h"
 #include "llm/refusal_maximum.h"
 
@@ -127,15 +128,42 @@ static bool refused_credentials(struct km_call *call)
     return true;
 }
 
+/* --- what a refusal teaches --- */
+
+bool km_call_no_stream_options(const struct km_call *call)
+{
+    const struct km_deployment *d = call->at->d;
+
+    return d->no_stream_options || (call->lesson.of == d && call->lesson.no_stream_options);
+}
+
+void km_lesson_holds(struct km_lesson *lesson, const struct km_deployment *answered)
+{
+    if (lesson->of != answered)
+        return;
+    if (lesson->no_stream_options)
+        lesson->of->no_stream_options = true;
+    km_deployment_learn_maximum(lesson->of, lesson->maximum);
+    *lesson = (struct km_lesson){ .of = NULL };
+}
+
+/* Of this deployment; what another said is forgotten. */
+static struct km_lesson *lesson_of(struct km_call *call)
+{
+    if (call->lesson.of != call->at->d)
+        call->lesson = (struct km_lesson){ .of = call->at->d };
+    return &call->lesson;
+}
+
 /* A base of the user's own that does not know stream_options: once more without, and remember. */
 static bool refused_options(struct km_call *call)
 {
     if (call->err.code != KM_E_UPSTREAM_STATUS ||
         (call->at->status != 400 && call->at->status != 422) || !call->req.stream ||
-        call->req.usage_asked || call->at->d->no_stream_options ||
+        call->req.usage_asked || km_call_no_stream_options(call) ||
         !km_llm_refused_stream_options(km_buf_view(&call->at->answer)))
         return false;
-    call->at->d->no_stream_options = true;
+    lesson_of(call)->no_stream_options = true;
     return true;
 }
 
@@ -146,7 +174,7 @@ static bool refused_bound(struct km_call *call)
     bool passing = false;
     int64_t most;
 
-    if (call->err.code != KM_E_UPSTREAM_STATUS || call->bound_tokens < 0 || call->maximum_learnt ||
+    if (call->err.code != KM_E_UPSTREAM_STATUS || call->bound_tokens < 0 || call->maximum_named ||
         (call->at->status != 400 && call->at->status != 416 && call->at->status != 422))
         return false;
     most = km_refusal_names_maximum(km_llm_error_text(&call->arena, km_buf_view(&call->at->answer)),
@@ -154,9 +182,9 @@ static bool refused_bound(struct km_call *call)
     if (most <= 0)
         return false;
     if (!passing)
-        km_deployment_learn_maximum(call->at->d, most);
+        lesson_of(call)->maximum = most;
     call->bound_tokens = most;
-    call->maximum_learnt = true;
+    call->maximum_named = true;
     return true;
 }
 

@@ -85,6 +85,16 @@ static int pick(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+/* There is no money for more than was asked for: once more, with that as the bound. */
+static int keep_bound(struct km_call *call, struct km_err *err)
+{
+    call->at->money.bound = 0;
+    call->bound_tokens = call->said_output;
+    if (call->kind->forget)
+        call->kind->forget(call);
+    return call->kind->attempt(call, err);
+}
+
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
@@ -98,6 +108,8 @@ enum km_next km_step_route(struct km_call *call)
     }
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
+    if (r == 0 && call->at->money.bound > 0 && !km_call_cover_bound(call))
+        r = keep_bound(call, &call->err);
     if (r == 0)
         r = km_call_run_hooks(call, KM_HOOK_ROUTED, &call->err);
     if (r == KM_HOOK_ANSWERED) {
@@ -147,6 +159,8 @@ static void on_head(void *ctx, const struct km_response *response)
     if (good(call, response->status) || call->kind->any_status) {
         if (call->beside)
             km_attempt_wins(call);
+        if (call->lesson.of && good(call, response->status))
+            km_lesson_holds(&call->lesson, call->at->d);
         km_call_go(call, KM_STEP_relay);
         km_call_fetch_begin(call);
         call->kind->on_head(call, response);

@@ -25,10 +25,16 @@ static bool stands(const struct km_call *call)
     return km_chain_waits(&call->deliver) || km_chain_waits(&call->at->fetch);
 }
 
+/* Nothing more is to come yet. */
+static bool is_held_up(const struct km_call *call)
+{
+    return call->full || stands(call) || call->at->money.starved;
+}
+
 /* The same of an answer that several take. */
 static void let_taker_flow(struct km_call *call)
 {
-    if (call->full || stands(call))
+    if (is_held_up(call))
         km_taker_pause(call->at->taker);
     else
         km_taker_resume(call->at->taker);
@@ -40,7 +46,7 @@ void km_call_let_flow(struct km_call *call)
         let_taker_flow(call);
     if (!call->at->up)
         return;
-    if (call->full || stands(call))
+    if (is_held_up(call))
         km_http_pause(call->at->up);
     else
         km_http_resume(call->at->up);

@@ -118,9 +118,41 @@ static int lower(struct km_str body, const struct km_json_span *spans, uint32_t 
     return km_llm_set_inner(e, arena, options, names[KM_SPELLING_OPTIONS], inner, value, err);
 }
 
+/* What is written to think is a part of the output, and Anthropic refuses a budget of it that is not
+ * below the bound.  One that was becomes half of what is left, at least the least that there is; where
+ * not even that is left, nothing is thought. */
+static void lower_thinking(struct km_str body, struct km_json_edits *e, struct km_arena *arena,
+                           int64_t most)
+{
+    static const struct km_str top[] = { { "thinking", 8 }, { "max_tokens", 10 } };
+    static const struct km_str budget = { "budget_tokens", 13 };
+    struct km_json_span spans[2], found;
+    int64_t tokens, said = INT64_MAX;
+    struct km_str thinking;
+
+    if (km_json_spans(body, top, 2, spans, NULL, NULL) < 0 || spans[0].type != KM_JSON_OBJECT)
+        return;
+    thinking = km_json_value(body, &spans[0]);
+    if (km_json_spans(thinking, &budget, 1, &found, NULL, NULL) < 0 ||
+        found.type != KM_JSON_NUMBER || km_str_i64(km_json_value(thinking, &found), &tokens) < 0)
+        return;
+    if (spans[1].type == KM_JSON_NUMBER)
+        (void)km_str_i64(km_json_value(body, &spans[1]), &said);
+    if (tokens < most || tokens >= said) /* or it was above the caller's own, which some may be */
+        return;
+    found.value += spans[0].value;
+    if (most > KM_THINKING_LEAST)
+        km_json_replace(e, &found,
+                        km_arena_i64(arena, most / 2 > KM_THINKING_LEAST ? most / 2
+                                                                         : KM_THINKING_LEAST));
+    else
+        km_json_replace(e, &spans[0], KM_STR("{\"type\":\"disabled\"}"));
+}
+
 int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
                        struct km_arena *arena, int64_t most, struct km_err *err)
 {
+    lower_thinking(r->body, e, arena, most);
     return r->spelled ? lower(r->body, r->spellings, r->spelled, e, arena, most, err) : 0;
 }
 
@@ -133,6 +165,7 @@ int km_spellings_bound_but(struct km_str body, struct km_str set, struct km_json
 
     for (size_t i = 0; i < KM_SPELLING_COUNT; i++)
         which |= km_str_eq(names[i], set) ? 0 : UINT32_C(1) << i;
+    lower_thinking(body, e, arena, most);
     return rc == 0 ? lower(body, spans, which, e, arena, most, err) : rc;
 }
 

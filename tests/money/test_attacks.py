@@ -39,6 +39,12 @@ MORE = """
   - model_name: azure
     litellm_params: {{model: azure/my-dep, api_base: "{url}", api_key: k, api_version: 2024-10-21}}
     model_info: {{base_model: gpt-4o}}
+  - model_name: drops-*
+    litellm_params: {{model: openai/*, api_base: "{url}/v1", api_key: sk-vendor,
+      additional_drop_params: [max_tokens], input_cost_per_token: 0.00001, output_cost_per_token: 0.0001}}
+  - model_name: echoes-*
+    litellm_params: {{model: openai/*, api_base: "{url}/v1", api_key: sk-vendor,
+      input_cost_per_token: 0.00001, output_cost_per_token: 0.0001}}
   - model_name: unheard-of
     litellm_params: {{model: openai/unheard-of, api_base: "{url}/v1", api_key: k}}
   - model_name: dear-*
@@ -234,6 +240,71 @@ def test_hosted_tools_can_be_kept_from_a_key(world):
                                            "tools": [{"type": "web_search"}]}, key)
     assert answer.status in (400, 403) and b"web_search" in answer.body, answer
     assert not plan.entries
+
+
+# --- what a refusal teaches ---
+
+def test_a_caller_cannot_teach_what_holds_for_others(world):
+    """Vendors repeat a value that they do not know, and its caller may write what a refusal would say."""
+    for error, more in (("Invalid value: 'stream_options'. Supported values are: 'low'.", {"stream": True}),
+                        ("Invalid value: 'max_tokens: 99999999 > 17, which is the maximum allowed number "
+                         "of output tokens'. Supported values are: 'low'.", {})):
+        plan = world.vendor.plan(status=400, error=error)
+        answer = post(world, CHAT, {"model": f"echoes-{plan.id}", "reasoning_effort": "x",
+                                    "messages": said(), **more}, new_key(world, max_budget=1))
+        assert answer.status == 400 and len(plan.entries) == 2, answer
+    plan = world.vendor.plan(words=3000, prompt=5)
+    key = new_key(world, max_budget=1)
+    answer = post(world, CHAT, {"model": f"echoes-{plan.id}", "stream": True, "messages": said()}, key)
+    assert answer.status == 200
+    assert plan.entries[0].json()["stream_options"] == {"include_usage": True}
+    row, = rows_of(world, key)
+    assert abs(row["spend"] - (5 * 0.00001 + 3000 * 0.0001)) < 1e-9 and not row["over_reserved"], row
+
+
+# --- bounds that are not what was asked for ---
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_what_is_thought_beyond_the_bound_that_was_asked_for_is_reserved_and_paid(world, stream):
+    """Anthropic's bound has the thinking in it; a chat's has not always, so a larger one is sent."""
+    for budget, bound in ((None, 4196), (100, 4196), (0.05, 100)):
+        plan = world.vendor.plan(words=20, prompt=5, reports=("5", "3050" if bound > 100 else "90"))
+        key = new_key(world, max_budget=budget)
+        answer = post(world, CHAT, {"model": f"an-claude-3-7-sonnet-20250219-{plan.id}",
+                                    "max_tokens": 100, "reasoning_effort": "high", "stream": stream,
+                                    "messages": said()}, key)
+        assert answer.status == 200 and plan.entries[0].json()["max_tokens"] == bound, answer
+        row, = rows_of(world, key)
+        assert row["completion_tokens"] == (3050 if bound > 100 else 90), row
+        assert not row["estimated"] and not row["over_reserved"], row
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/anthropic/v1/messages"])
+@pytest.mark.parametrize("left,most", [(1500, 1024), (5000, 2500), (800, None)])
+def test_a_bound_that_is_lowered_leaves_room_to_think_in(world, path, left, most):
+    """A budget of thinking that is not below the bound is refused by the vendor."""
+    plan = world.vendor.plan(words=10, prompt=5)
+    key = new_key(world, max_budget=left * OUTPUT)
+    answer = post(world, path, {"model": f"an-{plan.id}",
+                                "max_tokens": 16000, "messages": said(),
+                                "thinking": {"type": "enabled", "budget_tokens": 10000}}, key)
+    assert answer.status == 200, answer
+    sent = plan.entries[0].json()
+    assert left * 0.9 < sent["max_tokens"] < left, sent
+    if most:
+        assert most * 0.9 <= sent["thinking"]["budget_tokens"] <= most
+        assert sent["thinking"]["budget_tokens"] < sent["max_tokens"]
+    else:
+        assert sent["thinking"] == {"type": "disabled"}
+
+
+def test_a_bound_that_never_left_makes_no_report_impossible(world):
+    plan = world.vendor.plan(words=100, prompt=5, reports=("5", "5000"))
+    key = new_key(world)
+    answer = post(world, CHAT, {"model": f"drops-{plan.id}", "max_tokens": 10, "messages": said()}, key)
+    assert answer.status == 200 and "max_tokens" not in plan.entries[0].json(), answer
+    row, = rows_of(world, key)
+    assert row["completion_tokens"] == 5000 and not row["estimated"], row
 
 
 # --- prices of a configuration ---

@@ -10,7 +10,7 @@ import pytest
 
 from client import call
 from gateway import slow_factor
-from world import OUTPUT, World
+from world import OUTPUT, Daemon, World
 
 CHAT = "/v1/chat/completions"
 SLICE = 2048
@@ -75,10 +75,10 @@ def test_a_stream_that_is_not_paid_for_ends_as_one_at_its_bound(world, path, mod
     entry, = plan.entries
     assert not any(name in entry.body for name in (b"max_tokens", b"max_output", b"maxOutput",
                                                    b"max_completion")) or model in ("an", "be"), entry.body
-    assert word in answer.body.decode().replace('": ', '":')[-4000:], answer.body[-600:]
+    assert word in answer.body.decode().replace('": ', '":')[-40000:], answer.body[-600:]
     row, = rows_of(world, key)
     assert row["budget_cut"] is True, row
-    assert 0.4 * budget <= row["spend"] <= budget, row
+    assert 0.95 * budget <= row["spend"] <= budget, row  # what is less than a slice is written, too
     world.loop.run(plan.reached.wait())  # over, for the vendor too
     assert entry.outcome == "gone", "the vendor went on"
 
@@ -148,6 +148,32 @@ def test_a_maximum_that_the_vendor_names_is_learnt(world, error):
     assert sent.get("max_completion_tokens", sent.get("max_tokens")) == 4096
     row, = rows_of(world, key)
     assert abs(row["spend"] - (10 * OUTPUT + 5 * 0.000002)) < 1e-9, row
+
+
+@pytest.fixture(scope="module")
+def daemon(vendor, tmp_path_factory):
+    made = Daemon(vendor, tmp_path_factory.mktemp("handed")).start()
+    yield made
+    made.stop()
+
+
+def test_streams_wait_for_a_process_that_holds_their_money(daemon):
+    """While another takes over nobody says for a while whether there is more."""
+    budget, count, words = 6000 * OUTPUT, 3, 6000
+    plans = [daemon.vendor.plan(words=words, prompt=5, rate=3000) for _ in range(count)]
+
+    async def all_at_once():
+        key = await daemon.key(max_budget=budget)
+        calls = [asyncio.ensure_future(call(daemon.port, "POST", CHAT, ask(CHAT, "oa", plan)[1], key))
+                 for plan in plans]
+        while not all(plan.entries and plan.entries[0].written > 100 for plan in plans):
+            await asyncio.sleep(0.01)  # between two looks
+        await asyncio.get_running_loop().run_in_executor(None, daemon.restart)
+        return key, await asyncio.gather(*calls)
+    key, answers = daemon.loop.run(all_at_once())
+    assert [a.status for a in answers] == [200] * count, answers
+    rows = rows_of(daemon, key, count)
+    assert 0.9 * budget <= sum(r["spend"] for r in rows) <= budget + 1e-9, rows
 
 
 # --- attempts ---

@@ -9,6 +9,7 @@
  *     the output bound  where a budget bounds it and the caller did not
  */
 #include "call/forward.h"
+#include "call/model.h"
 #include "gateway/prefix/prefix.h"
 #include "llm/spellings.h"
 
@@ -149,7 +150,7 @@ static int set_model(struct km_call *call, struct km_json_edits *e, struct km_er
 static int ask_usage(struct km_call *call, struct km_json_edits *e, struct km_err *err)
 {
     if (!km_prefix_of(call)->meter.kind->asks_usage || !call->req.stream || call->req.usage_asked ||
-        call->at->d->no_stream_options)
+        km_call_no_stream_options(call))
         return 0;
     return set(call, e, "stream_options", "include_usage", KM_STR("true"), err);
 }

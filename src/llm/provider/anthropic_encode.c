@@ -15,8 +15,9 @@
  */
 #include "llm/provider/anthropic.h"
 
+#include "llm/spellings.h"
+
 #define DEFAULT_MAX_TOKENS 4096
-#define BUDGET_LEAST 1024
 
 const char *const km_messages_own[][2] = {
     { "system", NULL }, { "tools", NULL }, { "output_config", NULL }, { NULL, NULL },
@@ -119,8 +120,8 @@ static int plan_thinking(const struct km_encode_args *args, const struct km_chat
         plan->budget = by_budget ? chat->thinking_budget : km_effort_budget(chat->effort);
         if (!by_budget && !km_chat_has(chat, KM_P_EFFORT))
             plan->budget = km_effort_budget(KM_EFFORT_MEDIUM); /* adaptive, of one who cannot */
-        if (plan->budget < BUDGET_LEAST)
-            plan->budget = BUDGET_LEAST;
+        if (plan->budget < KM_THINKING_LEAST)
+            plan->budget = KM_THINKING_LEAST;
         if (!calls_without_thought(chat))
             plan->think = KM_MESSAGES_THINK_BUDGET;
     } else {
@@ -172,11 +173,13 @@ static void plan_bounds(const struct km_encode_args *args, const struct km_chat 
         return;
     if (args->max_tokens < 0 && (most <= 0 || plan->max_tokens + plan->budget <= most)) {
         plan->max_tokens += plan->budget; /* what was asked for is what is left to say */
-    } else if (plan->max_tokens > BUDGET_LEAST) {
+        if (args->ret_bound && chat->max_tokens >= 0)
+            *args->ret_bound = plan->max_tokens;
+    } else if (plan->max_tokens > KM_THINKING_LEAST) {
         plan->budget = plan->max_tokens - 1;
-        if (plan->budget > BUDGET_LEAST && plan->budget > plan->max_tokens / 2)
+        if (plan->budget > KM_THINKING_LEAST && plan->budget > plan->max_tokens / 2)
             plan->budget =
-                plan->max_tokens / 2 > BUDGET_LEAST ? plan->max_tokens / 2 : BUDGET_LEAST;
+                plan->max_tokens / 2 > KM_THINKING_LEAST ? plan->max_tokens / 2 : KM_THINKING_LEAST;
     } else {
         plan->think = KM_MESSAGES_THINK_UNSAID;
     }

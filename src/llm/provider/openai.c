@@ -231,7 +231,8 @@ int km_openai_encode(const struct km_encode_args *args, const struct km_chat *ch
     if (r == 0 && args->stream) {
         km_out_key(out, "stream");
         km_out_bool(out, true);
-        if (args->d->provider->usage == KM_USAGE_OPTION && !args->d->no_stream_options)
+        if (args->d->provider->usage == KM_USAGE_OPTION && !args->d->no_stream_options &&
+            !args->no_stream_options)
             km_out_member_raw(out, "stream_options", KM_STR("{\"include_usage\":true}"));
     }
     if (r == 0)

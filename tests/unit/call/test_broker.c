@@ -379,6 +379,57 @@ static void several_are_asked_one_after_the_other(void **state)
         several(ends);
 }
 
+/* --- a stream that is topped up --- */
+
+static int64_t written; /* tokens */
+
+static void say_written(struct km_call *call, struct km_usage *u)
+{
+    (void)call;
+    u->completion_tokens = written;
+}
+
+/* While nobody has said yet whether there is more, an upstream writes what is reserved and no more;
+ * where a slice is not there, half of it may be. */
+static void a_stream_waits_for_what_is_asked_over_there(void **state)
+{
+    struct km_call_kind streams = fake_kind;
+    struct km_deployment d = { .price = KM_PRICE_NONE };
+    struct km_attempt_money *m;
+
+    (void)state;
+    send_one(false);
+    streams.usage = say_written;
+    f.call->kind = &streams;
+    f.call->at->d = &d;
+    f.call->at->relaying = f.call->slices = true;
+    f.call->worst = (struct km_price_worst){ 0, 1000, 0 }; /* a token is a nano-USD */
+    m = &f.call->at->money;
+    m->reserved = HALF;
+    m->reserved_output = KM_CALL_SLICE;
+    m->tell_ms = UINT64_MAX;
+    for (written = KM_CALL_SLICE / 2; written <= KM_CALL_SLICE; written += KM_CALL_SLICE / 2) {
+        m->look_at = 0;
+        assert_true(km_call_heard(f.call, 1));
+        assert_int_equal(o.nasked, 1);
+        assert_int_equal(m->starved, written == KM_CALL_SLICE);
+    }
+    written = KM_CALL_SLICE;
+    answer_next(REFUSED);
+    assert_int_equal(o.nasked, 1);
+    assert_int_equal(o.asked[0]->admission.reserve, KM_CALL_SLICE / 2);
+    assert_true(m->starved);
+    answer_next(GRANTED);
+    assert_false(m->starved);
+    assert_int_equal(m->reserved_output, KM_CALL_SLICE / 2 * 3);
+    assert_int_equal(f.call->reserve, HALF + KM_CALL_SLICE / 2);
+    f.call->kind = &fake_kind;
+    f.call->at->d = NULL;
+    km_call_cancel(f.call, "It is not wanted any more.");
+    check_exact(false);
+    unmake_both();
+}
+
 static void life(void)
 {
     struct km_err err;
@@ -425,6 +476,7 @@ int main(void)
         cmocka_unit_test(what_was_not_handed_over_is_topped_up_here),
         cmocka_unit_test(less_is_given_back_with_the_record),
         cmocka_unit_test(several_are_asked_one_after_the_other),
+        cmocka_unit_test(a_stream_waits_for_what_is_asked_over_there),
         cmocka_unit_test(every_allocation_fails_once),
     };
 
