@@ -136,8 +136,8 @@ static void lower_thinking(struct km_str body, struct km_json_edits *e, struct k
     if (km_json_spans(thinking, &budget, 1, &found, NULL, NULL) < 0 ||
         found.type != KM_JSON_NUMBER || km_str_i64(km_json_value(thinking, &found), &tokens) < 0)
         return;
-    if (spans[1].type == KM_JSON_NUMBER)
-        (void)km_str_i64(km_json_value(body, &spans[1]), &said);
+    if (spans[1].type == KM_JSON_NUMBER && km_str_i64(km_json_value(body, &spans[1]), &said) < 0)
+        return;
     if (tokens < most || tokens >= said) /* or it was above the caller's own, which some may be */
         return;
     found.value += spans[0].value;

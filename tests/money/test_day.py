@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A day of mixed traffic, made short: of every bad ending one call in a hundred, and what is booked
-beside what is true, by ending.  `tests/money/run --table FILE day` writes the table as Markdown."""
+beside what is true, by ending.  `tests/money/run --table FILE day` writes the table as Markdown.
 
+Time is compressed alike for all: the vendor writes about seven times as fast as models do, and who
+waits for it waits so much shorter.  It is a vendor as they are: it bills what it wrote until it
+noticed that nobody listens, and of what is said when all of it is there it notices at its end.
+"""
+
+import math
 import os
 import pathlib
 import random
@@ -19,9 +25,12 @@ BAD = ["status-429", "status-500", "status-503", "closed-before-head", "cut", "r
        "gone-before-head", "gone", "late-head", "frozen", "blocked", "usage-null", "usage-absent",
        "went-minus", "endless", "gzip", "killed", "killed-before-head", "handed-over", "lost"]
 EACH = 0.01
-MOST_OFF = 0.1  # of its whole, a fifth of which ended badly
-RATE = 400      # tokens a second: what its vendor writes, whatever the call
-LEAST = 3       # calls of an ending that strikes all that are under way
+MOST_OFF = 0.05  # of its whole, a fifth of which ended badly
+RATE = 400       # tokens a second that its models write
+IMAGE_RATE = 4000
+PROMPT, WORDS = (300, 3000), (120, 300)  # tokens: their median, and the most there are
+KNOWN = 0.4      # of the good calls: those that a gateway begins with, so that it knows its vendors
+LEAST = 3        # calls of an ending that strikes all that are under way
 STRIKES = {"killed": Daemon.kill, "handed": Daemon.restart, "lost": Daemon.lose}
 # What is spoken, passed and worked is charged by the piece; the others are what a day is made of.
 MIX = ["chat"] * 4 + ["messages", "responses", "gemini", "chat-anthropic", "chat-gemini", "chat-bedrock",
@@ -40,9 +49,31 @@ def draw(seed, count):
             stream = rng.choice(kind.streams)
             if ending.only is None or ending.only(kind, stream):
                 break
-        case = cases.Case(kind, stream, ending, f"{seed} {n}")
-        case.rate = RATE
-        yield case
+        yield drawn(rng, cases.Case(kind, stream, ending, f"{seed} {n}"))
+
+
+def size(rng, middle, most):
+    """As sizes of real traffic are: many small ones, and few that are large."""
+    return max(8, min(most, round(rng.lognormvariate(math.log(middle), 0.8))))
+
+
+def drawn(rng, case):
+    image = case.kind.dialect == "images"
+    case.rate = IMAGE_RATE if image else RATE
+    case.prompt, case.words = size(rng, *PROMPT), None if image else size(rng, *WORDS)
+    case.works_on = True
+    return case
+
+
+def in_order(rng, live):
+    """Two halves, between which the gateway is struck; what it had learnt goes with it."""
+    rng.shuffle(live)
+    halves = live[::2], live[1::2]
+    for half in halves:
+        good = [case for case in half if case.ending.name == "answer"]
+        first = good[:round(len(good) * KNOWN)]
+        yield first
+        yield [case for case in half if case not in first]
 
 
 def truth(case):
@@ -90,14 +121,15 @@ def day(vendor, tmp_path_factory, seed, request):
     found = list(draw(seed, count))
     loop = vendor.loop
     live = [case for case in found if case.ending.world in ("live", "hasty")]
-    random.Random(seed).shuffle(live)
-    half = len(live) // 2
-    loop.run(cases.run_live(live[:half], made))
+    parts = list(in_order(random.Random(seed), live))
+    for part in parts[:2]:
+        loop.run(cases.run_live(part, made))
     for name, strike in STRIKES.items():
         struck = [case for case in found if case.ending.world == name]
         for n in range(0, len(struck), 40):
             loop.run(cases.run_struck(struck[n:n + 40], made, lambda strike=strike: strike(made)))
-    loop.run(cases.run_live(live[half:], made))
+    for part in parts[2:]:
+        loop.run(cases.run_live(part, made))
     loop.run(cases.judge(found, made))
     books = loop.run(made.books([case.key for case in found if case.key]))
     yield found, books, Table([case for case in found if case.key], books)
@@ -108,7 +140,8 @@ def test_a_day_is_booked_as_it_was(day):
     _, _, table = day
     if os.environ.get("KM_MONEY_TABLE"):
         pathlib.Path(os.environ["KM_MONEY_TABLE"]).write_text(table.markdown() + "\n")
-    assert abs(table.off) <= MOST_OFF, "\n" + table.markdown()
+    print(table.markdown())
+    assert abs(table.off) <= MOST_OFF
 
 
 def test_no_ending_of_a_day_is_free_or_costs_more_than_was_agreed(day):

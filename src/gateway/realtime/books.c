@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* books.c - what a session may cost and did.
  *
- * Each answer is a row of its own: an intent when it begins, which costs all that is reserved for
- * it, and a settlement when it ends: what the upstream said, or else an estimate.  So after a crash
- * what has ended is exact, what was under way is charged as reserved, and an idle session costs
- * nothing.  An answer that was asked for and never began, because the session ended, has a
- * settlement alone, by estimate: its upstream has the question.  The session itself is a row too,
- * with no cost: who connected, when, how it ended.
+ * Each answer is a row of its own: an intent before it is asked for (or, of one that a voice began,
+ * when it begins), each second how far it is, a settlement when it ends (what the upstream said).
+ * So after a crash what has ended is exact, what was under way is charged as far as it was heard,
+ * and an idle session costs nothing.  The session itself is a row too, with no cost: who connected,
+ * when, how it ended.
  *
  * The session's permit holds, all the while, what may come of what was said so far:
  *
@@ -107,6 +106,8 @@ void km_rt_add(struct km_rt_session *s, const struct km_rt_event *e, struct km_s
 struct km_rt_wait {
     struct km_list link;
     struct km_rt_session *s; /* NULL: it is gone */
+    struct km_rt_response *asks; /* the client's message that asks for it waits; NULL: all does */
+    km_broker_fn *booked; /* then */
 };
 
 void km_rt_forget_waits(struct km_rt_session *s)
@@ -122,6 +123,8 @@ static void on_committed(void *ctx, const struct km_err *err)
 {
     struct km_rt_wait *wait = ctx;
     struct km_rt_session *s = wait->s;
+    struct km_rt_response *asks = wait->asks;
+    km_broker_fn *booked = wait->booked;
     struct km_err why;
 
     if (s)
@@ -129,6 +132,12 @@ static void on_committed(void *ctx, const struct km_err *err)
     free(wait);
     if (!s)
         return;
+    if (asks) {
+        asks->sent = !err && s->state == KM_RT_OPEN;
+        asks->used = asks->used && !err;
+        booked(s, err);
+        return;
+    }
     km_rt_go_on(s);
     if (!err)
         return;
@@ -165,12 +174,45 @@ static void wait_for(struct km_rt_session *s, struct km_rt_wait *wait, bool wait
     }
     wait->s = s;
     km_list_push(&s->waits, &wait->link);
-    km_rt_hold(s);
+    if (!wait->asks)
+        km_rt_hold(s);
 }
 
-static int write_intent(struct km_rt_session *s, const struct km_rt_response *r, struct km_err *err)
+/* What is known of one that is under way; what was heard is no reason to forget it. */
+static struct km_usage heard(const struct km_rt_session *s)
+{
+    struct km_usage u = { .prompt_tokens = s->context + (s->added + 3) / 4 };
+
+    u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
+    u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
+    return u;
+}
+
+/* As it stands: what would be charged if nothing were heard of it any more. */
+static void open_row(struct km_rt_session *s, const struct km_rt_response *r,
+                     const struct km_usage *u, char *ip, struct km_ledger_entry *e)
+{
+    const struct km_bill_facts facts = {
+        .usage = *u, .reserved_input = -1, .reserved_output = -1, .reserved = r->reserved
+    };
+    const struct km_bill b = km_bill_so_far(&facts, &s->call->at->d->price);
+
+    row(s, &r->row, "_arealtime", ip, e);
+    e->start_us = r->start_us;
+    e->reserved = r->reserved;
+    e->attempt = 1;
+    e->cost = b.cost;
+    e->flags |= b.unpriced ? KM_CALL_UNPRICED : 0;
+    e->prompt_tokens = b.usage.prompt_tokens;
+    e->completion_tokens = b.usage.completion_tokens;
+}
+
+/* booked NULL: nothing of the upstream's moves before it is committed. */
+static int write_intent(struct km_rt_session *s, struct km_rt_response *r, km_broker_fn *booked,
+                        struct km_err *err)
 {
     struct km_rt_wait *wait = calloc(1, sizeof *wait);
+    struct km_usage u = heard(s);
     struct km_ledger_entry e;
     char ip[KM_ADDR_TEXT];
     bool waits = false;
@@ -179,13 +221,31 @@ static int write_intent(struct km_rt_session *s, const struct km_rt_response *r,
     if (!wait)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_list_init(&wait->link);
-    row(s, &r->row, "_arealtime", ip, &e);
-    e.start_us = r->start_us;
-    e.reserved = e.cost = r->reserved;
-    e.attempt = 1;
+    wait->asks = booked ? r : NULL;
+    wait->booked = booked;
+    open_row(s, r, &u, ip, &e);
     code = km_ledger_intent(s->call->w->ledger, &e, on_committed, wait, &waits, err);
     wait_for(s, wait, code == 0 && waits);
-    return code;
+    return code == 0 && waits && booked ? KM_E_AGAIN : code;
+}
+
+void km_rt_tell_books(struct km_rt_session *s)
+{
+    struct km_usage u = heard(s);
+
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
+        const struct km_rt_response *r = &s->responses[i];
+        struct km_ledger_entry e;
+        char ip[KM_ADDR_TEXT];
+        bool ignored = false;
+
+        if (!r->used)
+            continue;
+        open_row(s, r, &u, ip, &e);
+        km_ledger_progress(s->call->w->ledger, &e, NULL, NULL, &ignored);
+        if (!r->asked) /* the first stands for all that are under way */
+            u.completion_tokens = u.audio_completion_tokens = 0;
+    }
 }
 
 /* What it costs, by how it ended (policy/bill.h): a live ending, by the time it had, too. */
@@ -235,9 +295,16 @@ static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const str
 static struct km_rt_response *find(struct km_rt_session *s, struct km_str id)
 {
     for (size_t i = 0; i < KM_RT_RESPONSES; i++)
-        if (s->responses[i].used && km_str_eq(km_str(s->responses[i].id, s->responses[i].id_n), id))
+        if (s->responses[i].used && !s->responses[i].asked && km_str_eq(km_str(s->responses[i].id, s->responses[i].id_n), id))
             return &s->responses[i];
     return NULL;
+}
+
+static void set_id(struct km_rt_response *r, struct km_str id)
+{
+    r->id_n = id.n < KM_RT_ID ? id.n : KM_RT_ID;
+    if (r->id_n)
+        memcpy(r->id, id.p, r->id_n);
 }
 
 static struct km_rt_response *place(struct km_rt_session *s, struct km_str id)
@@ -247,41 +314,83 @@ static struct km_rt_response *place(struct km_rt_session *s, struct km_str id)
 
         if (r->used)
             continue;
-        *r = (struct km_rt_response){ .used = true,
-                                      .id_n = id.n < KM_RT_ID ? id.n : KM_RT_ID,
-                                      .start_us = km_wall_us() };
+        *r = (struct km_rt_response){ .used = true, .sent = true, .start_us = km_wall_us() };
         r->row = km_uuid7_at(km_loop_ids(s->call->w->loop), r->start_us);
-        if (r->id_n)
-            memcpy(r->id, id.p, r->id_n);
+        set_id(r, id);
         return r;
     }
     return NULL;
 }
 
-int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
+/* Of those that are asked for the one that waits longest; NULL: none is. */
+static struct km_rt_response *next_asked(struct km_rt_session *s)
 {
-    struct km_rt_response *r = find(s, e->id) ? NULL : place(s, e->id);
+    struct km_rt_response *found = NULL;
+
+    for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
+        struct km_rt_response *r = &s->responses[i];
+
+        if (r->used && r->asked && r->sent && (!found || r->start_us < found->start_us))
+            found = r;
+    }
+    return found;
+}
+
+int km_rt_ask(struct km_rt_session *s, km_broker_fn *booked, struct km_err *err)
+{
+    struct km_rt_response *r = place(s, KM_STR_NONE);
     int code;
 
-    if (!r || e->id.n > KM_RT_ID)
-        return km_fail(err, KM_E_LIMIT, "The upstream begins more answers than can be counted.");
-    s->active++;
-    if (s->asked > 0)
-        s->asked--;
-    else
-        km_rt_unasked(s, r);
+    if (!r)
+        return km_fail(err, KM_E_LIMIT, "Over %d answers at once.", KM_RT_RESPONSES);
+    r->asked = true;
     r->reserved = answer_cost(s, 0);
-    code = write_intent(s, r, err);
+    code = write_intent(s, r, booked, err);
+    r->sent = code == 0;
+    r->used = code == 0 || code == KM_E_AGAIN;
+    return code;
+}
+
+/* It is the one that was asked for, or one more.  NULL: of those there are too many. */
+static struct km_rt_response *begin(struct km_rt_session *s, struct km_str id, bool *ret_asked)
+{
+    struct km_rt_response *r = next_asked(s);
+
+    *ret_asked = r != NULL;
+    if (r) {
+        s->asked--;
+        r->asked = false;
+        set_id(r, id);
+    } else {
+        r = place(s, id);
+    }
+    s->active += r != NULL;
+    return r;
+}
+
+int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
+{
+    struct km_rt_response *r = NULL;
+    bool asked = false;
+    int code = 0;
+
+    if (e->id.n <= KM_RT_ID && !find(s, e->id))
+        r = begin(s, e->id, &asked);
+    if (!r)
+        return km_fail(err, KM_E_LIMIT, "The upstream begins more answers than can be counted.");
+    r->reserved = answer_cost(s, 0);
+    if (!asked) {
+        km_rt_unasked(s, r);
+        code = write_intent(s, r, NULL, err);
+    }
     return code < 0 ? code : km_rt_make_room(s, err);
 }
 
 /* What an answer came to that nobody counted; the first stands for all that are under way. */
 static struct km_usage estimate(struct km_rt_session *s)
 {
-    struct km_usage u = { .prompt_tokens = s->context + (s->added + 3) / 4 };
+    struct km_usage u = heard(s);
 
-    u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
-    u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
     s->text_bytes = s->audio_bytes = 0;
     return u;
 }
@@ -307,14 +416,15 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     struct km_usage u = e->usage;
     struct km_ledger_entry entry;
     char ip[KM_ADDR_TEXT];
+    bool intended = true;
 
     if (!r) { /* it never said that it began: still it was one */
-        r = place(s, e->id);
+        r = begin(s, e->id, &intended);
         if (!r)
             return km_fail(err, KM_E_LIMIT, "The upstream ends answers that never began.");
-        s->active++;
     }
     row(s, &r->row, "_arealtime", ip, &entry);
+    entry.unasked = !intended;
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
     entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
@@ -336,46 +446,43 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     return km_rt_hold_need(s, err);
 }
 
-/* It ended before the upstream could say what it used. */
-static void close_one(struct km_rt_session *s, struct km_rt_response *r, bool unasked)
+/* It ended before the upstream could say what it used, or was never sent (`end`). */
+static void close_one(struct km_rt_session *s, struct km_rt_response *r, enum km_bill_end end)
 {
     struct km_buf meta KM_CLEANUP(km_buf_done) = KM_BUF(META_BYTES);
-    struct km_usage u = estimate(s);
+    struct km_usage u = { 0 };
     struct km_ledger_entry entry;
     char ip[KM_ADDR_TEXT];
 
+    if (!r->asked)
+        u = estimate(s);
+    else if (end == KM_BILL_LIVE)
+        u.prompt_tokens = heard(s).prompt_tokens;
     row(s, &r->row, "_arealtime", ip, &entry);
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
     entry.flags |= KM_CALL_FAILED;
-    entry.unasked = unasked;
     entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-    settle(s, &entry, &s->call->at->d->price, &u, KM_BILL_LIVE);
+    settle(s, &entry, &s->call->at->d->price, &u, end);
     r->used = false;
-    s->active--;
+    *(r->asked ? &s->asked : &s->active) -= 1;
+}
+
+void km_rt_refused(struct km_rt_session *s)
+{
+    struct km_rt_response *r = next_asked(s);
+
+    if (r)
+        close_one(s, r, KM_BILL_REFUSED);
 }
 
 /* Of an answer that was asked for, and of which no word came, the upstream has the question. */
-static void begin_asked(struct km_rt_session *s)
-{
-    struct km_rt_response *r = place(s, KM_STR_NONE);
-
-    s->asked--;
-    if (!r)
-        return;
-    s->active++;
-    r->start_us = s->asked_us;
-    r->reserved = answer_cost(s, 0);
-    close_one(s, r, true);
-}
-
 void km_rt_close_books(struct km_rt_session *s)
 {
     for (size_t i = 0; i < KM_RT_RESPONSES; i++)
         if (s->responses[i].used)
-            close_one(s, &s->responses[i], false);
-    while (s->asked > 0)
-        begin_asked(s);
+            close_one(s, &s->responses[i],
+                      s->responses[i].sent ? KM_BILL_LIVE : KM_BILL_UNSENT);
 }
 
 /* --- what is heard --- */

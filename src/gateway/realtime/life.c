@@ -185,6 +185,8 @@ static void on_tick(void *ctx)
     struct km_err err = { 0 };
 
     km_timer_start(&s->tick, TICK_MS);
+    if (s->state != KM_RT_OVER)
+        km_rt_tell_books(s);
     if (s->state == KM_RT_ENDING && now >= s->end_by_ms)
         km_rt_close_upstream(s);
     else if (s->state == KM_RT_CLOSING && now >= s->end_by_ms)

@@ -89,10 +89,11 @@ int km_rt_check_key(struct km_rt_session *s, struct km_err *err)
 
 /* --- what the client says --- */
 
-enum { SAID, ASKED, COUNTED, JUDGED };
+enum { SAID, ASKED, COUNTED, HELD, JUDGED };
 
 static void on_said(void *ctx, const struct km_err *why);
 static void on_said_spare(void *ctx, const struct km_err *why);
+static void on_booked(void *ctx, const struct km_err *why);
 
 static int may_ask(struct km_rt_session *s, struct km_err *err)
 {
@@ -121,11 +122,13 @@ static int judge_step(struct km_rt_session *s, struct km_err *err)
         r = may_ask(s, err);
         return r < 0 ? r : count_request(s, on_said, err);
     case COUNTED:
-        j->step = JUDGED;
+        j->step = HELD;
         j->counted = true;
         s->asked++;
-        s->asked_us = km_wall_us();
         return make_room(s, on_said_spare, on_said, err);
+    case HELD:
+        j->step = JUDGED;
+        return km_rt_ask(s, on_booked, err);
     default:
         return 0;
     }
@@ -159,6 +162,19 @@ static void on_said(void *ctx, const struct km_err *why)
         return;
     }
     km_rt_judged(s, err.code ? &err : NULL);
+}
+
+/* Its intent is committed, or the store takes none. */
+static void on_booked(void *ctx, const struct km_err *why)
+{
+    struct km_rt_session *s = ctx;
+    struct km_err err = { 0 };
+
+    if (why) {
+        err = *why;
+        s->asked -= s->asked > 0;
+    }
+    km_rt_judged(s, why ? &err : NULL);
 }
 
 static void on_said_spare(void *ctx, const struct km_err *why)

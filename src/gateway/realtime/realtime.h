@@ -35,6 +35,8 @@ enum km_rt_state {
 /* An answer under way: one row of the books. */
 struct km_rt_response {
     bool used;
+    bool asked; /* by the client; the upstream has not begun it */
+    bool sent; /* the upstream has the question: false while its intent is not committed */
     char id[KM_RT_ID];
     size_t id_n;
     struct km_uuid row;
@@ -71,7 +73,6 @@ struct km_rt_session {
     struct km_price worst; /* the dearest a token of input and of output can be */
     struct km_rt_response responses[KM_RT_RESPONSES];
     int64_t active, asked; /* answers under way; asked for by the client, not yet begun */
-    int64_t asked_us; /* wall, of the last of the latter */
     int64_t context; /* tokens of the conversation, as last said by the upstream */
     int64_t added; /* at most, since */
     int64_t heard, heard_new; /* tokens of audio at most, not transcribed yet; of these, since the
@@ -169,6 +170,13 @@ void km_rt_upstream_drained(struct km_rt_session *s);
 int64_t km_rt_need(const struct km_rt_session *s, int64_t more);
 /* The client says something: what may come grows. */
 void km_rt_add(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text);
+/* One is asked for: its intent, before the question goes out.  KM_E_AGAIN: booked is called, once it
+ * is committed or could not be. */
+int km_rt_ask(struct km_rt_session *s, km_broker_fn *booked, struct km_err *err) KM_MUST_USE;
+/* One that was asked for will not begin. */
+void km_rt_refused(struct km_rt_session *s);
+/* Each second: how far those under way are. */
+void km_rt_tell_books(struct km_rt_session *s);
 int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e,
                 struct km_err *err) KM_MUST_USE;
 int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e,

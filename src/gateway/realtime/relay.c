@@ -244,7 +244,7 @@ static int read_books(struct km_rt_session *s, const struct km_rt_event *e, stru
         km_rt_transcribed(s, e);
         return 0;
     case KM_RT_ERROR: /* perhaps of the answer that was asked for: none will begin then */
-        s->asked -= s->asked > 0;
+        km_rt_refused(s);
         return 0;
     default:
         note_delta(s, e->type, text);

@@ -13,6 +13,7 @@ from gateway import patient
 
 from endings import BY_NAME, ENDINGS
 from kinds import KINDS
+from world import UNBOUNDED
 
 AT_ONCE = 48
 FEW = 6  # tokens of an answer that is ended at each of its bytes
@@ -22,7 +23,8 @@ class Case:
     def __init__(self, kind, stream, ending, seed, at=None):
         self.kind, self.stream, self.ending = kind, stream, ending
         self.rng = random.Random(f"{seed} {self.id}")
-        self.at, self.rate, self.words = at, None, None
+        self.at, self.rate, self.words, self.prompt = at, None, None, None
+        self.works_on = False  # its vendor, while it is silent
         self.bound = self.rng.choice([None, 300]) if ending.bound == "drawn" else ending.bound
         if not kind.bounds:
             self.bound = None
@@ -41,11 +43,15 @@ class Case:
             how["at"] = self.at
         elif self.ending.place == "any":
             how["at"] = self.rng.random()
-        self.plan = world.vendor.plan(words=self.words or self.rng.randrange(8, 120),
-                                      prompt=self.rng.randrange(20, 200), rate=self.rate, **how)
+        self.plan = world.vendor.plan(words=self.words or self.kind.draw(self.rng),
+                                      prompt=self.prompt or self.rng.randrange(20, 200),
+                                      rate=self.rate, **how)
         if self.kind.dialect == "mcp" and self.stream:
             world.vendor.streamed_tools.add(self.plan.id)
         self.path, body, self.headers = self.kind.ask(self)
+        if self.works_on:  # of an image no part is made; all else is as long as its bound allows
+            image = self.kind.dialect == "images"
+            self.plan.works_on = 1 if image else self.bound or UNBOUNDED
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def entries(self):

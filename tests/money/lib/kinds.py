@@ -88,8 +88,18 @@ def embeddings(case):
     return "/v1/embeddings", {"model": f"oa-{case.plan.id}", "input": words(case)}, {}
 
 
+# Tokens of one, as OpenAI publishes them for gpt-image-1: by quality, of 1024 by 1024.
+IMAGES = {"low": 272, "medium": 1056, "high": 4160}
+
+
+def draw_image(rng):
+    return IMAGES[rng.choice(["low"] * 3 + ["medium"] * 5 + ["high"] * 2)]
+
+
 def images(case):
-    return "/v1/images/generations", {"model": f"im-{case.plan.id}", "prompt": words(case)}, {}
+    body = {"model": f"im-{case.plan.id}", "prompt": words(case), "size": "1024x1024"}
+    body.update({"quality": name for name, tokens in IMAGES.items() if tokens == case.plan.words})
+    return "/v1/images/generations", body, {}
 
 
 def speech(case):
@@ -168,14 +178,15 @@ async def by_http(case):
 class Kind:
     """counts: its vendor says how much was used.  writes: tokens come out of it.  bounds:
     its caller can bound them.  most_output: tokens
-    that are reserved for one without a bound at most.  rows: how many a good one has."""
+    that are reserved for one without a bound at most.  rows: how many a good one has.  draw: tokens
+    of an answer."""
 
     def __init__(self, name, dialect, ask, cost=by_tokens, streams=(False, True), counts=True,
                  writes=True, bounds=True, rows=1, most_output=world.UNBOUNDED, cost_of=None, send=None,
-                 more_input=0):
+                 more_input=0, draw=lambda rng: rng.randrange(8, 120)):
         self.name, self.dialect, self.ask, self.cost = name, dialect, ask, cost
         self.streams, self.counts, self.writes, self.rows = streams, counts, writes, rows
-        self.send, self.more_input = send or by_http, more_input
+        self.send, self.more_input, self.draw = send or by_http, more_input, draw
         self.most_output, self.bounds = most_output, bounds and writes
         self.cost_of = cost_of or (lambda case, entry: cost(*(entry.billed if entry else (0, 0))))
 
@@ -223,7 +234,7 @@ KINDS = [
     Kind("prefix-converse", "converse", converse),
     Kind("prefix-invoke", "invoke", invoke),
     Kind("embeddings", "embeddings", embeddings, by_input, WHOLE, writes=False),
-    Kind("images", "images", images, by_image, WHOLE, bounds=False),
+    Kind("images", "images", images, by_image, WHOLE, bounds=False, draw=draw_image),
     Kind("speech", "speech", speech, None, WHOLE, counts=False, writes=False, cost_of=characters),
     Kind("transcription", "transcription", transcription, by_tokens, WHOLE,
          bounds=False),

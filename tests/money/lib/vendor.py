@@ -80,6 +80,8 @@ class Plan:
     ends: str = "whole"
     at: object = 0.5
     rate: float = None        # tokens a second of a stream; None: as fast as they are taken
+    works_on: int = 0         # tokens that it writes at most while it is silent, until it notices
+                              # that nobody listens; 0: an answer's, if it had not begun to speak
     tool_call: dict = None    # a chat's first answer calls this
     error: str = None         # the text of a refusal
     next: object = None       # the plan of further requests that name this one
@@ -258,14 +260,22 @@ class Vendor:
                 task.cancel()
             await asyncio.gather(gone, *others, return_exceptions=True)
 
+    @staticmethod
+    def _worked(plan, entry):
+        """Tokens until it noticed: of what is said when all of it is there, not before that."""
+        made = min(plan.works_on, int((time.monotonic() - entry.began) * plan.rate))
+        return made if entry.stream else max(made, plan.words)
+
     async def _hang(self, plan, entry, reader):
-        """Nothing more is said; a model that has not begun to speak goes on writing meanwhile."""
+        """Nothing more is said; a model goes on writing meanwhile."""
         silent = entry.written == 0
         plan.reached.set()
         try:
             await self._wait(reader, until=plan.proceed)
         finally:
-            if silent:
+            if plan.works_on:
+                entry.written = max(entry.written, self._worked(plan, entry))
+            elif silent:
                 rate = plan.rate or RATE
                 entry.written = min(plan.words, int((time.monotonic() - entry.began) * rate))
 
@@ -274,7 +284,8 @@ class Vendor:
         try:
             await self._wait(reader, max(0, plan.words / plan.rate - time.monotonic() + entry.began))
         except Gone:
-            entry.written = min(plan.words, int((time.monotonic() - entry.began) * plan.rate))
+            entry.written = self._worked(plan, entry) if plan.works_on else min(
+                plan.words, int((time.monotonic() - entry.began) * plan.rate))
             raise
 
     async def _answer(self, plan, entry, reader, writer):

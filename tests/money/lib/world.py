@@ -16,7 +16,7 @@ from gateway import Gateway, patient, wait_until
 INPUT, OUTPUT = 0.000002, 0.0001    # USD a token of what is asked for by the models below
 REQUEST = 0.03                      # a pass-through call
 TOOL = 0.05
-CHARACTER, IMAGE_OUTPUT = 0.00001, 0.0004
+CHARACTER, IMAGE_OUTPUT = 0.00001, 0.00004
 BATCH = 0.5                         # of the price, in a batch
 PROBE = 0.001
 SERVERS = 24                        # MCP servers: one that fails does not stop the others
