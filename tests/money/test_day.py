@@ -59,7 +59,7 @@ def size(rng, middle, most):
 
 def drawn(rng, case):
     image = case.kind.dialect == "images"
-    case.rate = IMAGE_RATE if image else RATE
+    case.rate = (IMAGE_RATE if image else RATE) / slow_factor()  # as what waits for it is longer
     case.prompt, case.words = size(rng, *PROMPT), None if image else size(rng, *WORDS)
     case.works_on = True
     return case

@@ -15,7 +15,6 @@
 #include <stdio.h>
 
 #define IMAGE_TOKENS 8192 /* of one image, seen or made: above every size and quality there is */
-#define IMAGE_TOKENS_USUAL 4160 /* 1024x1024, high */
 #define IMAGE_PIXELS (2048 * 2048)
 #define IMAGES_SEEN 16 /* in one request, where they were not counted */
 #define PROMPT_TOKENS 32768
@@ -41,6 +40,28 @@ static int64_t pixels_of(struct km_str size)
         km_str_i64(km_str_skip(size, x + 1), &h) < 0 || w < 1 || h < 1 || w > 16384 || h > 16384)
         return IMAGE_PIXELS;
     return w * h;
+}
+
+/* Tokens of one that was made and that nobody counted: OpenAI's table for gpt-image-1, whose sides
+ * are 1024 or 1536.  A quality that it does not have, or none, is the dearest. */
+static int64_t image_tokens(const struct km_media_ask *ask)
+{
+    static const struct {
+        struct km_str quality;
+        int64_t square, oblong;
+    } rows[] = {
+        { { "low", 3 }, 272, 408 },
+        { { "medium", 6 }, 1056, 1584 },
+        { { "high", 4 }, 4160, 6240 },
+    };
+    const size_t last = sizeof rows / sizeof rows[0] - 1;
+    bool oblong = ask->size.n && pixels_of(ask->size) > 1024 * 1024 &&
+                  pixels_of(ask->size) < IMAGE_PIXELS;
+    size_t i = 0;
+
+    while (i < last && !km_str_eq(ask->quality, rows[i].quality))
+        i++;
+    return oblong ? rows[i].oblong : rows[i].square;
 }
 
 /* --- prices --- */
@@ -237,7 +258,7 @@ static struct km_usage uncounted(const struct km_media_api *m, const struct km_m
 
     if (m->what == KM_MEDIA_CHECK)
         return (struct km_usage){ .prompt_tokens = ask->bytes / 4, .known = price->input <= 0 };
-    u = m->what == KM_MEDIA_IMAGE   ? image_bound(ask, IMAGE_TOKENS_USUAL)
+    u = m->what == KM_MEDIA_IMAGE   ? image_bound(ask, image_tokens(ask))
         : m->what == KM_MEDIA_AUDIO ? audio_bound(ask, AUDIO_BYTES_PER_S_USUAL)
                                     : speech_bound(ask, SPEECH_MS_USUAL);
     if (said->ms)
