@@ -219,6 +219,21 @@ static int64_t chosen_output(const struct km_call *call)
     return call->req.max_tokens;
 }
 
+/* Is no bound sent to one of those that may serve it?  What a model is known to write at most is a
+ * word of some table, and may be old. */
+static bool is_unbound(const struct km_call *call)
+{
+    if (call->said_output >= 0)
+        return false;
+    for (size_t i = 0; i < call->match.n; i++) {
+        const struct km_deployment *d = call->match.v[i].deployment;
+
+        if (call->kind->verbatim || d->default_output < 0)
+            return true;
+    }
+    return false;
+}
+
 /* --- what is reserved, and what is sent as the bound: two things --- */
 
 /* Its calls are bounded by what is left of its budget, if they are. */
@@ -257,7 +272,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
 {
     int64_t longest = writes(call) ? longest_output(call) : 0;
     bool known, budget = has_budget(call);
-    int64_t output;
+    int64_t output, slice;
     int r;
 
     call->reserve_input = input_of(call);
@@ -268,12 +283,14 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     call->said_output = chosen_output(call);
     output = call->said_output >= 0 ? call->said_output : longest;
     call->most_output = output * km_llm_answers(&call->req);
+    call->unbound = is_unbound(call);
+    slice = call->most_output < KM_CALL_SLICE ? call->most_output : KM_CALL_SLICE;
     call->slices = budget && call->req.stream && call->kind->cut_short &&
-                   call->most_output > KM_CALL_SLICE && covers(call, KM_CALL_SLICE);
+                   (call->unbound || call->most_output > slice) && covers(call, slice);
     if (budget && !call->slices && writes(call) && !call->bounded &&
         (call->req.api || call->said_output < 0))
         call->most_output = bound_by_left(call, output) * km_llm_answers(&call->req);
-    call->reserve_output = call->slices ? KM_CALL_SLICE : call->most_output;
+    call->reserve_output = call->slices ? slice : call->most_output;
     call->reserve = km_price_worst_cost(&call->worst, call->reserve_input, call->reserve_output);
     return 0;
 }

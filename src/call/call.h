@@ -159,6 +159,7 @@ struct km_call {
     bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.c) */
+    bool unbound; /* no bound of its output is sent: it may be longer than is known */
     int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */

@@ -525,7 +525,7 @@ static bool grows(const struct km_call *call)
 {
     const struct km_attempt_money *m = &call->at->money;
 
-    return call->slices && (call->most_output < 0 || m->reserved_output < call->most_output);
+    return call->slices && (call->unbound || m->reserved_output < call->most_output);
 }
 
 static void look_on(struct km_call *call, const struct km_usage *u)
@@ -619,7 +619,7 @@ static bool top_up(struct km_call *call, const struct km_usage *u)
 
     if (u->completion_tokens > reserved)
         more += u->completion_tokens - reserved;
-    if (call->most_output >= 0 && more > call->most_output - reserved)
+    if (!call->unbound && more > call->most_output - reserved)
         more = call->most_output - reserved;
     return ask_more(call, u, more, NULL);
 }

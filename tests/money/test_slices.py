@@ -8,13 +8,17 @@ import json
 
 import pytest
 
-from client import call
+from client import call, send
 from gateway import slow_factor
 from world import OUTPUT, Daemon, World
 
 CHAT = "/v1/chat/completions"
 SLICE = 2048
 PAIR = """
+  - model_name: brief-*
+    litellm_params: {{model: openai/*, api_base: "{url}/v1", api_key: sk-vendor,
+      input_cost_per_token: 0.000002, output_cost_per_token: 0.0001}}
+    model_info: {{max_output_tokens: 100}}
   - model_name: pair-*
     litellm_params: &pair {{model: openai/a-*, api_base: "{url}/v1", api_key: sk-vendor, order: 1,
       input_cost_per_token: 0.00001, output_cost_per_token: 0.0001, timeout: {timeout}}}
@@ -82,6 +86,26 @@ def test_a_stream_that_is_not_paid_for_ends_as_one_at_its_bound(world, path, mod
     assert 0.95 * budget <= row["spend"] <= budget, row  # what is less than a slice is written, too
     world.loop.run(plan.reached.wait())  # over, for the vendor too
     assert entry.outcome == "gone", "the vendor went on"
+
+
+def test_a_stream_that_is_longer_than_its_model_is_known_to_write_is_paid_for(world):
+    """What a table has as its maximum may be old, and whoever leaves before the report pays by
+    estimate, which is never above what was reserved."""
+    plan = world.vendor.plan(words=9000, prompt=5, ends="hang", at=0.3)
+
+    async def leave():
+        key = await world.key(max_budget=1)
+        link = await send(world.port, "POST", CHAT, ask(CHAT, "brief", plan)[1], key)
+        reading = asyncio.ensure_future(link.read())
+        await plan.reached.wait()
+        while link.answer.body.count(b"data: ") < 2000:
+            await asyncio.sleep(0.01)  # between two looks
+        link.leave()
+        await reading
+        return key
+    key = world.loop.run(leave())
+    row, = rows_of(world, key)
+    assert row["spend"] >= 2000 * OUTPUT, row
 
 
 def test_streams_at_once_need_a_slice_each_and_no_more(world):

@@ -402,7 +402,7 @@ static void a_stream_waits_for_what_is_asked_over_there(void **state)
     streams.usage = say_written;
     f.call->kind = &streams;
     f.call->at->d = &d;
-    f.call->at->relaying = f.call->slices = true;
+    f.call->at->relaying = f.call->slices = f.call->unbound = true;
     f.call->worst = (struct km_price_worst){ 0, 1000, 0 }; /* a token is a nano-USD */
     m = &f.call->at->money;
     m->reserved = HALF;
