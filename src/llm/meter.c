@@ -100,15 +100,19 @@ int km_meter_cut(struct km_meter *m, const struct km_llm_cut *c, struct km_err *
 
     if (m->stream.done)
         return 0; /* its client has all of it */
-    if (!m->framer || m->lost || !m->kind->api || m->kind->framing != KM_FRAMING_SSE)
+    if (!m->framer || m->lost || !(m->kind->api || m->kind->cut))
         return km_fail(err, KM_E_UNSUPPORTED, "This stream cannot be ended but by an error.");
     if (!edits(m) && km_framer_unfinished(m->framer))
         return km_fail(err, KM_E_AGAIN, "An event is under way.");
     km_arena_init(&scratch, m->like->cap, m->like->pool);
     m->stream.scratch = &scratch;
-    r = km_llm_stream_cut(&m->stream, c, err);
+    r = m->kind->cut ? m->kind->cut(m, c, err) : km_llm_stream_cut(&m->stream, c, err);
     m->stream.scratch = NULL;
     km_arena_done(&scratch);
+    if (r == 0 && m->kind->cut) {
+        m->stream.cut = m->stream.done = true;
+        m->stream.usage = c->usage;
+    }
     return r;
 }
 

@@ -32,6 +32,8 @@ struct km_meter_kind {
     void (*read)(struct km_meter *m, const struct km_headers *headers, const struct km_json *root);
     /* One event of a stream without api. */
     void (*event)(struct km_meter *m, const struct km_frame_event *e);
+    /* Says the events that end such a stream early; NULL: api's, or it cannot be. */
+    int (*cut)(struct km_meter *m, const struct km_llm_cut *c, struct km_err *err);
 };
 
 extern const struct km_meter_kind km_meter_chat, km_meter_completion, km_meter_embedding,
@@ -60,7 +62,7 @@ void km_meter_end(struct km_meter *m);
 void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_buf *out);
 /* Ends such a stream early (llm/api.h: km_llm_stream_cut); `last` is the caller's.  KM_E_AGAIN: its
  * client has the beginning of an event; ask again when more has come.  KM_E_UNSUPPORTED also where
- * it is none of a caller's API, or is in frames. */
+ * nobody knows its last events. */
 int km_meter_cut(struct km_meter *m, const struct km_llm_cut *c, struct km_err *err) KM_MUST_USE;
 /* A whole answer. */
 void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct km_str body);

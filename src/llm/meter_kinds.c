@@ -12,6 +12,7 @@
 #include "llm/api/responses.h"
 #include "llm/bounds.h"
 #include "llm/meter.h"
+#include "llm/meter_frames.h"
 #include "llm/provider/converse.h"
 #include "llm/provider/gemini.h"
 #include "llm/usage.h"
@@ -202,8 +203,10 @@ static void invoke_event(struct km_meter *m, const struct km_frame_event *e)
     if (km_json_parse_answer(m->stream.scratch, e->data, &root, NULL) == 0 &&
         km_json_string(km_json_get(root, "bytes"), &base64) &&
         km_buf_unbase64(&bytes, base64) == 0 &&
-        km_json_parse_answer(m->stream.scratch, km_buf_view(&bytes), &root, NULL) == 0)
+        km_json_parse_answer(m->stream.scratch, km_buf_view(&bytes), &root, NULL) == 0) {
+        km_invoke_keep(m, root, km_buf_view(&bytes));
         read_event(m, root);
+    }
 }
 
 /* --- Converse --- */
@@ -244,6 +247,7 @@ static void converse_event(struct km_meter *m, const struct km_frame_event *e)
 
     if (km_json_parse_answer(m->stream.scratch, e->data, &root, NULL) < 0)
         return;
+    km_converse_keep(m, e->type, root);
     if (km_converse_usage(km_json_get(root, "usage"), &m->stream.usage)) {
         km_usage_served_by(&m->stream.usage, root, "serviceTier");
         m->stream.ended = true;
@@ -336,7 +340,8 @@ const struct km_meter_kind km_meter_converse = { .name = "Converse", .framing = 
                                                  .bound = "maxTokens",
                                                  .request = read_converse_body,
                                                  .read = read_converse,
-                                                 .event = converse_event };
+                                                 .event = converse_event,
+                                                 .cut = km_converse_cut };
 const struct km_meter_kind km_meter_invoke = { .name = "InvokeModel", .framing = KM_FRAMING_AWS,
                                                .request = read_model_body, .read = read_raw,
-                                               .event = invoke_event };
+                                               .event = invoke_event, .cut = km_invoke_cut };

@@ -54,6 +54,8 @@ def ask(path, model, plan):
     name = f"{model}-{plan.id}"
     if "responses" in path:
         return path, {"model": name, "input": "hello", "stream": True}
+    if "converse" in path:
+        return path.format(name), {"messages": [{"role": "user", "content": [{"text": "hello"}]}]}
     if "models/" in path:
         return path.format(name), {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
     return path, {"model": name, "messages": said(), "stream": True}
@@ -66,7 +68,8 @@ CUT = [(CHAT, "oa", '"finish_reason":"length"'), (CHAT, "an", '"finish_reason":"
        (CHAT, "ge", '"finish_reason":"length"'), (CHAT, "be", '"finish_reason":"length"'),
        ("/v1/responses", "oa", INCOMPLETE), ("/v1/responses", "an", INCOMPLETE),
        (GOOGLE, "ge", '"MAX_TOKENS"'), (GOOGLE, "oa", '"MAX_TOKENS"'),
-       ("/openai/v1/chat/completions", "oa", '"finish_reason":"length"')]
+       ("/openai/v1/chat/completions", "oa", '"finish_reason":"length"'),
+       ("/bedrock/model/{}/converse-stream", "be", '"stopReason":"max_tokens"')]
 
 
 @pytest.mark.parametrize("path,model,word", CUT, ids=lambda v: str(v)[:24])
@@ -80,7 +83,7 @@ def test_a_stream_that_is_not_paid_for_ends_as_one_at_its_bound(world, path, mod
     entry, = plan.entries
     assert not any(name in entry.body for name in (b"max_tokens", b"max_output", b"maxOutput",
                                                    b"max_completion")) or model in ("an", "be"), entry.body
-    assert word in answer.body.decode().replace('": ', '":'), answer.body[-600:]
+    assert word in answer.body.decode("latin-1").replace('": ', '":'), answer.body[-600:]
     row, = rows_of(world, key)
     assert row["budget_cut"] is True, row
     assert 0.95 * budget <= row["spend"] <= budget, row  # what is less than a slice is written, too

@@ -196,7 +196,7 @@ static bool last(struct km_call *call, struct km_buf *out)
 {
     const struct km_meter *m = &km_prefix_of(call)->meter;
 
-    if (metered(call) && !call->cut && m->stream.cut && m->kind->api->last)
+    if (metered(call) && !call->cut && m->stream.cut && m->kind->api && m->kind->api->last)
         km_buf_str(out, km_str_c(m->kind->api->last));
     if (call->cut && metered(call) && !km_prefix_of(call)->coding.n &&
         km_prefix_of(call)->meter.kind->framing == KM_FRAMING_SSE &&

@@ -304,6 +304,8 @@ static int read_request(struct km_call *call, struct km_err *err)
         return km_llm_request_parse(r, kind->api, &call->arena, call->body, from_path, err);
     if (e == 0 && kind)
         e = kind->request(r, &call->arena, err);
+    if (e == 0 && kind && kind->framing == KM_FRAMING_AWS) /* the path says it, not the body */
+        r->stream = km_str_ends(km_str_c(p->rule->path), KM_STR("-stream"));
     r->model = from_path;
     if (e == 0 && p->rule && !from_path.n && km_str_eq(km_str_c(p->rule->method), KM_STR("POST")))
         e = read_body_model(call, err);

@@ -207,3 +207,41 @@ int km_eventstream_feed(struct km_eventstream *s, const char *bytes, size_t n, s
     }
     return r;
 }
+
+/* --- writing --- */
+
+static void put_u32(struct km_buf *out, uint32_t v)
+{
+    const char bytes[4] = { (char)(v >> 24), (char)(v >> 16), (char)(v >> 8), (char)v };
+
+    km_buf_bytes(out, bytes, sizeof bytes);
+}
+
+static void put_header(struct km_buf *out, struct km_str name, struct km_str value)
+{
+    km_buf_byte(out, (char)name.n);
+    km_buf_str(out, name);
+    km_buf_byte(out, KM_AWS_STRING);
+    km_buf_byte(out, (char)(value.n >> 8));
+    km_buf_byte(out, (char)value.n);
+    km_buf_str(out, value);
+}
+
+void km_eventstream_write(struct km_buf *out, struct km_str event_type, struct km_str payload)
+{
+    struct km_buf headers KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    size_t begin = out->n;
+
+    put_header(&headers, KM_STR(":event-type"), event_type);
+    put_header(&headers, KM_STR(":content-type"), KM_STR("application/json"));
+    put_header(&headers, KM_STR(":message-type"), KM_STR("event"));
+    put_u32(out, (uint32_t)(12 + headers.n + payload.n + 4));
+    put_u32(out, (uint32_t)headers.n);
+    if (km_buf_failed(out) || km_buf_failed(&headers))
+        return;
+    put_u32(out, km_crc32(0, out->p + begin, 8));
+    km_buf_str(out, km_buf_view(&headers));
+    km_buf_str(out, payload);
+    if (!km_buf_failed(out))
+        put_u32(out, km_crc32(0, out->p + begin, out->n - begin));
+}

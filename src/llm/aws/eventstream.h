@@ -60,6 +60,9 @@ int km_eventstream_feed(struct km_eventstream *s, const char *bytes, size_t n,
 /* Bytes of an unfinished message are waiting (the stream was cut in its middle). */
 bool km_eventstream_unfinished(const struct km_eventstream *s);
 
+/* Appends an event of that type with a JSON payload. */
+void km_eventstream_write(struct km_buf *out, struct km_str event_type, struct km_str payload);
+
 /* Takes the first header off *rest; false at the end, and on one that is cut or of an unknown
  * type (then *rest is not empty). */
 bool km_aws_header_next(struct km_str *rest, struct km_aws_header *ret);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/encode.h"
+#include "llm/aws/eventstream.h"
 #include "llm/meter.h"
 
 struct fixture {
@@ -367,10 +369,85 @@ static void a_stream_is_cut_between_its_events(void **state)
         }
 }
 
-static void what_is_in_frames_or_nobodys_api_is_not_cut(void **state)
+/* What a client of it was told, all its frames in one text. */
+struct told {
+    struct km_buf text;
+};
+
+static int on_frame(void *ctx, const struct km_aws_message *m, struct km_err *err)
 {
-    static const struct km_meter_kind *const kinds[] = { &km_meter_converse, &km_meter_invoke,
-                                                         &km_meter_raw };
+    struct told *t = ctx;
+    struct km_buf bytes KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_str payload = m->payload;
+    size_t from = sizeof "{\"bytes\":\"" - 1;
+
+    (void)err;
+    km_buf_str(&t->text, m->event_type);
+    if (km_str_eq(m->event_type, KM_STR("chunk"))) {
+        assert_int_equal(
+            km_buf_unbase64(&bytes, km_str_sub(payload, from, payload.n - from - 2)), 0);
+        payload = km_buf_view(&bytes);
+    }
+    km_buf_str(&t->text, payload);
+    km_buf_byte(&t->text, '\n');
+    return 0;
+}
+
+static void check_frames(const struct km_meter_kind *kind, struct km_str before, const char *last)
+{
+    for (size_t n = 0; n <= before.n; n++) {
+        struct told t = { .text = KM_BUF(1 << 16) };
+        struct km_eventstream *s = km_eventstream_new(1 << 16, on_frame, &t);
+        struct fixture f;
+        int r;
+
+        begin(&f, kind);
+        assert_int_equal(km_meter_stream(&f.meter, 1 << 20, NULL), 0);
+        km_meter_feed(&f.meter, before.p, n, &f.out);
+        r = cut(&f);
+        if (r == KM_E_AGAIN) {
+            assert_true(n > 0 && n < before.n);
+            km_meter_feed(&f.meter, before.p + n, before.n - n, &f.out);
+            r = cut(&f);
+        }
+        if (n > 0 || kind == &km_meter_converse) {
+            assert_int_equal(r, 0);
+            assert_int_equal(km_meter_usage(&f.meter).completion_tokens, 3);
+            assert_int_equal(km_eventstream_feed(s, f.out.p, f.out.n, NULL), 0);
+            assert_false(km_eventstream_unfinished(s));
+        }
+        if (n == before.n)
+            assert_non_null(strstr(km_buf_cstr(&t.text), last));
+        km_eventstream_free(s);
+        km_buf_done(&t.text);
+        end(&f);
+    }
+}
+
+static void what_is_in_bedrocks_frames_is_cut_between_them(void **state)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    (void)state;
+    km_eventstream_write(&b, KM_STR("messageStart"), KM_STR("{\"role\":\"assistant\"}"));
+    km_eventstream_write(&b, KM_STR("contentBlockDelta"),
+                         KM_STR("{\"contentBlockIndex\":2,\"delta\":{\"text\":\"Hi\"}}"));
+    check_frames(&km_meter_converse, km_buf_view(&b),
+                 "contentBlockStop{\"contentBlockIndex\":2}\n"
+                 "messageStop{\"stopReason\":\"max_tokens\"}\n"
+                 "metadata{\"usage\":{\"inputTokens\":4,\"outputTokens\":3,\"totalTokens\":7},"
+                 "\"metrics\":{\"latencyMs\":");
+    km_buf_reset(&b);
+    /* {"type":"message_start","message":{}} */
+    km_eventstream_write(&b, KM_STR("chunk"),
+                         KM_STR("{\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnt9fQ==\""
+                                "}"));
+    check_frames(&km_meter_invoke, km_buf_view(&b), "\"stop_reason\":\"max_tokens\"");
+}
+
+static void what_nobody_knows_the_last_events_of_is_not_cut(void **state)
+{
+    static const struct km_meter_kind *const kinds[] = { &km_meter_invoke, &km_meter_raw };
 
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -396,7 +473,8 @@ int main(void)
         cmocka_unit_test(converse_is_bounded_by_its_own_member_and_by_the_models),
         cmocka_unit_test(a_bound_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(a_stream_is_cut_between_its_events),
-        cmocka_unit_test(what_is_in_frames_or_nobodys_api_is_not_cut),
+        cmocka_unit_test(what_is_in_bedrocks_frames_is_cut_between_them),
+        cmocka_unit_test(what_nobody_knows_the_last_events_of_is_not_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
