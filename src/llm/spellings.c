@@ -118,9 +118,9 @@ static int lower(struct km_str body, const struct km_json_span *spans, uint32_t 
     return km_llm_set_inner(e, arena, options, names[KM_SPELLING_OPTIONS], inner, value, err);
 }
 
-/* What is written to think is a part of the output, and Anthropic refuses a budget of it that is not
- * below the bound.  One that was becomes half of what is left, at least the least that there is; where
- * not even that is left, nothing is thought. */
+/* What is thought is a part of the output, and Anthropic refuses a budget of it that is not below
+ * the bound.  One that was becomes half of what is left, or the least that there is; where not even
+ * that is left, nothing is thought. */
 static void lower_thinking(struct km_str body, struct km_json_edits *e, struct km_arena *arena,
                            int64_t most)
 {
@@ -136,15 +136,15 @@ static void lower_thinking(struct km_str body, struct km_json_edits *e, struct k
     if (km_json_spans(thinking, &budget, 1, &found, NULL, NULL) < 0 ||
         found.type != KM_JSON_NUMBER || km_str_i64(km_json_value(thinking, &found), &tokens) < 0)
         return;
-    if (spans[1].type == KM_JSON_NUMBER)
-        (void)km_str_i64(km_json_value(body, &spans[1]), &said);
+    if (spans[1].type == KM_JSON_NUMBER && km_str_i64(km_json_value(body, &spans[1]), &said) < 0)
+        return;
     if (tokens < most || tokens >= said) /* or it was above the caller's own, which some may be */
         return;
     found.value += spans[0].value;
     if (most > KM_THINKING_LEAST)
-        km_json_replace(e, &found,
-                        km_arena_i64(arena, most / 2 > KM_THINKING_LEAST ? most / 2
-                                                                         : KM_THINKING_LEAST));
+        km_json_replace(
+            e, &found,
+            km_arena_i64(arena, most / 2 > KM_THINKING_LEAST ? most / 2 : KM_THINKING_LEAST));
     else
         km_json_replace(e, &spans[0], KM_STR("{\"type\":\"disabled\"}"));
 }
