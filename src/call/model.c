@@ -199,8 +199,8 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     if (r < 0)
         return r;
     /* Whoever asks for usage hears the upstream's own answer to that. */
-    args.with_usage =
-        d->provider->usage == KM_USAGE_OPTION && (!km_call_no_stream_options(call) || req->usage_asked);
+    args.with_usage = d->provider->usage == KM_USAGE_OPTION &&
+                      (!km_call_no_stream_options(call) || req->usage_asked);
     (void)km_call_betas(call, &args.betas);
     r = call->api->body(req, &args, &call->arena, &parts, &n, err);
     if (r < 0)

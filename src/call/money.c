@@ -417,7 +417,7 @@ static int64_t cost_beyond(const struct km_call *call)
            km_price_worst_cost(&call->worst, 0, output);
 }
 
-/* Whoever has to be asked elsewhere is not waited for: what is granted yet goes back with the rest. */
+/* Whoever has to be asked elsewhere is not waited for: what is granted goes back with the rest. */
 static void on_late(void *ctx, const struct km_err *err)
 {
     (void)ctx;
@@ -432,8 +432,7 @@ bool km_call_cover_bound(struct km_call *call)
     if (call->most_output >= 0 && call->most_output < all && call->bound_tokens < 0)
         call->most_output = all;
     need = cost_of_others(call) + call->each + cost_beyond(call);
-    return need <= call->reserve ||
-           km_broker_top_up(call, need, on_late, NULL, &ignored) == 0;
+    return need <= call->reserve || km_broker_top_up(call, need, on_late, NULL, &ignored) == 0;
 }
 
 int km_call_intend(struct km_call *call, struct km_err *err)

@@ -59,7 +59,8 @@ struct km_encode_args {
     bool no_stream_options; /* they were refused just now */
     bool buckets; /* the caller may have the provider read "s3://..." with our credentials */
     int64_t max_tokens; /* >= 0: bound the output so, whatever the caller said */
-    int64_t *ret_bound; /* set to what is sent as the bound, where it is above the caller's; or NULL */
+    int64_t
+        *ret_bound; /* set to what is sent as the bound, where it is above the caller's; or NULL */
     const struct km_headers *caller; /* the caller's own header lines, for head(); NULL: none */
     /* The state that the answer's decoding will have, for what it must know of the request, and
      * the arena it lives in.  NULL: nobody will decode. */

@@ -118,9 +118,9 @@ static int lower(struct km_str body, const struct km_json_span *spans, uint32_t 
     return km_llm_set_inner(e, arena, options, names[KM_SPELLING_OPTIONS], inner, value, err);
 }
 
-/* What is written to think is a part of the output, and Anthropic refuses a budget of it that is not
- * below the bound.  One that was becomes half of what is left, at least the least that there is; where
- * not even that is left, nothing is thought. */
+/* What is thought is a part of the output, and Anthropic refuses a budget of it that is not below
+ * the bound.  One that was becomes half of what is left, or the least that there is; where not even
+ * that is left, nothing is thought. */
 static void lower_thinking(struct km_str body, struct km_json_edits *e, struct km_arena *arena,
                            int64_t most)
 {
@@ -142,9 +142,9 @@ static void lower_thinking(struct km_str body, struct km_json_edits *e, struct k
         return;
     found.value += spans[0].value;
     if (most > KM_THINKING_LEAST)
-        km_json_replace(e, &found,
-                        km_arena_i64(arena, most / 2 > KM_THINKING_LEAST ? most / 2
-                                                                         : KM_THINKING_LEAST));
+        km_json_replace(
+            e, &found,
+            km_arena_i64(arena, most / 2 > KM_THINKING_LEAST ? most / 2 : KM_THINKING_LEAST));
     else
         km_json_replace(e, &spans[0], KM_STR("{\"type\":\"disabled\"}"));
 }

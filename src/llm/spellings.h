@@ -43,8 +43,8 @@ int km_spellings_read(struct km_llm_request *r, struct km_arena *arena, uint32_t
 /* Tokens that Anthropic's models think with at least, where they do. */
 #define KM_THINKING_LEAST 1024
 
-/* What says more than `most` says that: a budget's bound is not undone by a second name, nor refused
- * for thinking's budget, which must stay below it. */
+/* What says more than `most` says that: a budget's bound is not undone by a second name, nor
+ * refused for thinking's budget, which must stay below it. */
 int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
                        struct km_arena *arena, int64_t most, struct km_err *err) KM_MUST_USE;
 
