@@ -195,8 +195,9 @@ static void open_row(struct km_rt_session *s, const struct km_rt_response *r,
     const struct km_bill_facts facts = {
         .usage = *u, .reserved_input = -1, .reserved_output = -1, .reserved = r->reserved
     };
-    const struct km_bill b = km_bill_so_far(&facts, &s->call->at->d->price);
+    struct km_bill b;
 
+    km_bill_so_far(&facts, &s->call->at->d->price, &b);
     row(s, &r->row, "_arealtime", ip, e);
     e->start_us = r->start_us;
     e->reserved = r->reserved;
@@ -263,8 +264,9 @@ static void bill(const struct km_rt_session *s, struct km_ledger_entry *e,
         .reserved_output = -1,
         .reserved = e->reserved > 0 ? e->reserved : -1,
     };
-    const struct km_bill b = km_bill_make(&facts, price);
+    struct km_bill b;
 
+    km_bill_make(&facts, price, &b);
     e->flags |= (b.estimated ? KM_CALL_ESTIMATED : 0) | (b.unpriced ? KM_CALL_UNPRICED : 0) |
                 (b.over_reserved ? KM_CALL_OVER_RESERVED : 0);
     e->cost = b.cost;
