@@ -105,17 +105,26 @@ static bool escaped_is(struct km_str raw, struct km_str name)
     return at == name.n;
 }
 
+/* What is rare is apart here, so that what every name passes has little to save and restore. */
+#define RARE __attribute__((noinline))
+
+RARE static size_t escaped_place_of(const struct km_json_wanted *w, struct km_str key)
+{
+    size_t i = 0;
+
+    while (i < w->n && !escaped_is(key, w->names[i]))
+        i++;
+    return i;
+}
+
 /* Its place among the names, or their number. */
 static size_t place_of(const struct km_json_wanted *w, struct km_str key, bool escaped)
 {
     const struct km_str *names = w->names;
     size_t i = 0, n = w->n;
 
-    if (escaped) {
-        while (i < n && !escaped_is(key, names[i]))
-            i++;
-        return i;
-    }
+    if (escaped)
+        return escaped_place_of(w, key);
     /* Most names differ in length or first byte: that is all most of them cost. */
     while (i < n && (names[i].n != key.n || (key.n > 0 && names[i].p[0] != key.p[0]) ||
                      !km_str_eq(names[i], key)))
@@ -157,18 +166,24 @@ static bool is_ascii(struct km_str s)
  * their length, and that is all they cost. */
 static const struct km_str *of_another_case(const struct km_str *names, size_t n, struct km_str key)
 {
-    const bool ascii = is_ascii(key);
+    const struct km_str *end = names + n;
 
-    for (size_t i = 0; i < n; i++)
-        if ((names[i].n == key.n || (!ascii && names[i].n < key.n)) && alike(key, names[i]))
-            return &names[i];
+    if (is_ascii(key)) { /* of the same length then: that is all most of them cost */
+        for (; names < end; names++)
+            if (names->n == key.n && km_str_ieq(key, *names))
+                return names;
+        return NULL;
+    }
+    for (; names < end; names++)
+        if (names->n <= key.n && alike(key, *names))
+            return names;
     return NULL;
 }
 
 #define NAME_MOST 128 /* decoded; no wanted one is as long */
 
 /* A name that is none of the wanted ones: is it one in another case? */
-static bool in_other_case(const struct km_json_wanted *w, struct km_str key, bool escaped)
+RARE static bool in_other_case(const struct km_json_wanted *w, struct km_str key, bool escaped)
 {
     char out[NAME_MOST + 4];
     size_t n = 0;

@@ -14,11 +14,13 @@
 struct walk {
     struct km_str s;
     size_t at;
+    bool escaped; /* the last string had an escape */
 };
 
-static void skip_space(struct walk *w)
+/* Between most tokens there is none. */
+static inline void skip_space(struct walk *w)
 {
-    while (w->at < w->s.n && km_json_space(w->s.p[w->at]))
+    while (w->at < w->s.n && (unsigned char)w->s.p[w->at] <= ' ' && km_json_space(w->s.p[w->at]))
         w->at++;
 }
 
@@ -42,6 +44,7 @@ static bool skip_string(struct walk *w)
 {
     const char *end = w->s.p + w->s.n, *p = next_special(w->s.p + w->at + 1, end);
 
+    w->escaped = p < end && *p == '\\';
     while (p < end && *p == '\\')
         p = end - p > 2 ? next_special(p + 2, end) : end;
     if (p == end)
@@ -121,11 +124,13 @@ static int read_member(struct walk *w, struct km_json_wanted *wanted, struct km_
 {
     struct km_json_span span = { .member = (uint32_t)w->at };
     struct km_str key;
+    bool escaped;
     int r;
 
     if (w->at >= w->s.n || w->s.p[w->at] != '"' || !skip_string(w))
         return km_fail(err, KM_E_INVALID, "a JSON member has no name");
     key = km_str(w->s.p + span.member + 1, w->at - span.member - 2);
+    escaped = w->escaped;
     skip_space(w);
     if (w->at >= w->s.n || w->s.p[w->at] != ':')
         return km_fail(err, KM_E_INVALID, "a JSON member has no value");
@@ -138,7 +143,7 @@ static int read_member(struct walk *w, struct km_json_wanted *wanted, struct km_
     span.value_n = (uint32_t)w->at - span.value;
     span.member_n = (uint32_t)w->at - span.member;
     wanted->object.members++;
-    return km_json_note(wanted, key, km_json_escaped(key), &span, err);
+    return km_json_note(wanted, key, escaped, &span, err);
 }
 
 static int read_object(struct km_str body, struct km_json_wanted *wanted, struct km_err *err)

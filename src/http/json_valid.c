@@ -48,7 +48,7 @@ struct check {
     struct names *names; /* NULL: members may occur twice */
 };
 
-static void skip_space(struct check *c)
+static inline void skip_space(struct check *c)
 {
     if (c->p < c->end && (unsigned char)*c->p > ' ')
         return;

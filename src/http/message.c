@@ -50,9 +50,13 @@ struct km_headers km_headers_copy(struct km_arena *arena, const struct km_header
 
 struct km_str km_header_get(const struct km_headers *h, struct km_str name)
 {
-    for (size_t i = 0; i < h->n && name.n > 0; i++)
-        if (name_is(&h->v[i], name))
-            return h->v[i].value;
+    const struct km_header *f = h->v, *end = f + h->n;
+
+    if (name.n == 0)
+        return KM_STR_NONE;
+    for (; f < end; f++)
+        if (name_is(f, name))
+            return f->value;
     return KM_STR_NONE;
 }
 
