@@ -211,28 +211,27 @@ bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level
 }
 
 /* false: the line is as long as it may get, the field is left out. */
-static bool key(struct km_line *l, const char *name)
+static bool key(struct km_line *l, struct km_str name)
 {
     struct km_buf *b = l->out;
-    const size_t n = strlen(name);
     char *p;
 
     if (b->n > LINE_END)
         return false;
-    p = km_buf_reserve(b, n + 4);
+    p = km_buf_reserve(b, name.n + 4);
     if (!p)
         return false;
     if (is_json(l)) {
         *p++ = ',';
         *p++ = '"';
-        memcpy(p, name, n);
-        p += n;
+        memcpy(p, name.p, name.n);
+        p += name.n;
         *p++ = '"';
         *p++ = ':';
     } else {
         *p++ = ' ';
-        memcpy(p, name, n);
-        p += n;
+        memcpy(p, name.p, name.n);
+        p += name.n;
         *p++ = '=';
     }
     b->n = (size_t)(p - b->p);
@@ -314,10 +313,10 @@ struct km_veil *km_log_veil(const struct km_log *log)
 }
 
 /* Lines of calls that went well are ours, and most of all lines: of them only what is prose. */
-static bool is_veiled(const struct km_line *l, const char *name)
+static bool is_veiled(const struct km_line *l, struct km_str name)
 {
-    return l->level != KM_LOG_INFO || (name[0] == 'w' && strcmp(name, "why") == 0) ||
-           (name[0] == 'm' && strcmp(name, "msg") == 0);
+    return l->level != KM_LOG_INFO || km_str_eq(name, KM_STR("why")) ||
+           km_str_eq(name, KM_STR("msg"));
 }
 
 static void put_value(struct km_line *l, struct km_str value)
@@ -337,7 +336,7 @@ static void put_veiled(struct km_line *l, struct km_str value)
     put_value(l, value);
 }
 
-void km_line_str(struct km_line *l, const char *name, struct km_str value)
+void km_line_put_str(struct km_line *l, struct km_str name, struct km_str value)
 {
     if (!key(l, name))
         return;
@@ -347,24 +346,19 @@ void km_line_str(struct km_line *l, const char *name, struct km_str value)
         put_value(l, value);
 }
 
-void km_line_cstr(struct km_line *l, const char *name, const char *value)
-{
-    km_line_str(l, name, km_str_c(value));
-}
-
-void km_line_u64(struct km_line *l, const char *name, uint64_t value)
+void km_line_put_u64(struct km_line *l, struct km_str name, uint64_t value)
 {
     if (key(l, name))
         km_buf_u64(l->out, value);
 }
 
-void km_line_i64(struct km_line *l, const char *name, int64_t value)
+void km_line_put_i64(struct km_line *l, struct km_str name, int64_t value)
 {
     if (key(l, name))
         km_buf_i64(l->out, value);
 }
 
-void km_line_decimal(struct km_line *l, const char *name, int64_t value, int scale)
+void km_line_put_decimal(struct km_line *l, struct km_str name, int64_t value, int scale)
 {
     if (key(l, name))
         km_buf_decimal(l->out, value, scale);

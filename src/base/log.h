@@ -62,12 +62,39 @@ struct km_line {
 /* false: the level is off, nothing to do.  `event` is a static, stable name. */
 bool km_log_begin(struct km_log *log, struct km_line *l, enum km_log_level level,
                   const char *event);
-void km_line_str(struct km_line *l, const char *name, struct km_str value);
-void km_line_cstr(struct km_line *l, const char *name, const char *value);
-void km_line_u64(struct km_line *l, const char *name, uint64_t value);
-void km_line_i64(struct km_line *l, const char *name, int64_t value);
+void km_line_put_str(struct km_line *l, struct km_str name, struct km_str value);
+void km_line_put_u64(struct km_line *l, struct km_str name, uint64_t value);
+void km_line_put_i64(struct km_line *l, struct km_str name, int64_t value);
+void km_line_put_decimal(struct km_line *l, struct km_str name, int64_t value, int scale);
+
+/* --- by name; here, so that a literal's length costs nothing --- */
+
+static inline void km_line_str(struct km_line *l, const char *name, struct km_str value)
+{
+    km_line_put_str(l, km_str_c(name), value);
+}
+
+static inline void km_line_cstr(struct km_line *l, const char *name, const char *value)
+{
+    km_line_put_str(l, km_str_c(name), km_str_c(value));
+}
+
+static inline void km_line_u64(struct km_line *l, const char *name, uint64_t value)
+{
+    km_line_put_u64(l, km_str_c(name), value);
+}
+
+static inline void km_line_i64(struct km_line *l, const char *name, int64_t value)
+{
+    km_line_put_i64(l, km_str_c(name), value);
+}
+
 /* value / 10^scale as a decimal number without trailing zeros (money, milliseconds). */
-void km_line_decimal(struct km_line *l, const char *name, int64_t value, int scale);
+static inline void km_line_decimal(struct km_line *l, const char *name, int64_t value, int scale)
+{
+    km_line_put_decimal(l, km_str_c(name), value, scale);
+}
+
 void km_log_end(struct km_line *l);
 
 /* One line with a message, for the rare places that need no more.  log may be NULL. */
