@@ -49,23 +49,25 @@ static km_wide of_kind(int64_t tokens, int64_t cached, int64_t price, int64_t ca
 /* Tokens of output, pico-USD. */
 static km_wide output_tokens(const struct km_rates *r, const struct km_usage *u)
 {
-    int64_t completion = at_least_zero(u->completion_tokens);
-    int64_t spoken =
-        r->audio_output < 0 ? 0 : smaller(at_least_zero(u->audio_completion_tokens), completion);
-    int64_t drawn = r->image_output < 0
-                        ? 0
-                        : smaller(at_least_zero(u->media.image_tokens), completion - spoken);
-    int64_t thought =
-        r->reasoning < 0 ? 0
-                         : smaller(at_least_zero(u->reasoning_tokens), completion - spoken - drawn);
+    int64_t completion = at_least_zero(u->completion_tokens), spoken, drawn, thought;
 
+    if (!(u->audio_completion_tokens | u->media.image_tokens | u->reasoning_tokens))
+        return times(completion, r->output); /* most: nothing but text */
+    spoken =
+        r->audio_output < 0 ? 0 : smaller(at_least_zero(u->audio_completion_tokens), completion);
+    drawn = r->image_output < 0
+                ? 0
+                : smaller(at_least_zero(u->media.image_tokens), completion - spoken);
+    thought = r->reasoning < 0
+                  ? 0
+                  : smaller(at_least_zero(u->reasoning_tokens), completion - spoken - drawn);
     return times(completion - spoken - drawn - thought, r->output) +
            times(spoken, r->audio_output) + times(drawn, r->image_output) +
            times(thought, r->reasoning);
 }
 
-/* Tokens of input, pico-USD. */
-static km_wide input_tokens(const struct km_rates *r, const struct km_usage *u)
+/* Tokens of input of several kinds, pico-USD. */
+static km_wide mixed_input(const struct km_rates *r, const struct km_usage *u)
 {
     int64_t prompt = at_least_zero(u->prompt_tokens);
     int64_t cached = smaller(at_least_zero(u->cached_tokens), prompt);
@@ -88,6 +90,14 @@ static km_wide input_tokens(const struct km_rates *r, const struct km_usage *u)
            times(hour, or_else(r->cache_write_1h, write)) +
            of_kind(audio, audio_cached, r->audio_input, r->audio_cache_read) +
            of_kind(image, image_cached, r->image_input, r->image_cache_read);
+}
+
+/* Tokens of input, pico-USD. */
+static km_wide input_tokens(const struct km_rates *r, const struct km_usage *u)
+{
+    if (!(u->cached_tokens | u->cache_write_tokens | u->audio_tokens | u->image_tokens))
+        return times(u->prompt_tokens, r->input); /* most: nothing but text */
+    return mixed_input(r, u);
 }
 
 km_wide km_price_scaled(km_wide pico, int64_t thousandths)
@@ -114,10 +124,14 @@ static km_wide tokens(const struct km_price *p, const struct km_usage *u)
 
 km_wide km_price_beside(const struct km_price *p, const struct km_usage *u)
 {
-    int64_t searches = at_least_zero(u->hosted[KM_HOSTED_WEB_SEARCH]);
-    int64_t search = or_else(p->search[u->search], p->search[KM_SEARCH_MEDIUM]);
-    int64_t annotated = at_least_zero(u->annotated_pages);
+    int64_t searches, search, annotated;
 
+    if (!(u->hosted[KM_HOSTED_WEB_SEARCH] | u->hosted[KM_HOSTED_CODE_INTERPRETER] |
+          u->hosted[KM_HOSTED_FILE_SEARCH] | u->pages | u->annotated_pages))
+        return 0; /* most */
+    searches = at_least_zero(u->hosted[KM_HOSTED_WEB_SEARCH]);
+    search = or_else(p->search[u->search], p->search[KM_SEARCH_MEDIUM]);
+    annotated = at_least_zero(u->annotated_pages);
     if (p->search_by_query == 0)
         searches = smaller(searches, 1);
     return km_price_scaled(times(searches, search), -1) +
@@ -170,11 +184,12 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
         if (p->input < 0 && p->output < 0 && p->request < 0 && p->second < 0 &&
             (p->page < 0 || u->pages <= 0))
             return false;
-        pico = tokens(p, u) + times(u->audio_ms, p->second) / 1000;
+        pico = tokens(p, u);
+        if (u->audio_ms > 0)
+            pico += times(u->audio_ms, p->second) / 1000;
     }
     pico += km_price_beside(p, u) + at_least_zero(p->request);
-    pico = (pico + 500) / 1000;
-    *ret_nanousd = pico > INT64_MAX ? INT64_MAX : (int64_t)pico;
+    *ret_nanousd = km_price_rounded(pico);
     return true;
 }
 

@@ -93,12 +93,16 @@ static int64_t scaled_up(int64_t price, int64_t thousandths)
     return v > INT64_MAX ? INT64_MAX : (int64_t)v;
 }
 
+static void scale_up(struct km_price_worst *w, int64_t thousandths)
+{
+    w->input = scaled_up(w->input, thousandths);
+    w->output = scaled_up(w->output, thousandths);
+}
+
 struct km_price_worst km_price_worst(const struct km_price *p, const struct km_usage *asked)
 {
     struct km_price_worst w = { -1, -1, p->request };
     enum km_service service = p->service ? p->service : asked->service;
-    const int64_t factors[] = { asked->fast ? p->fast : -1, asked->in_us ? p->in_us : -1,
-                                p->uplifts[p->uplift] };
     km_wide beside = km_price_beside(p, asked);
     struct km_rates room;
 
@@ -107,10 +111,12 @@ struct km_price_worst km_price_worst(const struct km_price *p, const struct km_u
         if (p->steps[i].above > 0 && p->steps[i].above < INT64_MAX &&
             !(asked->prompt_tokens > 0 && asked->prompt_tokens <= p->steps[i].above))
             look_at(km_price_rates(p, service, p->steps[i].above + 1, &room), asked, &w);
-    for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++) {
-        w.input = scaled_up(w.input, factors[i]);
-        w.output = scaled_up(w.output, factors[i]);
-    }
+    if (asked->fast)
+        scale_up(&w, p->fast);
+    if (asked->in_us)
+        scale_up(&w, p->in_us);
+    if (p->uplift != KM_UPLIFT_NONE)
+        scale_up(&w, p->uplifts[p->uplift]);
     if (beside > 0) {
         beside += w.request > 0 ? w.request : 0;
         w.request = beside > INT64_MAX ? INT64_MAX : (int64_t)beside;
@@ -127,8 +133,7 @@ int64_t km_price_worst_cost(const struct km_price_worst *w, int64_t input, int64
 {
     km_wide pico = times(input, w->input) + times(output, w->output) + times(1, w->request);
 
-    pico = (pico + 500) / 1000;
-    return pico > INT64_MAX ? INT64_MAX : (int64_t)pico;
+    return km_price_rounded(pico);
 }
 
 void km_price_worst_of(struct km_price_worst *w, const struct km_price_worst *other)
