@@ -238,14 +238,24 @@ void km_budget_set_length(struct km_budget *b, int64_t duration_s, int64_t reset
     b->reset_us = reset_us;
 }
 
-int64_t km_budget_left(const struct km_budget *b)
+static int64_t left_of(const struct km_budget *b, int64_t spent)
 {
     int64_t used;
 
     if (b->max < 0)
         return INT64_MAX;
-    used = add(add(b->spent, b->reserved), b->held);
+    used = add(add(spent, b->reserved), b->held);
     return used >= b->max ? 0 : b->max - used;
+}
+
+int64_t km_budget_left(const struct km_budget *b)
+{
+    return left_of(b, b->spent);
+}
+
+int64_t km_budget_left_at(const struct km_budget *b, int64_t now_us)
+{
+    return left_of(b, km_budget_spent_at(b, now_us));
 }
 
 static int refuse_spent(const struct km_budget *b, struct km_err *err)

@@ -72,6 +72,8 @@ void km_budget_drop_holds(struct km_budget *b, uint64_t now_ms);
 void km_budget_correct(struct km_budget *b, int64_t more, int64_t at_us);
 /* What may still be reserved; INT64_MAX without a budget. */
 int64_t km_budget_left(const struct km_budget *b);
+/* The same as a call at that time would find it. */
+int64_t km_budget_left_at(const struct km_budget *b, int64_t now_us);
 /* KM_E_BUDGET with LiteLLM's text, amounts in USD. */
 int km_budget_reserve(struct km_budget *b, int64_t amount, enum km_budget_mode mode,
                       struct km_err *err) KM_MUST_USE;

@@ -48,14 +48,15 @@ int64_t km_key_held(struct km_key *k)
 
 int64_t km_key_left(struct km_key *k)
 {
-    struct km_budget b;
+    struct km_budget *b = &k->live->budget;
+    int64_t left;
 
     pthread_mutex_lock(&k->live->lock);
-    km_budget_drop_holds(&k->live->budget, km_mono_ms());
-    b = k->live->budget;
-    b.spent = km_budget_spent_at(&b, km_wall_us());
+    if (b->nholds)
+        km_budget_drop_holds(b, km_mono_ms());
+    left = km_budget_left_at(b, km_wall_us());
     pthread_mutex_unlock(&k->live->lock);
-    return km_budget_left(&b);
+    return left;
 }
 
 int64_t km_key_window_end(struct km_key *k)

@@ -421,11 +421,12 @@ static void a_hold_is_kept_back_until_it_is_released(void **state)
 /* Its end was told by a clock that has been set since: no longer than it was made for. */
 static void a_hold_lasts_no_longer_than_it_was_made_for(void **state)
 {
+    const int64_t tomorrow_us = km_wall_us() + 86400000000;
     struct km_key_row row = row_of(1);
     struct km_spend_hold hold = { .id = { { 1 } },
                                   .amount = USD,
-                                  .made_us = km_wall_us() + 86400000000,
-                                  .until_us = km_wall_us() + 86400000000 };
+                                  .made_us = tomorrow_us,
+                                  .until_us = tomorrow_us };
     struct km_keys *keys;
     struct km_key *k;
 
