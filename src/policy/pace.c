@@ -12,7 +12,8 @@
  * It learns by recursive least squares over the relative error: every report moves the shares in
  * the direction of what was in its text, far where little is known of them and little where much
  * is, which is why twenty calls do.  Some doubt is added back each time, so that it follows a
- * deployment that becomes another model.
+ * deployment that becomes another model.  When enough has come, most
+ * reports that are as expected are let go.
  *
  * Reports are an upstream's word.  One counts as three times the estimate at most, a third at
  * least; the shares stay between a quarter and four, whatever is said.
@@ -63,6 +64,11 @@ static const struct {
 #define NOISE 0.03 /* the variance of what no share explains */
 #define DRIFT 0.001 /* of the first doubt, added by each report */
 #define REPORT_MOST 3
+/* After so many reports one that is as expected is let go, but for one of so many: it would move
+ * nothing, and the step costs more than all else that is done for an estimate. */
+#define REPORTS_ALL 64
+#define REPORTS_OF 8
+#define EXPECTED 0.125
 
 #define OUTPUT_LEAST_TOKENS 16 /* fewer say nothing of how fast it is */
 #define OUTPUT_LEAST_MS 20
@@ -72,6 +78,7 @@ static const struct {
 struct km_pace {
     _Atomic double share[PARTS];
     _Atomic uint64_t rate, output; /* packed quantiles */
+    atomic_uint reports; /* of prompts; of two at once one counts */
     atomic_flag learning; /* who set it has the rest */
     double doubt[PARTS][PARTS]; /* the covariance of the shares */
 };
@@ -238,21 +245,31 @@ static void learn(struct km_pace *p, const double sizes[PARTS], double error)
     }
 }
 
+static bool teaches(struct km_pace *p, double error)
+{
+    const unsigned n = atomic_load_explicit(&p->reports, memory_order_relaxed);
+
+    atomic_store_explicit(&p->reports, n + 1 ? n + 1 : REPORTS_ALL, memory_order_relaxed);
+    return n < REPORTS_ALL || n % REPORTS_OF == 0 || error > EXPECTED || error < -EXPECTED;
+}
+
 void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int64_t prompt_tokens)
 {
-    double sizes[PARTS], estimate, raw, said, scale;
+    double sizes[PARTS], estimate, raw, said, scale, error;
 
-    if (!p || prompt_tokens <= 0 || size->media > 0 || is_empty(size) ||
-        atomic_flag_test_and_set_explicit(&p->learning, memory_order_acquire))
+    if (!p || prompt_tokens <= 0 || size->media > 0 || is_empty(size))
         return;
     part_sizes(size, sizes);
     raw = body_size(size) + sum_to(p, sizes, PARTS);
     estimate = raw < 1 ? 1 : raw;
     said = between((double)prompt_tokens, estimate / REPORT_MOST, estimate * REPORT_MOST);
     scale = said > estimate ? said : estimate;
+    error = (said - raw) / scale;
+    if (!teaches(p, error) || atomic_flag_test_and_set_explicit(&p->learning, memory_order_acquire))
+        return;
     for (int i = 0; i < PARTS; i++)
         sizes[i] /= scale;
-    learn(p, sizes, (said - raw) / scale);
+    learn(p, sizes, error);
     atomic_flag_clear_explicit(&p->learning, memory_order_release);
 }
 

@@ -234,6 +234,14 @@ INLINE int64_t sum_of(const lane *count)
     return sum;
 }
 
+/* For the first odd block since they were emptied: mostly there is none. */
+INLINE void clear(struct tally *t)
+{
+    t->few = (struct few){ .letters = { 0 } };
+    for (int i = 0; i < ODD_SORTS; i++)
+        t->count[i] = (lane){ 0 };
+}
+
 /* All counts into the sums; a block is in one of the two few. */
 INLINE void flush(struct tally *t, struct few *f, bool odd)
 {
@@ -243,11 +251,8 @@ INLINE void flush(struct tally *t, struct few *f, bool odd)
         f->digits += t->few.digits;
         f->blanks += t->few.blanks;
         f->quotes += t->few.quotes;
-        t->few = (struct few){ .letters = { 0 } };
-        for (int i = 0; i < ODD_SORTS; i++) {
+        for (int i = 0; i < ODD_SORTS; i++)
             t->sums[i] += sum_of(&t->count[i]);
-            t->count[i] = (lane){ 0 };
-        }
     }
     t->sums[LETTERS] += sum_of(&f->letters);
     t->sums[WORDS] += sum_of(&f->words);
@@ -284,8 +289,9 @@ INLINE void count_blocks(struct tally *t, struct km_str s, size_t nblocks, uint6
         const char *p = block_at(s, (size_t)(at >> 16) * BLOCK, room);
 
         if (is_odd(p)) {
+            if (nodd++ == 0)
+                clear(t);
             odd(t, p);
-            nodd++;
         } else {
             count_plain(&f, p);
             count_plain(&f, p + LANE);
@@ -330,7 +336,7 @@ static int64_t part_of(int64_t counted, uint64_t whole, uint64_t seen)
 static void measure_plain(struct km_text_size *size, struct km_str s)
 {
     const size_t blocks = s.n / BLOCK + (s.n % BLOCK != 0);
-    struct tally t = { .sums = { 0 } };
+    struct tally t;
     size_t n = blocks;
     uint64_t seen;
     int64_t *sum = t.sums, marks;
@@ -341,6 +347,7 @@ static void measure_plain(struct km_text_size *size, struct km_str s)
         n = MOST_BLOCKS;
     if (n == 0)
         return;
+    memset(t.sums, 0, sizeof t.sums);
     (HAS_WIDE ? count_wide : count_narrow)(&t, s, n, ((uint64_t)blocks << 16) / n);
     seen = (uint64_t)n * BLOCK;
     marks = (int64_t)seen - sum[LETTERS] - sum[DIGITS] - sum[BLANKS] - sum[QUOTES] - sum[HIGH] -
