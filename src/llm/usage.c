@@ -92,15 +92,19 @@ void km_usage_served(struct km_usage *u, struct km_str word)
         }
 }
 
-void km_usage_served_by(struct km_usage *u, const struct km_json *object, const char *name)
+static void take_served(const struct km_json *v, struct km_usage *u)
 {
-    const struct km_json *v = km_json_get(object, name);
     struct km_str word;
 
     if (km_json_kind(v) == KM_JSON_OBJECT)
         v = km_json_get(v, "type");
     if (km_json_string(v, &word))
         km_usage_served(u, word);
+}
+
+void km_usage_served_by(struct km_usage *u, const struct km_json *object, const char *name)
+{
+    take_served(km_json_get(object, name), u);
 }
 
 /* Converse's: [{"ttl":"1h","inputTokens":n}] */
@@ -115,35 +119,52 @@ static void add_details(const struct km_json *list, int64_t *hour, bool *bad)
             *hour += km_usage_count(one, "inputTokens", bad);
 }
 
-static void read_hour(const struct km_json *usage, struct km_usage *u, bool *bad)
+static void read_details(const struct km_json *v, struct km_usage *u, bool *bad)
 {
-    const struct km_json *details = km_json_get(usage, "cacheDetails");
-
-    km_usage_replace(km_json_get(usage, "cache_creation"), "ephemeral_1h_input_tokens",
-                     &u->cache_write_1h_tokens, bad);
-    if (km_json_kind(details) == KM_JSON_ARRAY) {
-        u->cache_write_1h_tokens = 0;
-        add_details(details, &u->cache_write_1h_tokens, bad);
-    }
+    if (km_json_kind(v) != KM_JSON_ARRAY)
+        return;
+    u->cache_write_1h_tokens = 0;
+    add_details(v, &u->cache_write_1h_tokens, bad);
 }
 
-void km_usage_extras(const struct km_json *usage, struct km_usage *u, bool *bad)
+static void read_tools(const struct km_json *v, struct km_usage *u, bool *bad)
 {
-    const struct km_json *tools = km_json_get(usage, "server_tool_use");
+    km_usage_replace(v, "web_search_requests", &u->hosted[KM_HOSTED_WEB_SEARCH], bad);
+    km_usage_replace(v, "code_execution_requests", &u->hosted[KM_HOSTED_CODE_INTERPRETER], bad);
+}
+
+static void read_extra(struct km_str key, const struct km_json *v, struct km_usage *u, bool *bad)
+{
     struct km_str word;
 
-    km_usage_replace(tools, "web_search_requests", &u->hosted[KM_HOSTED_WEB_SEARCH], bad);
-    km_usage_replace(tools, "code_execution_requests", &u->hosted[KM_HOSTED_CODE_INTERPRETER], bad);
-    read_hour(usage, u, bad);
-    km_usage_served_by(u, usage, "service_tier");
-    if (km_json_string(km_json_get(usage, "speed"), &word)) {
+    if (km_str_eq(key, KM_STR("server_tool_use"))) {
+        read_tools(v, u, bad);
+    } else if (km_str_eq(key, KM_STR("cache_creation"))) {
+        km_usage_replace(v, "ephemeral_1h_input_tokens", &u->cache_write_1h_tokens, bad);
+    } else if (km_str_eq(key, KM_STR("cacheDetails"))) {
+        read_details(v, u, bad);
+    } else if (km_str_eq(key, KM_STR("service_tier"))) {
+        take_served(v, u);
+    } else if (km_str_eq(key, KM_STR("speed")) && km_json_string(v, &word)) {
         u->fast = km_str_eq(word, KM_STR("fast"));
         u->said |= KM_SAID_SPEED;
-    }
-    if (km_json_string(km_json_get(usage, "inference_geo"), &word)) {
+    } else if (km_str_eq(key, KM_STR("inference_geo")) && km_json_string(v, &word)) {
         u->in_us = km_str_eq(word, KM_STR("us"));
         u->said |= KM_SAID_GEO;
     }
+}
+
+/* One walk: most have none of these, and looking for each costs as much. */
+void km_usage_extras(const struct km_json *usage, struct km_usage *u, bool *bad)
+{
+    const struct km_json *v;
+    struct km_json_iter it;
+    struct km_str key;
+
+    if (km_json_kind(usage) != KM_JSON_OBJECT)
+        return;
+    for (km_json_iter(usage, &it); km_json_next(&it, &key, &v);)
+        read_extra(key, v, u, bad);
 }
 
 /* --- what is final --- */
@@ -152,10 +173,11 @@ struct km_usage km_usage_settle(const struct km_usage *said, bool ended,
                                 const struct km_heard *heard)
 {
     int64_t least = heard->text > heard->pieces ? heard->text : heard->pieces;
-    struct km_usage u = *said;
+    struct km_usage u;
 
     if (said->known && ended && (said->completion_tokens > 0 || heard->text == 0))
-        return u;
+        return *said;
+    u = *said;
     u.known = false;
     if (!u.prompt_tokens)
         u.prompt_tokens = heard->prompt;

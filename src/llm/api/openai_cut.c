@@ -5,8 +5,8 @@
  *     {"choices":[],"usage":{...}}                                     if it was asked for
  *     [DONE]                                                           (its owner's)
  *
- * Of a stream with one answer only the first chunk is looked at, for its id and date; of one with
- * several each is, for which of them it is about.
+ * Of a stream with one answer only the first chunk is kept, for its id and date, which are read if
+ * it is cut; of one with several each is looked at, for which of them it is about.
  */
 #include "llm/api/cut.h"
 #include "llm/api/openai.h"
@@ -14,7 +14,7 @@
 #define CHUNK_MOST ((size_t)1024 * 1024)
 
 struct tail {
-    struct km_str id, created, model; /* JSON */
+    struct km_str first;
     struct km_cut_choices choices; /* of several */
 };
 
@@ -29,17 +29,11 @@ static const struct km_str members[T_COUNT] = {
 static struct tail *begin(struct km_llm_stream *s, struct km_str data)
 {
     int64_t answers = km_llm_answers(s->request);
-    struct km_json_span spans[T_COUNT];
     struct tail *t = km_arena_zalloc(s->arena, sizeof *t);
 
-    if (!t || km_json_spans(data, members, T_COUNT, spans, NULL, NULL) < 0)
+    if (!t)
         return NULL;
-    if (spans[T_ID].type == KM_JSON_STRING)
-        t->id = km_arena_str(s->arena, km_json_value(data, &spans[T_ID]));
-    if (spans[T_CREATED].type == KM_JSON_NUMBER)
-        t->created = km_arena_str(s->arena, km_json_value(data, &spans[T_CREATED]));
-    if (spans[T_MODEL].type == KM_JSON_STRING && !s->model_json.n)
-        t->model = km_arena_str(s->arena, km_json_value(data, &spans[T_MODEL]));
+    t->first = km_arena_str(s->arena, data);
     if (answers > 1 && !km_cut_choices_init(&t->choices, s->arena, answers))
         return NULL;
     s->tail = t;
@@ -55,20 +49,31 @@ void km_openai_keep(struct km_llm_stream *s, struct km_str data, struct km_str c
         km_cut_choices_note(&t->choices, s->scratch, choices, "finish_reason");
 }
 
+static struct km_str value_of(struct km_str in, const struct km_json_span *s,
+                              enum km_json_type type)
+{
+    return s->type == type ? km_json_value(in, s) : KM_STR_NONE;
+}
+
 static void open_chunk(const struct km_llm_stream *s, const struct km_llm_cut *c, struct km_buf *b)
 {
-    static const struct tail none;
-    const struct tail *t = s->tail ? s->tail : &none;
+    struct km_json_span spans[T_COUNT] = { { .type = KM_JSON_ABSENT } };
+    const struct tail *t = s->tail;
+    struct km_str first = t ? t->first : KM_STR_NONE;
     bool chat = s->request->api->chat;
 
+    if (km_json_spans(first, members, T_COUNT, spans, NULL, NULL) < 0)
+        memset(spans, 0, sizeof spans);
     km_buf_reset(b);
     km_buf_str(b, KM_STR("{\"id\":"));
-    km_buf_str(b, km_cut_or(t->id, km_cut_id(s, c, chat ? "chatcmpl-" : "cmpl-")));
+    km_buf_str(b, km_cut_or(value_of(first, &spans[T_ID], KM_JSON_STRING),
+                            km_cut_id(s, c, chat ? "chatcmpl-" : "cmpl-")));
     km_buf_str(b, chat ? KM_STR(",\"object\":\"chat.completion.chunk\",\"created\":")
                        : KM_STR(",\"object\":\"text_completion\",\"created\":"));
-    km_buf_str(b, km_cut_or(t->created, km_arena_i64(s->scratch, c->created_s)));
+    km_buf_str(b, km_cut_or(value_of(first, &spans[T_CREATED], KM_JSON_NUMBER),
+                            km_arena_i64(s->scratch, c->created_s)));
     km_buf_str(b, KM_STR(",\"model\":"));
-    km_buf_str(b, km_cut_model(s, t->model));
+    km_buf_str(b, km_cut_model(s, value_of(first, &spans[T_MODEL], KM_JSON_STRING)));
     km_buf_str(b, KM_STR(",\"choices\":["));
 }
 
