@@ -34,39 +34,43 @@ static struct km_price price_by_name(const struct km_call *call, const struct km
     return lent ? price : km_price_merge(price, d->price);
 }
 
-struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d)
+const struct km_price *km_call_price(const struct km_call *call, const struct km_deployment *d,
+                                     struct km_price *room)
 {
     bool lent = call->kind->is_lent && call->kind->is_lent(call);
 
-    if (lent || km_str_chr(d->upstream_model, '*') < d->upstream_model.n)
-        return price_by_name(call, d, lent);
-    return d->price;
+    if (!lent && km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
+        return &d->price;
+    *room = price_by_name(call, d, lent);
+    return room;
 }
 
-/* What it may use of a deployment beside its tokens. */
-static struct km_usage asked_of(const struct km_call *call, const struct km_deployment *d)
+/* The most that it costs there, with what it may use beside its tokens. */
+static struct km_price_worst worst_at(const struct km_call *call, const struct km_deployment *d,
+                                      const struct km_price *price)
 {
-    const struct km_llm_priced p = km_llm_priced_at(&call->req, d);
+    struct km_llm_priced room;
+    const struct km_llm_priced *p = km_llm_priced_at(&call->req, d, &room);
     struct km_usage u = { .prompt_tokens = call->reserve_input };
 
-    km_llm_priced_usage(&p, &u);
-    if (p.opens_input)
+    km_llm_priced_usage(p, &u);
+    if (p->opens_input)
         u.prompt_tokens = 0; /* nobody knows how much it will be */
-    return u;
+    return km_price_worst(price, &u);
 }
 
 struct km_price_worst km_call_worst_price(const struct km_call *call, bool *ret_known)
 {
     struct km_price_worst worst = { -1, -1, -1 };
+    struct km_price room;
 
     *ret_known = call->match.n > 0;
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
-        const struct km_price p = km_call_price(call, d);
-        const struct km_usage asked = asked_of(call, d);
-        const struct km_price_worst w = km_price_worst(&p, &asked);
+        const struct km_price *p = km_call_price(call, d, &room);
+        const struct km_price_worst w = worst_at(call, d, p);
 
-        if (p.input < 0 && p.output < 0 && p.request < 0)
+        if (p->input < 0 && p->output < 0 && p->request < 0)
             *ret_known = false;
         km_price_worst_of(&worst, &w);
     }
@@ -95,14 +99,14 @@ static int64_t input_of(struct km_call *call)
 static int64_t longest_output(struct km_call *call)
 {
     bool asks = call->req.choices_said;
+    struct km_price room;
     int64_t most = 0;
 
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
-        struct km_price price = km_call_price(call, d);
         int64_t output = d->default_output >= 0 && !call->kind->verbatim
                              ? d->default_output
-                             : km_deployment_max_output(d, &price);
+                             : km_deployment_max_output(d, km_call_price(call, d, &room));
 
         if (output < 0)
             output = call->visit->view->snap->keys->unknown_max_output;
@@ -166,24 +170,27 @@ static int judge_priced_at(const struct km_call *call, const struct km_deploymen
 {
     static const char *const names[KM_HOSTED_KINDS] = { "`web_search`", "`code_interpreter`",
                                                         "`file_search`" };
-    static const char set[] = "Leave it out, or set its price in litellm_params, run `kanmon prices "
-                              "import`, or set kanmon_settings.allow_unpriced.";
-    const struct km_llm_priced p = km_llm_priced_at(&call->req, d);
-    struct km_price price;
+    static const char set[] =
+        "Leave it out, or set its price in litellm_params, run `kanmon prices "
+        "import`, or set kanmon_settings.allow_unpriced.";
+    struct km_llm_priced own;
+    const struct km_llm_priced *p = km_llm_priced_at(&call->req, d, &own);
+    const struct km_price *price;
+    struct km_price room;
 
-    if (p.unpriced.n)
-        return not_priced(call, p.unpriced, p.remedy, err);
-    if (!p.service && !p.fast && !p.in_us && !p.hosts)
+    if (p->unpriced.n)
+        return not_priced(call, p->unpriced, p->remedy, err);
+    if (!p->service && !p->fast && !p->in_us && !p->hosts)
         return 0;
-    price = km_call_price(call, d);
-    if (!km_price_has_service(&price, p.service))
+    price = km_call_price(call, d, &room);
+    if (!km_price_has_service(price, p->service))
         return not_priced(call, KM_STR("the `service_tier` asked for"), set, err);
-    if (p.fast && !km_price_has_fast(&price))
+    if (p->fast && !km_price_has_fast(price))
         return not_priced(call, KM_STR("`speed: fast`"), set, err);
-    if (p.in_us && !km_price_has_us(&price))
+    if (p->in_us && !km_price_has_us(price))
         return not_priced(call, KM_STR("`inference_geo: us`"), set, err);
     for (unsigned i = 0; i < KM_HOSTED_KINDS; i++)
-        if (p.hosted[i] > 0 && !km_price_has_hosted(&price, (enum km_hosted)i))
+        if (p->hosted[i] > 0 && !km_price_has_hosted(price, (enum km_hosted)i))
             return not_priced(call, km_str_c(names[i]), set, err);
     return 0;
 }

@@ -283,9 +283,10 @@ void km_call_time_runs(struct km_call *call);
 
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
-/* What it costs at a deployment: where that serves models it was not configured for, by the
- * model's own name. */
-struct km_price km_call_price(const struct km_call *call, const struct km_deployment *d);
+/* What it costs at a deployment: the deployment's own, or where that serves models it was not
+ * configured for, by the model's own name, made in *room. */
+const struct km_price *km_call_price(const struct km_call *call, const struct km_deployment *d,
+                                     struct km_price *room);
 /* The dearest of those that may serve it. */
 struct km_price_worst km_call_worst_price(const struct km_call *call, bool *ret_known);
 /* intake.c: the request's body, through its units */

@@ -51,9 +51,9 @@ static bool writes(const struct km_call *call)
     return is_counted(call) && (!call->req.api || (call->req.api->wire & KM_WIRES_WRITE));
 }
 
-static struct km_price price_of(const struct km_call *call)
+static const struct km_price *price_of(const struct km_call *call, struct km_price *room)
 {
-    return call->price ? *call->price : km_call_price(call, deployment_of(call));
+    return call->price ? call->price : km_call_price(call, deployment_of(call), room);
 }
 
 /* --- how it ended --- */
@@ -79,9 +79,8 @@ static bool was_sent(const struct km_call *call)
 /* May it have done what it was asked for?  What has a price by the call is not paid for a no. */
 static bool was_served(const struct km_call *call)
 {
-    return was_sent(call) &&
-           (call->answered ||
-            km_bill_end_of(call->at->status, false, !call->failed) != KM_BILL_REFUSED);
+    return was_sent(call) && (call->answered || km_bill_end_of(call->at->status, false,
+                                                               !call->failed) != KM_BILL_REFUSED);
 }
 
 static uint64_t upstream_ms(const struct km_attempt *at)
@@ -103,34 +102,37 @@ static enum km_bill_end end_of(const struct km_call *call, const struct km_usage
     return km_bill_end_of(status_of(call), output, whole);
 }
 
-static struct km_bill_facts facts_of(const struct km_call *call, const struct km_usage *u)
+static void add_reserved(const struct km_call *call, struct km_bill_facts *f)
+{
+    f->reserved_input = call->reserve_input > 0 ? call->reserve_input : -1;
+    f->reserved_output = call->reserve_output > 0 ? call->at->money.reserved_output : -1;
+    f->reserved = is_counted(call) && call->each > 0 ? call->at->money.reserved : -1;
+}
+
+/* The facts but for its usage, which is there. */
+static void find_facts(const struct km_call *call, struct km_bill_facts *f)
 {
     const struct km_pace *pace = deployment_of(call)->pace;
-    bool counted = is_counted(call);
 
-    return (struct km_bill_facts){
-        .end = end_of(call, u),
-        .usage = *u,
-        .writes = writes(call),
-        .streamed = call->at->relaying,
-        .upstream_ms = upstream_ms(call->at),
-        .rate = km_pace_rate(pace),
-        .median_output = km_pace_median_output(pace),
-        .reserved_input = call->reserve_input > 0 ? call->reserve_input : -1,
-        .reserved_output = call->reserve_output > 0 ? call->at->money.reserved_output : -1,
-        .reserved = counted && call->each > 0 ? call->at->money.reserved : -1,
-    };
+    f->end = end_of(call, &f->usage);
+    f->writes = writes(call);
+    f->streamed = call->at->relaying;
+    f->upstream_ms = upstream_ms(call->at);
+    f->rate = km_pace_rate(pace);
+    f->median_output = km_pace_median_output(pace);
+    add_reserved(call, f);
 }
 
 static bool is_possible(const struct km_call *call, bool opens_input, const struct km_usage *u)
 {
-    struct km_price price = km_call_price(call, deployment_of(call));
+    struct km_price room;
+    const struct km_price *price = km_call_price(call, deployment_of(call), &room);
     const struct km_usage_limits limits = {
         .bound_sent = call->bound_tokens >= 0 ? call->bound_tokens : call->req.max_tokens,
-        .known_max = price.max_output_tokens,
+        .known_max = price->max_output_tokens,
         .answers = km_llm_answers(&call->req),
         .bytes_sent = call->at->money.bytes_sent,
-        .window = price.max_input_tokens,
+        .window = price->max_input_tokens,
         .opens_input = opens_input || !call->body.n, /* a form is read as it comes */
     };
 
@@ -175,19 +177,20 @@ static void learn(const struct km_call *call, bool opens_input, const struct km_
 
 static void bill_usage(struct km_call *call, struct km_bill *b)
 {
-    struct km_usage u = { 0 };
-    const struct km_llm_priced priced = km_llm_priced_at(&call->req, deployment_of(call));
+    struct km_llm_priced own;
+    const struct km_llm_priced *priced = km_llm_priced_at(&call->req, deployment_of(call), &own);
     struct km_bill_facts facts;
-    struct km_price price;
+    struct km_price room;
 
+    facts.usage = (struct km_usage){ .known = false };
     call->req.pace = deployment_of(call)->pace;
-    ask_usage(call, priced.opens_input, &u);
-    km_llm_priced_served(&priced, &u);
-    price = price_of(call); /* its kind may have found another just now */
-    facts = facts_of(call, &u);
-    *b = km_bill_make(&facts, &price);
+    ask_usage(call, priced->opens_input, &facts.usage);
+    km_llm_priced_served(priced, &facts.usage);
+    find_facts(call, &facts);
+    /* Its kind may have found another price just now. */
+    km_bill_make(&facts, price_of(call, &room), b);
     b->unpriced = b->unpriced && has_price(call);
-    learn(call, priced.opens_input, &facts);
+    learn(call, priced->opens_input, &facts);
     if (call->at->taker)
         take_share(call->at->taker, b);
 }
@@ -201,23 +204,13 @@ void km_call_bill(struct km_call *call)
     m->billed = true;
     if (call->failed && call->err.code)
         m->error = km_err_name(call->err.code);
-    m->bill = (struct km_bill){ .usage.known = true };
+    m->bill.usage.known = true;
     if (call->kind->cost && call->kind->cost(call, was_served(call), &m->bill.cost))
         ;
     else if (deployment_of(call) && was_sent(call) && !call->kind->session)
         bill_usage(call, &m->bill);
     else if (call->kind->session && call->streaming) /* its parts have rows of their own */
         call->kind->usage(call, &m->bill.usage);
-}
-
-static void add_usage(struct km_usage *sum, const struct km_usage *u)
-{
-    struct km_usage before = *sum;
-
-    *sum = *u;
-    sum->prompt_tokens += before.prompt_tokens;
-    sum->completion_tokens += before.completion_tokens;
-    sum->cached_tokens += before.cached_tokens;
 }
 
 static unsigned flags_of(const struct km_bill *b)
@@ -228,21 +221,19 @@ static unsigned flags_of(const struct km_bill *b)
 
 void km_call_sum(struct km_call *call)
 {
-    struct km_usage last = call->at->money.bill.usage;
-
     call->cost = 0;
-    call->usage = (struct km_usage){ .known = true };
+    call->usage = call->at->money.bill.usage;
     for (const struct km_attempt *at = call->newest; at; at = at->before) {
         const struct km_bill *b = &at->money.bill;
 
         call->cost += b->cost;
-        add_usage(&call->usage, &b->usage);
         call->flags |= flags_of(b);
+        if (at == call->at)
+            continue;
+        call->usage.prompt_tokens += b->usage.prompt_tokens;
+        call->usage.completion_tokens += b->usage.completion_tokens;
+        call->usage.cached_tokens += b->usage.cached_tokens;
     }
-    last.prompt_tokens = call->usage.prompt_tokens;
-    last.completion_tokens = call->usage.completion_tokens;
-    last.cached_tokens = call->usage.cached_tokens;
-    call->usage = last;
     if (call->flags & KM_CALL_OVER_RESERVED)
         km_count_over_reserved(call);
 }
@@ -327,12 +318,25 @@ static int64_t cost_of_others(const struct km_call *call)
     return sum;
 }
 
+static void fill_so_far(const struct km_call *call, struct km_bill_facts *facts,
+                        struct km_ledger_entry *e)
+{
+    struct km_price room;
+    struct km_bill b;
+
+    add_reserved(call, facts);
+    km_bill_so_far(facts, price_of(call, &room), &b);
+    e->prompt_tokens = b.usage.prompt_tokens;
+    e->completion_tokens = b.usage.completion_tokens;
+    e->cost = b.cost;
+    e->flags = b.unpriced && has_price(call) ? KM_CALL_UNPRICED : 0;
+}
+
 /* As it stands: what would be charged if nothing were heard of it any more. */
-static void fill_entry(struct km_call *call, const struct km_usage *u, char *ip,
+static void fill_entry(struct km_call *call, struct km_bill_facts *facts, char *ip,
                        struct km_ledger_entry *e)
 {
     uint64_t deadline_ms = km_call_deadline_ms(call), now_ms = km_loop_now_ms(call->w->loop);
-    struct km_bill b = { .cost = 0 };
 
     km_call_entry(call, e, ip);
     e->start_us = call->start_us;
@@ -341,29 +345,25 @@ static void fill_entry(struct km_call *call, const struct km_usage *u, char *ip,
         e->deadline_us = km_wall_us() + (int64_t)(deadline_ms - now_ms) * 1000;
     if (call->kind->session)
         return;
-    if (call->kind->cost && call->kind->cost(call, true, &b.cost)) {
-        b.usage = *u;
-    } else if (deployment_of(call)) {
-        const struct km_bill_facts facts = facts_of(call, u);
-        const struct km_price price = price_of(call);
-
-        b = km_bill_so_far(&facts, &price);
-    }
     e->reserved = call->reserve;
-    e->prompt_tokens = b.usage.prompt_tokens;
-    e->completion_tokens = b.usage.completion_tokens;
-    e->cost = b.cost + cost_of_others(call);
-    e->flags = b.unpriced && has_price(call) ? KM_CALL_UNPRICED : 0;
+    if (call->kind->cost && call->kind->cost(call, true, &e->cost)) {
+        e->prompt_tokens = facts->usage.prompt_tokens;
+        e->completion_tokens = facts->usage.completion_tokens;
+    } else if (deployment_of(call)) {
+        fill_so_far(call, facts, e);
+    }
+    e->cost += cost_of_others(call);
 }
 
-/* The first time a row, then what is to be known of it instead. */
-static int write_state(struct km_call *call, const struct km_usage *u, km_store_done_fn *done,
+/* The first time a row, then what is to be known of it instead.  Of the facts only the usage is
+ * there. */
+static int write_state(struct km_call *call, struct km_bill_facts *facts, km_store_done_fn *done,
                        bool *ret_wait, struct km_err *err)
 {
     struct km_ledger_entry e = { 0 };
     char ip[KM_ADDR_TEXT];
 
-    fill_entry(call, u, ip, &e);
+    fill_entry(call, facts, ip, &e);
     if (!call->intent)
         return km_ledger_intent(call->w->ledger, &e, done, call->at, ret_wait, err);
     km_ledger_progress(call->w->ledger, &e, done, call->at, ret_wait);
@@ -378,17 +378,37 @@ static void look_after(struct km_attempt *at, int64_t tokens)
     at->money.look_at = at->money.bytes + (more < TELL_BYTES ? more : TELL_BYTES);
 }
 
+/* More is reserved as it comes: the key has a budget, and its stream can be ended. */
+static bool grows(const struct km_call *call)
+{
+    const struct km_attempt_money *m = &call->at->money;
+
+    return call->slices && (call->most_output < 0 || m->reserved_output < call->most_output);
+}
+
+static void look_on(struct km_call *call, const struct km_usage *u)
+{
+    const struct km_attempt_money *m = &call->at->money;
+    int64_t ahead = grows(call) ? m->reserved_output - u->completion_tokens : INT64_MAX / 8;
+
+    look_after(call->at, m->last ? ahead : ahead - KM_CALL_SLICE / 2);
+}
+
 static int64_t input_estimate(const struct km_call *call)
 {
     const struct km_deployment *d = deployment_of(call);
 
-    return d && call->reserve_input > 0 ? km_pace_input(d->pace, &call->req.size) : 0;
+    if (!d || call->reserve_input <= 0)
+        return 0;
+    if (call->match.n == 1) /* the one that was estimated for */
+        return call->input_tokens;
+    return km_pace_input(d->pace, &call->req.size);
 }
 
 int km_call_intend(struct km_call *call, struct km_err *err)
 {
     struct km_attempt_money *m = &call->at->money;
-    struct km_usage u = { 0 };
+    struct km_bill_facts facts = { .usage.known = false };
     bool wait = false;
     int r;
 
@@ -400,13 +420,15 @@ int km_call_intend(struct km_call *call, struct km_err *err)
         m->bytes_sent += (int64_t)call->at->out.body[i].n;
     m->reserved_output = call->reserve_output;
     m->tell_ms = km_loop_now_ms(call->w->loop) + TELL_MS;
-    look_after(call->at, m->reserved_output - KM_CALL_SLICE / 2);
+    look_on(call, &facts.usage);
+    if (call->reserve_input && deployment_of(call)) /* its body is measured: once is enough */
+        call->req.pace = deployment_of(call)->pace;
     if (call->reserve_input || !deployment_of(call) || call->kind->session)
-        u.prompt_tokens = input_estimate(call);
+        facts.usage.prompt_tokens = input_estimate(call);
     else /* what it costs hangs on what was asked for, not on tokens */
-        call->kind->usage(call, &u);
+        call->kind->usage(call, &facts.usage);
     /* One that takes another's request waits for nothing: that is out. */
-    r = write_state(call, &u, call->at->taker ? NULL : on_intent, &wait, err);
+    r = write_state(call, &facts, call->at->taker ? NULL : on_intent, &wait, err);
     if (r < 0) {
         m->number = 0;
         call->unbooked = !call->intent;
@@ -430,13 +452,14 @@ int64_t km_call_need(const struct km_call *call)
 static void tell(struct km_call *call, const struct km_usage *u)
 {
     struct km_attempt_money *m = &call->at->money;
+    struct km_bill_facts facts = { .usage = *u };
     bool ignored = false;
 
     m->tell_ms = km_loop_now_ms(call->w->loop) + TELL_MS;
     m->told = true;
     m->told_bytes = m->bytes;
     if (call->intent && !call->kind->session)
-        (void)write_state(call, u, NULL, &ignored, NULL);
+        (void)write_state(call, &facts, NULL, &ignored, NULL);
 }
 
 /* Its stream ends here as one whose length was reached, or breaks where it cannot.  false: it did,
@@ -466,22 +489,6 @@ static bool cut(struct km_call *call, unsigned flag, const struct km_err *why)
     km_call_go(call, KM_STEP_relay);
     km_call_resume(call, 0);
     return false;
-}
-
-/* More is reserved as it comes: the key has a budget, and its stream can be ended. */
-static bool grows(const struct km_call *call)
-{
-    const struct km_attempt_money *m = &call->at->money;
-
-    return call->slices && (call->most_output < 0 || m->reserved_output < call->most_output);
-}
-
-static void look_on(struct km_call *call, const struct km_usage *u)
-{
-    const struct km_attempt_money *m = &call->at->money;
-    int64_t ahead = grows(call) ? m->reserved_output - u->completion_tokens : INT64_MAX / 8;
-
-    look_after(call->at, m->last ? ahead : ahead - KM_CALL_SLICE / 2);
 }
 
 /* The key has no more: what is reserved is written yet, then it is asked once more.  false: the
@@ -557,6 +564,15 @@ static bool is_past_bound(const struct km_call *call, const struct km_usage *u)
     return u->completion_tokens > 2 * bound + PAST_BOUND;
 }
 
+static bool cut_past_bound(struct km_call *call)
+{
+    struct km_err err = { 0 };
+
+    km_fail(&err, KM_E_UPSTREAM_PROTOCOL,
+            "The upstream wrote on far past the length that was asked for.");
+    return cut(call, KM_CALL_BOUND_CUT, &err);
+}
+
 /* Of an answer that is gathered nothing is read before all of it is there. */
 static void heard_so_far(struct km_call *call, struct km_usage *u)
 {
@@ -573,7 +589,6 @@ static bool look(struct km_call *call)
 {
     struct km_attempt_money *m = &call->at->money;
     struct km_usage u = { 0 };
-    struct km_err err = { 0 };
     bool old = km_loop_now_ms(call->w->loop) >= m->tell_ms;
 
     if (!deployment_of(call) || call->kind->session) {
@@ -583,11 +598,8 @@ static bool look(struct km_call *call)
     heard_so_far(call, &u);
     if (old || (m->told && m->bytes - m->told_bytes >= TELL_BYTES))
         tell(call, &u);
-    if (call->at->relaying && is_past_bound(call, &u)) {
-        km_fail(&err, KM_E_UPSTREAM_PROTOCOL,
-                "The upstream wrote on far past the length that was asked for.");
-        return cut(call, KM_CALL_BOUND_CUT, &err);
-    }
+    if (call->at->relaying && is_past_bound(call, &u))
+        return cut_past_bound(call);
     if (call->at->relaying && !call->covering && grows(call) &&
         u.completion_tokens >= m->reserved_output - (m->last ? 0 : KM_CALL_SLICE / 2) &&
         !top_up(call, &u))

@@ -46,59 +46,50 @@ static int64_t written_in(uint64_t ms, int64_t rate)
     return (int64_t)ms * (rate < RATE_MOST ? rate : RATE_MOST) / 1000000;
 }
 
-static struct km_usage estimate(const struct km_bill_facts *f, int64_t output)
+static void estimate(const struct km_bill_facts *f, int64_t output, struct km_usage *u)
 {
-    struct km_usage u = f->usage;
-
-    u.known = false;
-    if (u.prompt_tokens < 1 && f->reserved_input > 0)
-        u.prompt_tokens = 1; /* no request is without a prompt */
-    u.prompt_tokens = at_most(u.prompt_tokens, f->reserved_input);
-    u.completion_tokens = at_most(output, f->reserved_output);
-    return u;
+    u->known = false;
+    if (u->prompt_tokens < 1 && f->reserved_input > 0)
+        u->prompt_tokens = 1; /* no request is without a prompt */
+    u->prompt_tokens = at_most(u->prompt_tokens, f->reserved_input);
+    u->completion_tokens = at_most(output, f->reserved_output);
 }
 
 static void price_it(const struct km_bill_facts *f, const struct km_price *p, struct km_bill *b)
 {
     b->estimated = !b->usage.known;
-    if (!km_price_cost(p, &b->usage, &b->cost)) {
-        b->unpriced = true;
+    b->over_reserved = false;
+    b->unpriced = !km_price_cost(p, &b->usage, &b->cost);
+    if (b->unpriced)
         b->cost = 0;
-        return;
-    }
-    if (b->estimated)
+    else if (b->estimated)
         b->cost = at_most(b->cost, f->reserved);
     else
         b->over_reserved = f->reserved >= 0 && b->cost > f->reserved;
 }
 
-struct km_bill km_bill_make(const struct km_bill_facts *f, const struct km_price *p)
+void km_bill_make(const struct km_bill_facts *f, const struct km_price *p, struct km_bill *ret)
 {
-    struct km_bill b = { .cost = 0 };
     int64_t output = f->usage.completion_tokens;
 
     if (f->end == KM_BILL_UNSENT || f->end == KM_BILL_REFUSED) {
-        b.usage.known = true;
-        return b;
+        *ret = (struct km_bill){ .usage.known = true };
+        return;
     }
-    if (f->usage.known) {
-        b.usage = f->usage;
-    } else {
+    ret->usage = f->usage;
+    if (!f->usage.known) {
         if (f->end == KM_BILL_LIVE && f->writes)
             output = larger(output, written_in(f->upstream_ms, f->rate));
         if (f->end == KM_BILL_LIVE && f->writes && !f->streamed)
             output = larger(output, f->median_output);
-        b.usage = estimate(f, output);
+        estimate(f, output, &ret->usage);
     }
-    price_it(f, p, &b);
-    return b;
+    price_it(f, p, ret);
 }
 
-struct km_bill km_bill_so_far(const struct km_bill_facts *f, const struct km_price *p)
+void km_bill_so_far(const struct km_bill_facts *f, const struct km_price *p, struct km_bill *ret)
 {
-    struct km_bill b = { .cost = 0 };
-
-    b.usage = estimate(f, f->usage.completion_tokens);
-    price_it(f, p, &b);
-    return b;
+    ret->usage = f->usage;
+    estimate(f, f->usage.completion_tokens, &ret->usage);
+    price_it(f, p, ret);
 }

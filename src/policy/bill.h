@@ -55,10 +55,11 @@ struct km_bill {
 };
 
 /* p: the deployment's prices. */
-struct km_bill km_bill_make(const struct km_bill_facts *facts, const struct km_price *p);
+void km_bill_make(const struct km_bill_facts *facts, const struct km_price *p, struct km_bill *ret);
 
 /* What would be booked of it if nothing more were ever heard: of an open call, for its intent and
- * its progress. */
-struct km_bill km_bill_so_far(const struct km_bill_facts *facts, const struct km_price *p);
+ * its progress.  Of the facts it asks for the usage and what is reserved. */
+void km_bill_so_far(const struct km_bill_facts *facts, const struct km_price *p,
+                    struct km_bill *ret);
 
 #endif

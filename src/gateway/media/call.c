@@ -145,7 +145,9 @@ static int prepare(struct km_call *call, struct km_err *err)
 
 static struct km_price price_of(const struct km_call *call, const struct km_deployment *d)
 {
-    return km_media_price(row_of(call), &work_of(call)->ask, d, km_call_price(call, d),
+    struct km_price room;
+
+    return km_media_price(row_of(call), &work_of(call)->ask, d, *km_call_price(call, d, &room),
                           call->match.star, call->visit->view->snap->prices);
 }
 

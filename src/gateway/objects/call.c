@@ -248,8 +248,7 @@ static int reserve(struct km_call *call, struct km_err *err)
     call->reserve = 0;
     if (km_object_api(call)->action != KM_OBJECT_MAKE || !km_object_is_batch(call))
         return 0;
-    price = km_call_price(call, call->match.v[0].deployment);
-    price = km_price_batch(&price);
+    price = km_price_batch(km_call_price(call, call->match.v[0].deployment, &price));
     if (!km_json_sure_spans(km_object_of(call)->row.json, &name, 1, &at, NULL, NULL) ||
         km_str_i64(km_json_value(km_object_of(call)->row.json, &at), &u.prompt_tokens) < 0)
         u.prompt_tokens = 0; /* the upstream did not say how long the file is */

@@ -201,8 +201,9 @@ static void bill(const struct km_rt_session *s, struct km_ledger_entry *e,
         .reserved_output = -1,
         .reserved = e->reserved > 0 ? e->reserved : -1,
     };
-    const struct km_bill b = km_bill_make(&facts, price);
+    struct km_bill b;
 
+    km_bill_make(&facts, price, &b);
     e->flags |= (b.estimated ? KM_CALL_ESTIMATED : 0) | (b.unpriced ? KM_CALL_UNPRICED : 0) |
                 (b.over_reserved ? KM_CALL_OVER_RESERVED : 0);
     e->cost = b.cost;

@@ -443,19 +443,22 @@ void km_llm_priced_add(struct km_llm_priced *p, const struct km_llm_priced *more
     }
 }
 
-struct km_llm_priced km_llm_priced_at(const struct km_llm_request *r, const struct km_deployment *d)
+const struct km_llm_priced *km_llm_priced_at(const struct km_llm_request *r,
+                                             const struct km_deployment *d,
+                                             struct km_llm_priced *room)
 {
-    struct km_llm_priced p = r->priced, own;
+    struct km_llm_priced own;
 
     if (!d->priced)
-        return p;
+        return &r->priced;
+    *room = r->priced;
     own = *d->priced;
-    if (p.said & KM_SAID_SERVICE)
+    if (room->said & KM_SAID_SERVICE)
         own.said &= ~(unsigned)KM_SAID_SERVICE;
-    own.fast = own.fast && !(p.said & KM_SAID_SPEED);
-    own.in_us = own.in_us && !(p.said & KM_SAID_GEO);
-    km_llm_priced_add(&p, &own);
-    return p;
+    own.fast = own.fast && !(room->said & KM_SAID_SPEED);
+    own.in_us = own.in_us && !(room->said & KM_SAID_GEO);
+    km_llm_priced_add(room, &own);
+    return room;
 }
 
 void km_llm_priced_usage(const struct km_llm_priced *p, struct km_usage *u)

@@ -62,9 +62,11 @@ void km_llm_priced_head(struct km_llm_priced *p, const struct km_headers *h,
 /* Adds what another part of the same request asks for: the dearer of both. */
 void km_llm_priced_add(struct km_llm_priced *p, const struct km_llm_priced *more);
 
-/* What r asks of this deployment, whose own parameters stand where the request has none. */
-struct km_llm_priced km_llm_priced_at(const struct km_llm_request *r,
-                                      const struct km_deployment *d);
+/* What r asks of this deployment, whose own parameters stand where the request has none:
+ * the request's, or made in *room. */
+const struct km_llm_priced *km_llm_priced_at(const struct km_llm_request *r,
+                                             const struct km_deployment *d,
+                                             struct km_llm_priced *room);
 
 /* Fills of u what the request may use at most beside tokens; prompt_tokens are counted already: all
  * of them may be written to a cache that keeps an hour, where one may. */

@@ -503,18 +503,19 @@ static void a_deployments_value_stands_where_the_request_has_none(void **state)
         f, "{\"service_tier\":\"priority\",\"speed\":\"fast\",\"inference_geo\":\"us\","
            "\"tools\":[{\"type\":\"web_search_20250305\",\"max_uses\":7}]}");
     struct km_deployment d = { .priced = &own };
-    struct km_llm_priced p;
+    struct km_llm_priced room, p;
 
     priced(f, 4, "");
-    p = km_llm_priced_at(&f->r, &d);
+    p = *km_llm_priced_at(&f->r, &d, &room);
     assert_int_equal(p.service, KM_SERVICE_PRIORITY);
     assert_true(p.fast && p.in_us && p.opens_input);
     assert_int_equal(p.hosted[KM_HOSTED_WEB_SEARCH], 7);
     priced(f, 4, "\"service_tier\":\"auto\",\"speed\":\"standard\",\"inference_geo\":\"global\"");
-    p = km_llm_priced_at(&f->r, &d);
+    p = *km_llm_priced_at(&f->r, &d, &room);
     assert_int_equal(p.service, KM_SERVICE_STANDARD);
     assert_false(p.fast || p.in_us);
     d.priced = NULL;
+    assert_ptr_equal(km_llm_priced_at(&f->r, &d, &room), &f->r.priced);
     assert_false(changes(&f->r.priced));
 }
 
