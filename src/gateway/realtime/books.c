@@ -295,7 +295,8 @@ static void settle(struct km_rt_session *s, struct km_ledger_entry *e, const str
 static struct km_rt_response *find(struct km_rt_session *s, struct km_str id)
 {
     for (size_t i = 0; i < KM_RT_RESPONSES; i++)
-        if (s->responses[i].used && !s->responses[i].asked && km_str_eq(km_str(s->responses[i].id, s->responses[i].id_n), id))
+        if (s->responses[i].used && !s->responses[i].asked &&
+            km_str_eq(km_str(s->responses[i].id, s->responses[i].id_n), id))
             return &s->responses[i];
     return NULL;
 }
@@ -481,8 +482,7 @@ void km_rt_close_books(struct km_rt_session *s)
 {
     for (size_t i = 0; i < KM_RT_RESPONSES; i++)
         if (s->responses[i].used)
-            close_one(s, &s->responses[i],
-                      s->responses[i].sent ? KM_BILL_LIVE : KM_BILL_UNSENT);
+            close_one(s, &s->responses[i], s->responses[i].sent ? KM_BILL_LIVE : KM_BILL_UNSENT);
 }
 
 /* --- what is heard --- */

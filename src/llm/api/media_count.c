@@ -55,8 +55,8 @@ static int64_t image_tokens(const struct km_media_ask *ask)
         { { "high", 4 }, 4160, 6240 },
     };
     const size_t last = sizeof rows / sizeof rows[0] - 1;
-    bool oblong = ask->size.n && pixels_of(ask->size) > 1024 * 1024 &&
-                  pixels_of(ask->size) < IMAGE_PIXELS;
+    bool oblong =
+        ask->size.n && pixels_of(ask->size) > 1024 * 1024 && pixels_of(ask->size) < IMAGE_PIXELS;
     size_t i = 0;
 
     while (i < last && !km_str_eq(ask->quality, rows[i].quality))

@@ -384,8 +384,8 @@ static int on_frame(void *ctx, const struct km_aws_message *m, struct km_err *er
     (void)err;
     km_buf_str(&t->text, m->event_type);
     if (km_str_eq(m->event_type, KM_STR("chunk"))) {
-        assert_int_equal(
-            km_buf_unbase64(&bytes, km_str_sub(payload, from, payload.n - from - 2)), 0);
+        assert_int_equal(km_buf_unbase64(&bytes, km_str_sub(payload, from, payload.n - from - 2)),
+                         0);
         payload = km_buf_view(&bytes);
     }
     km_buf_str(&t->text, payload);
@@ -439,9 +439,10 @@ static void what_is_in_bedrocks_frames_is_cut_between_them(void **state)
                  "\"metrics\":{\"latencyMs\":");
     km_buf_reset(&b);
     /* {"type":"message_start","message":{}} */
-    km_eventstream_write(&b, KM_STR("chunk"),
-                         KM_STR("{\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnt9fQ==\""
-                                "}"));
+    km_eventstream_write(
+        &b, KM_STR("chunk"),
+        KM_STR("{\"bytes\":\"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnt9fQ==\""
+               "}"));
     check_frames(&km_meter_invoke, km_buf_view(&b), "\"stop_reason\":\"max_tokens\"");
 }
 
