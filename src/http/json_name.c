@@ -166,10 +166,8 @@ static bool is_ascii(struct km_str s)
  * their length, and that is all they cost. */
 static const struct km_str *of_another_case(const struct km_str *names, size_t n, struct km_str key)
 {
-    const struct km_str *end = names + n;
-
     if (is_ascii(key)) { /* of the same length then: that is all most of them cost */
-        for (; names < end; names++)
+        for (; n > 0; names++, n--)
             if (names->n == key.n && km_str_ieq(key, *names))
                 return names;
         return NULL;

@@ -3,7 +3,7 @@
  *
  *     Converse       contentBlockStop of the block that is open
  *                    messageStop{max_tokens}, metadata{usage, metrics}
- *     InvokeModel    of Claude: the events of Messages (api/messages_cut.c), each in a chunk's frame
+ *     InvokeModel    of Claude: the events of Messages (api/messages_cut.c), each in a frame
  *
  * What other models say below InvokeModel is their own affair: such a stream can only break off.
  */

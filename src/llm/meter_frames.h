@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* meter_frames.h - what a meter keeps of streams in Bedrock's frames, and how it ends them early. */
+/* meter_frames.h - what a meter keeps of streams in Bedrock's frames, and how it ends them. */
 #ifndef KM_LLM_METER_FRAMES_H
 #define KM_LLM_METER_FRAMES_H
 

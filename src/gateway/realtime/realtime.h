@@ -170,8 +170,8 @@ void km_rt_upstream_drained(struct km_rt_session *s);
 int64_t km_rt_need(const struct km_rt_session *s, int64_t more);
 /* The client says something: what may come grows. */
 void km_rt_add(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text);
-/* One is asked for: its intent, before the question goes out.  KM_E_AGAIN: booked is called, once it
- * is committed or could not be. */
+/* One is asked for: its intent, before the question goes out.  KM_E_AGAIN: booked is called, once
+ * it is committed or could not be. */
 int km_rt_ask(struct km_rt_session *s, km_broker_fn *booked, struct km_err *err) KM_MUST_USE;
 /* One that was asked for will not begin. */
 void km_rt_refused(struct km_rt_session *s);
