@@ -172,7 +172,7 @@ static const struct km_str *of_another_case(const struct km_str *names, size_t n
                 return names;
         return NULL;
     }
-    for (; names < end; names++)
+    for (; n > 0; names++, n--)
         if (names->n <= key.n && alike(key, *names))
             return names;
     return NULL;
