@@ -50,11 +50,11 @@ struct km_headers km_headers_copy(struct km_arena *arena, const struct km_header
 
 struct km_str km_header_get(const struct km_headers *h, struct km_str name)
 {
-    const struct km_header *f = h->v, *end = f + h->n;
+    const struct km_header *f = h->v;
 
     if (name.n == 0)
         return KM_STR_NONE;
-    for (; f < end; f++)
+    for (size_t n = h->n; n > 0; f++, n--)
         if (name_is(f, name))
             return f->value;
     return KM_STR_NONE;
