@@ -174,11 +174,8 @@ def test_the_answer_is_the_vendors_and_the_books_have_it(prefixed, vendors, sdk,
     assert key not in json.dumps(asked)
     row, = wait_until(lambda: prefixed.spend_logs(api_key=key), what="the call's row")
     assert (row["prompt_tokens"], row["completion_tokens"]) == USAGE
-    # A region of Vertex has its own price for Claude.
-    regional = row["custom_llm_provider"] == "vertex_ai" and "claude" in row["model"]
-    cost = COST * 1.1 if regional else COST
-    assert row["spend"] == pytest.approx(cost, abs=1e-12)
-    wait_until(lambda: prefixed.key_info(key)["spend"] == pytest.approx(cost, abs=1e-12),
+    assert row["spend"] == pytest.approx(COST, abs=1e-12)
+    wait_until(lambda: prefixed.key_info(key)["spend"] == pytest.approx(COST, abs=1e-12),
                what="the key's spend")
 
 
