@@ -140,12 +140,6 @@ static int64_t fitting_output(const struct km_call *call, int64_t most, int64_t 
     return fits >= OUTPUT_LEAST ? fits : -1;
 }
 
-/* Does a model write the answer?  A body that is no API's of ours says nothing of that. */
-static bool writes(const struct km_call *call)
-{
-    return !call->req.api || (call->req.api->wire & KM_WIRES_WRITE);
-}
-
 int km_call_unpriced(struct km_call *call, struct km_err *err)
 {
     const struct km_key *key = call->visit->who.key;
@@ -276,7 +270,7 @@ static bool covers(const struct km_call *call, int64_t output)
  * what is left by and by it is asked for. */
 static int reserve_llm(struct km_call *call, struct km_err *err)
 {
-    int64_t longest = writes(call) ? longest_output(call) : 0;
+    int64_t longest = km_call_writes(call) ? longest_output(call) : 0;
     bool known, budget = has_budget(call);
     int64_t output, slice;
     int r;
@@ -293,7 +287,7 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     slice = call->most_output < KM_CALL_SLICE ? call->most_output : KM_CALL_SLICE;
     call->slices = budget && call->req.stream && call->kind->cut_short &&
                    (call->unbound || call->most_output > slice) && covers(call, slice);
-    if (budget && !call->slices && writes(call) && !call->bounded &&
+    if (budget && !call->slices && km_call_writes(call) && !call->bounded &&
         (call->req.api || call->said_output < 0))
         call->most_output = bound_by_left(call, output) * km_llm_answers(&call->req);
     call->reserve_output = call->slices ? slice : call->most_output;

@@ -284,6 +284,12 @@ void km_call_time_runs(struct km_call *call);
 
 /* --- the steps' parts, by file --- */
 
+/* Does a model write the answer?  A body that is no API's of ours says nothing of that. */
+static inline bool km_call_writes(const struct km_call *call)
+{
+    return !call->req.api || (call->req.api->wire & KM_WIRES_WRITE);
+}
+
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
 /* What it costs at a deployment: the deployment's own, or where that serves models it was not

@@ -49,10 +49,10 @@ static bool has_price(const struct km_call *call)
     return is_counted(call) && !(call->api && call->api->count);
 }
 
-/* Does a model write the answer?  A body that is no API's of ours says nothing of that. */
+/* Counted, and a model writes the answer. */
 static bool writes(const struct km_call *call)
 {
-    return is_counted(call) && (!call->req.api || (call->req.api->wire & KM_WIRES_WRITE));
+    return is_counted(call) && km_call_writes(call);
 }
 
 static const struct km_price *price_of(const struct km_call *call, struct km_price *room)
