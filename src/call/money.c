@@ -432,10 +432,11 @@ static int64_t output_beyond(const struct km_call *call)
 /* What they may cost. */
 static int64_t cost_beyond(const struct km_call *call)
 {
-    int64_t output = call->reserve_output;
+    const int64_t output = call->reserve_output, beyond = output_beyond(call);
 
-    return km_price_worst_cost(&call->worst, 0, output + output_beyond(call)) -
-           km_price_worst_cost(&call->worst, 0, output);
+    return beyond == 0 ? 0
+                       : km_price_worst_cost(&call->worst, 0, output + beyond) -
+                             km_price_worst_cost(&call->worst, 0, output);
 }
 
 /* Whoever has to be asked elsewhere is not waited for: what is granted goes back with the rest. */
