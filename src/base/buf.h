@@ -19,8 +19,9 @@ struct km_buf {
     char *p;
     size_t n;
     size_t cap;
+    size_t end; /* cap, or 0 once it failed: what an append is held against */
     size_t max; /* never grows past this many bytes */
-    bool failed; /* sticky: over max, or out of memory */
+    bool failed; /* sticky: over max, or out of memory; set by km_buf_fail() alone */
 };
 
 #define KM_BUF(limit)                                                                              \
@@ -49,18 +50,34 @@ static inline bool km_buf_failed(const struct km_buf *b)
     return b->failed;
 }
 
+/* As if an append had gone past the limit. */
+static inline void km_buf_fail(struct km_buf *b)
+{
+    b->failed = true;
+    b->end = 0;
+}
+
+/* What failed was not needed: its content stands, and appends are taken again. */
+static inline void km_buf_forgive(struct km_buf *b)
+{
+    b->failed = false;
+    b->end = b->cap;
+}
+
 void km_buf_bytes_slow(struct km_buf *b, const void *p, size_t n); /* any n: grows, or fails */
 
 /* Appends.  Here, because the size is nearly always a constant and there is nearly always room:
  * then it is a compare and a few moves. */
 static inline void km_buf_bytes(struct km_buf *b, const void *p, size_t n)
 {
-    if (__builtin_expect(b->failed || n == 0 || n > b->cap - b->n, 0)) {
+    const size_t all = b->n + n; /* no memory is so large that this overflows */
+
+    if (__builtin_expect(n == 0 || all > b->end, 0)) {
         km_buf_bytes_slow(b, p, n);
         return;
     }
     memcpy(b->p + b->n, p, n);
-    b->n += n;
+    b->n = all;
 }
 
 static inline void km_buf_str(struct km_buf *b, struct km_str s)

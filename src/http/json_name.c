@@ -226,6 +226,8 @@ int km_json_note(struct km_json_wanted *w, struct km_str key, bool escaped,
     if (w->spans[i].type != KM_JSON_ABSENT)
         return km_fail(err, KM_E_INVALID, "member '%.*s' occurs twice", KM_STR_ARG(w->names[i]));
     w->spans[i] = *span;
+    if (w->object.past <= i)
+        w->object.past = i + 1;
     return 0;
 }
 

@@ -223,6 +223,9 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
 int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own,
                     struct km_err *err) KM_MUST_USE;
 
+/* Of the members read those from this one on, which are the gateway's own, are not sent. */
+void km_llm_cut_from(const struct km_llm_request *r, size_t first, struct km_json_edits *e);
+
 /* The deployment's own parameters, where neither the caller nor its budget set them; for APIs
  * that bound the output by `max_tokens` or `max_completion_tokens`. */
 int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,

@@ -36,7 +36,7 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
             !km_veil_field(call->w->gw->veil, &call->arena, &h->v[i], false, &value))
             continue;
         if (km_header_put(&b, name, value, &ignored) < 0)
-            b.failed = false; /* a field that cannot stand in a head is left out */
+            km_buf_forgive(&b); /* a field that cannot stand in a head is left out */
     }
     return km_arena_str(&call->arena, km_buf_view(&b));
 }

@@ -252,9 +252,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_add(&e, arena, KM_STR("model"), km_llm_json_string(arena, model));
     else if (span->type != KM_JSON_STRING || !km_str_eq(model, km_json_text(arena, r->body, span)))
         km_json_replace(&e, span, km_llm_json_string(arena, model));
-    for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
-        if (r->spans[m].type != KM_JSON_ABSENT)
-            km_json_cut(&e, &r->spans[m]);
+    km_llm_cut_from(r, KM_M_FIRST_CUT, &e);
     if (r->stream && args->with_usage)
         rc = km_llm_set_inner(&e, arena, &r->spans[KM_M_STREAM_OPTIONS],
                               members[KM_M_STREAM_OPTIONS], KM_STR("include_usage"), KM_STR("true"),
