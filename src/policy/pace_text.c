@@ -277,31 +277,55 @@ INLINE const char *block_at(struct km_str s, size_t at, char *room)
 }
 
 /* `step` / 65536 blocks from one to the next. */
+INLINE size_t place_of(size_t i, uint64_t step)
+{
+    return (size_t)((i * step) >> 16) * BLOCK;
+}
+
+/* Plain blocks from the i-th on that lie in place, as far as they follow each other: nothing is
+ * called in between, so that counts and constants stay in registers. */
+INLINE size_t count_run(struct few *f, struct km_str s, size_t i, size_t end, uint64_t step)
+{
+    const size_t most = s.n - BLOCK - BACK;
+
+    if (s.n < BLOCK + BACK)
+        return i;
+    for (; i < end; i++) {
+        const size_t at = place_of(i, step);
+
+        if (at - BACK > most || is_odd(s.p + at)) /* before BACK it wraps */
+            break;
+        count_plain(f, s.p + at);
+        count_plain(f, s.p + at + LANE);
+    }
+    return i;
+}
+
 INLINE void count_blocks(struct tally *t, struct km_str s, size_t nblocks, uint64_t step,
                          void (*odd)(struct tally *t, const char *p))
 {
     struct few f = { .letters = { 0 } };
     char room[BACK + BLOCK];
-    size_t nodd = 0;
-    uint64_t at = 0;
+    size_t nodd = 0, i = 0;
 
-    for (size_t i = 0; i < nblocks; i++, at += step) {
-        const char *p = block_at(s, (size_t)(at >> 16) * BLOCK, room);
+    while (i < nblocks) {
+        const size_t full = nblocks - i < FLUSH_BLOCKS ? nblocks : i + FLUSH_BLOCKS;
 
-        if (is_odd(p)) {
-            if (nodd++ == 0)
-                clear(t);
-            odd(t, p);
-        } else {
-            count_plain(&f, p);
-            count_plain(&f, p + LANE);
+        while ((i = count_run(&f, s, i, full, step)) < full) {
+            const char *p = block_at(s, place_of(i++, step), room);
+
+            if (is_odd(p)) {
+                if (nodd++ == 0)
+                    clear(t);
+                odd(t, p);
+            } else {
+                count_plain(&f, p);
+                count_plain(&f, p + LANE);
+            }
         }
-        if (i % FLUSH_BLOCKS == FLUSH_BLOCKS - 1) {
-            flush(t, &f, nodd > 0);
-            nodd = 0;
-        }
+        flush(t, &f, nodd > 0);
+        nodd = 0;
     }
-    flush(t, &f, nodd > 0);
 }
 
 /* What is rare is apart, so that what is frequent stays in registers. */
