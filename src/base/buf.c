@@ -161,7 +161,7 @@ void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap)
     va_end(again);
 }
 
-char *km_buf_reserve(struct km_buf *b, size_t n)
+char *km_buf_reserve_slow(struct km_buf *b, size_t n)
 {
     if (!room(b, n))
         return NULL;

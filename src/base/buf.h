@@ -97,9 +97,18 @@ void km_buf_decimal(struct km_buf *b, int64_t v, int scale);
 void km_buf_printf(struct km_buf *b, const char *fmt, ...) KM_PRINTF(2, 3);
 void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap) KM_PRINTF(2, 0);
 
+char *km_buf_reserve_slow(struct km_buf *b, size_t n); /* any n: grows, or fails */
+
 /* Room for n more bytes to be written by the caller, who then adds to b->n.
  * NULL when it would pass the limit (failed is set). */
-char *km_buf_reserve(struct km_buf *b, size_t n);
+static inline char *km_buf_reserve(struct km_buf *b, size_t n)
+{
+    size_t all;
+
+    if (__builtin_expect(__builtin_add_overflow(b->n, n, &all) || all > b->end || !b->p, 0))
+        return km_buf_reserve_slow(b, n);
+    return b->p + b->n;
+}
 
 /* Drops n bytes from the front (memmove). */
 void km_buf_consume(struct km_buf *b, size_t n);
