@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* account.c - the books: runs exactly once for every admitted call, whatever ended it.
  *
- * What each of its attempts cost is said by money.c; here they are summed and written.  The permit
+ * What each of its attempts cost is said by bill.c; here they are summed and written.  The permit
  * is given back here, so a key's room is right before the client has its last byte.  In strict mode
  * that last byte waits until the settlement is on disk.
  */

@@ -283,7 +283,8 @@ void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int
     said = between((double)prompt_tokens, estimate / REPORT_MOST, estimate * REPORT_MOST);
     scale = said > estimate ? said : estimate;
     error = (said - raw) / scale;
-    if (!teaches(p, report, error) || atomic_flag_test_and_set_explicit(&p->learning, memory_order_acquire))
+    if (!teaches(p, report, error) ||
+        atomic_flag_test_and_set_explicit(&p->learning, memory_order_acquire))
         return;
     for (int i = 0; i < PARTS; i++)
         sizes[i] /= scale;
