@@ -104,6 +104,7 @@ class Entry:
         self.status = None
         self.reports = True     # its answer says what was used, if it comes to its end
         self.outcome = "open"   # whole | refused | gone (the caller left) | broken (by us)
+        self.over = asyncio.Event()
         self.prompt = self.written = 0
         self.size = 0           # of the answer's body, whole
         self.stop = None        # the byte of it at which it stopped; -1: before its head
@@ -211,6 +212,7 @@ class Vendor:
             if entry.outcome == "open":
                 entry.outcome = "gone"
             entry.ended = time.monotonic()
+            entry.over.set()
             plan.reached.set()
 
     def _begin(self, plan, entry):
