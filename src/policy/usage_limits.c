@@ -40,13 +40,18 @@ static int64_t input_most(const struct km_usage_limits *l)
 bool km_usage_is_possible(const struct km_usage *u, const struct km_usage_limits *l)
 {
     /* Is one below zero?  Then so is what has the bits of all. */
-    int64_t all =
-        u->prompt_tokens | u->completion_tokens | u->cached_tokens | u->cache_write_tokens |
-        u->reasoning_tokens | u->cache_write_1h_tokens | u->audio_tokens | u->image_tokens |
-        u->audio_cached_tokens | u->image_cached_tokens | u->audio_ms | u->audio_completion_tokens |
-        u->media.image_tokens | u->media.characters | u->media.images | u->media.pixels | u->pages;
+    int64_t all = u->prompt_tokens | u->completion_tokens | u->cached_tokens |
+                  u->cache_write_tokens | u->reasoning_tokens | u->cache_write_1h_tokens |
+                  u->audio_tokens | u->image_tokens | u->audio_cached_tokens |
+                  u->image_cached_tokens | u->audio_ms | u->audio_completion_tokens |
+                  u->media.image_tokens | u->media.characters | u->media.images | u->media.pixels |
+                  u->pages | u->annotated_pages;
 
-    for (size_t i = 0; i < KM_HOSTED_KINDS; i++)
+    for (size_t i = 0; i < KM_HOSTED_KINDS; i++) {
+        if (u->hosted[i] > KM_HOSTED_MOST)
+            return false;
         all |= u->hosted[i];
-    return all >= 0 && u->prompt_tokens <= input_most(l) && u->completion_tokens <= output_most(l);
+    }
+    return all >= 0 && u->pages <= KM_PAGES_MOST && u->annotated_pages <= KM_PAGES_MOST &&
+           u->prompt_tokens <= input_most(l) && u->completion_tokens <= output_most(l);
 }

@@ -95,6 +95,7 @@ static void no_count_is_negative(void **state)
         { .audio_completion_tokens = -1 },
         { .audio_ms = -1 },
         { .pages = -1 },
+        { .annotated_pages = -1 },
         { .hosted = { [KM_HOSTED_WEB_SEARCH] = -1 } },
         { .hosted = { [KM_HOSTED_FILE_SEARCH] = -1 } },
         { .media = { .images = -1 } },
@@ -115,6 +116,25 @@ static void no_count_is_negative(void **state)
     assert_true(km_usage_is_possible(&possible, &l));
 }
 
+static void no_vendor_searches_a_million_times_for_one_answer(void **state)
+{
+    const struct km_usage_limits l = UNSAID;
+    struct km_usage u = { .prompt_tokens = 5 };
+
+    (void)state;
+    for (unsigned i = 0; i < KM_HOSTED_KINDS; i++) {
+        u.hosted[i] = KM_HOSTED_MOST;
+        assert_true(km_usage_is_possible(&u, &l));
+        u.hosted[i]++;
+        assert_false(km_usage_is_possible(&u, &l));
+        u.hosted[i] = 0;
+    }
+    u.pages = u.annotated_pages = KM_PAGES_MOST;
+    assert_true(km_usage_is_possible(&u, &l));
+    u.annotated_pages++;
+    assert_false(km_usage_is_possible(&u, &l));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +142,7 @@ int main(void)
         cmocka_unit_test(input_is_what_was_sent),
         cmocka_unit_test(input_that_is_open_may_fill_the_window),
         cmocka_unit_test(no_count_is_negative),
+        cmocka_unit_test(no_vendor_searches_a_million_times_for_one_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
