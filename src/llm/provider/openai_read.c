@@ -31,11 +31,26 @@ static void add_thoughts(const struct km_json *v, struct km_usage *u)
         u->completion_tokens += u->reasoning_tokens;
 }
 
+/* Perplexity's, of which the tokens are no part of those of all: what it found, what it thought. */
+static void read_searches(const struct km_json *v, struct km_usage *u, bool *bad)
+{
+    int64_t thoughts = km_usage_count(v, "reasoning_tokens", bad), total;
+
+    u->citation_tokens = km_usage_count(v, "citation_tokens", bad);
+    if (!u->hosted[KM_HOSTED_WEB_SEARCH])
+        u->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", bad);
+    if (u->reasoning_tokens || thoughts == 0)
+        return;
+    u->reasoning_tokens = thoughts;
+    if (km_json_i64(km_json_get(v, "total_tokens"), &total) &&
+        total == u->prompt_tokens + u->completion_tokens && u->hosted[KM_HOSTED_WEB_SEARCH])
+        u->completion_tokens += thoughts;
+}
+
 static void read_beside(const struct km_json *v, struct km_usage *u, bool *bad)
 {
     km_usage_extras(v, u, bad);
-    if (!u->hosted[KM_HOSTED_WEB_SEARCH]) /* Perplexity's name */
-        u->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", bad);
+    read_searches(v, u, bad);
 }
 
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)

@@ -76,6 +76,8 @@ class Plan:
     prompt: int = 0
     reports: object = "true"  # true | absent | null | (what went in, what came out), raw JSON or None
     usage_more: str = None    # a further member of the report, raw JSON
+    unasked: bool = False     # a stream reports whether it was asked to or not
+    items: tuple = ()         # what a response has before its text, raw JSON
     status: int = 200
     ends: str = "whole"
     at: object = 0.5

@@ -115,6 +115,26 @@ static void no_count_is_negative(void **state)
     assert_true(km_usage_is_possible(&possible, &l));
 }
 
+static void tools_run_a_thousand_times_at_most(void **state)
+{
+    struct km_usage_limits l = UNSAID;
+    struct km_usage u = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < KM_HOSTED_KINDS; i++) {
+        u.hosted[i] = KM_HOSTED_MOST;
+        l.answers = 1;
+        assert_true(km_usage_is_possible(&u, &l));
+        u.hosted[i]++;
+        assert_false(km_usage_is_possible(&u, &l));
+        l.answers = 2;
+        assert_true(km_usage_is_possible(&u, &l));
+        u.hosted[i] = INT64_MAX;
+        assert_false(km_usage_is_possible(&u, &l));
+        u.hosted[i] = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +142,7 @@ int main(void)
         cmocka_unit_test(input_is_what_was_sent),
         cmocka_unit_test(input_that_is_open_may_fill_the_window),
         cmocka_unit_test(no_count_is_negative),
+        cmocka_unit_test(tools_run_a_thousand_times_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
