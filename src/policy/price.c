@@ -145,6 +145,12 @@ km_wide km_price_beside(const struct km_price *p, const struct km_usage *u)
            km_price_scaled(times(annotated, or_else(p->annotated_page, p->page)), -1);
 }
 
+/* A reranker's search is of so many units. */
+km_wide km_price_requests(const struct km_price *p, const struct km_usage *u)
+{
+    return times(u->queries > 1 ? u->queries : 1, at_least_zero(p->request));
+}
+
 static bool by_tokens(const struct km_price *p)
 {
     return p->input >= 0 || p->output >= 0 || p->audio_input >= 0 || p->audio_output >= 0 ||
@@ -192,7 +198,7 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
         if (u->audio_ms > 0)
             pico += times(u->audio_ms, p->second) / 1000;
     }
-    pico += km_price_beside(p, u) + at_least_zero(p->request);
+    pico += km_price_beside(p, u) + km_price_requests(p, u);
     *ret_nanousd = km_price_rounded(pico);
     return true;
 }

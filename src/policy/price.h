@@ -134,6 +134,7 @@ struct km_usage {
     int64_t audio_ms; /* listened to, where time is what is counted */
     struct km_media_usage media;
     int64_t hosted[KM_HOSTED_KINDS]; /* uses */
+    int64_t queries; /* that the price of a request is of: a reranker's units; 0: one */
     int64_t citation_tokens; /* of what searches found; no part of prompt */
     enum km_search search; /* of web searches, as the upstream said, or else as it was asked */
     int64_t pages; /* of documents that were read */

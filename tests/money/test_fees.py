@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fees beside tokens: searches that every call has, by their size, containers by their memory, and
-counts of them that cannot be."""
+"""Fees beside tokens: searches that every call has, by their size, containers by their memory, units of
+a reranker, seconds of audio; counts of them that cannot be, and answers that nobody can read."""
 
 import pytest
 
@@ -27,6 +27,12 @@ MORE = """
       search_context_cost_per_query: {{search_context_size_low: 0.01, search_context_size_medium: 0.02,
                                       search_context_size_high: 0.05}}}}
 """
+MORE += """
+  - model_name: ranks-*
+    litellm_params: {{model: cohere/*, api_base: "{url}", api_key: k, input_cost_per_query: 0.002}}
+  - model_name: hears-*
+    litellm_params: {{model: openai/*, api_base: "{url}/v1", api_key: k, input_cost_per_second: 0.0001}}
+"""
 SEARCHED = '{"type":"web_search_call","id":"w","status":"completed","action":{"type":"search","query":"x"}}'
 RAN = '{"type":"code_interpreter_call","id":"c","container_id":"cntr_1","status":"completed","code":"1"}'
 
@@ -43,7 +49,8 @@ def booked(world, path, model, more, budget=50, **plan):
     async def ask():
         key = await world.key(max_budget=budget)
         planned = world.vendor.plan(words=400, prompt=10, **plan)
-        asked = {"messages": [{"role": "user", "content": "hello"}]} if path == CHAT else {"input": "hello"}
+        asked = {CHAT: {"messages": [{"role": "user", "content": "hello"}]},
+                 RESPONSES: {"input": "hello"}}.get(path.removeprefix("/openai"), {})
         answer = await call(world.port, "POST", path, {"model": f"{model}-{planned.id}", **asked, **more}, key)
         if answer.status != 200:
             return answer, None
@@ -120,3 +127,52 @@ def test_a_million_searches_cannot_be(world, model, usage):
     """A broken counter cost 10,000 USD, and its key."""
     answer, row = booked(world, CHAT, model, {}, usage_more=usage)
     assert row["estimated"] and row["spend"] < 0.05, row
+
+
+# --- rerankers ---
+
+@pytest.mark.parametrize("documents,units,says,estimated", [
+    (1, 1, None, False), (100, 1, None, False), (101, 2, None, False), (1000, 10, None, False),
+    (1000, 10, "5000000", True), (1000, 10, "absent", True),
+])
+def test_a_reranker_costs_by_its_units(world, documents, units, says, estimated):
+    """A query with up to a hundred documents is one; a thousand cost what one does."""
+    answer, row = booked(world, "/v1/rerank", "ranks", {"query": "q", "documents": ["a"] * documents},
+                         usage_more=says if says and says.isdigit() else None, reports=says or "true")
+    assert row["spend"] == pytest.approx(units * 0.002) and row["estimated"] is estimated, row
+
+
+def test_a_rerankers_units_are_reserved(world):
+    answer, _ = booked(world, "/v1/rerank", "ranks", {"query": "q", "documents": ["a"] * 1000},
+                       budget=0.01)
+    assert answer.status == 429, answer
+
+
+# --- what cannot be read ---
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_an_answer_that_was_compressed_is_not_free(world, stream):
+    """The prefix passes it on as it is, so what came is counted by its bytes."""
+    answer, row = booked(world, "/openai" + CHAT, "tools", {"stream": stream}, coded=True)
+    assert row["estimated"] and row["completion_tokens"] > 50, row
+
+
+def test_a_recording_is_no_longer_than_its_bytes_can_be(world):
+    """A broken clock cost 86.40 USD for 16 kB."""
+    form = (b'--B\r\ncontent-disposition: form-data; name="model"\r\n\r\nhears-%s\r\n--B\r\n'
+            b'content-disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n' + bytes(16000)
+            + b"\r\n--B--\r\n")
+    for seconds, cost in ((1, 0.0001), (300, 0.03), (864000, None)):
+        async def ask():
+            key = await world.key(max_budget=50)
+            plan = world.vendor.plan(words=3, prompt=5, usage_more=str(seconds))
+            answer = await call(world.port, "POST", "/v1/audio/transcriptions",
+                                form.replace(b"%s", plan.id.encode()), key,
+                                {"content-type": "multipart/form-data; boundary=B"})
+            assert answer.status == 200, answer
+            return (await world.settled([key], lambda key: 1)).rows(key)
+        row, = world.loop.run(ask())
+        if cost:
+            assert row["spend"] == pytest.approx(cost) and not row["estimated"], row
+        else:
+            assert row["spend"] < 0.01 and row["estimated"], row

@@ -504,6 +504,8 @@ void km_llm_priced_add(struct km_llm_priced *p, const struct km_llm_priced *more
         set_search(p, more->search);
     if (more->container > p->container)
         p->container = more->container;
+    if (more->queries > p->queries)
+        p->queries = more->queries;
     p->said |= more->said;
     p->fast = p->fast || more->fast;
     p->in_us = p->in_us || more->in_us;
@@ -552,6 +554,7 @@ void km_llm_priced_usage(const struct km_llm_priced *p, struct km_usage *u)
     u->fast = p->fast;
     u->in_us = p->in_us;
     u->search = p->search;
+    u->queries = p->queries;
     for (size_t i = 0; i < KM_HOSTED_KINDS; i++)
         u->hosted[i] = p->hosted[i];
     u->hosted[KM_HOSTED_CODE_INTERPRETER] *= at_least_one(p->container);
@@ -569,5 +572,7 @@ void km_llm_priced_served(const struct km_llm_priced *p, struct km_usage *u)
         u->in_us = p->in_us;
     if (!(u->said & KM_SAID_SEARCH))
         u->search = p->search;
+    if (!u->queries)
+        u->queries = p->queries;
     u->hosted[KM_HOSTED_CODE_INTERPRETER] *= at_least_one(p->container);
 }

@@ -147,6 +147,13 @@ def embeddings(plan, entry):
                     % (json.dumps(vectors), report.member())).encode(), 0)]
 
 
+def rerank(plan, entry):
+    """Cohere's: its units are what costs; a plan may say others."""
+    units = f'"search_units":{plan.usage_more or -(-len(entry.json()["documents"]) // 100)}'
+    billed = "" if plan.reports == "absent" else f',"meta":{{"billed_units":{{{units}}}}}'
+    return JSON, [(('{"id":"r1","results":[{"index":0,"relevance_score":0.5}]%s}' % billed).encode(), 0)]
+
+
 def images(plan, entry):
     report = Report(plan, "input_tokens", "output_tokens")
     total = f'"total_tokens":{plan.prompt + plan.words}'
@@ -164,6 +171,9 @@ def transcription(plan, entry):
     report = Report(plan, "input_tokens", "output_tokens")
     more = ('"type":"tokens"', '"total_tokens":%d' % (plan.prompt + plan.words))
     text = "".join(text_of(plan.words))
+    if plan.usage_more:  # seconds
+        said = '{"text":"%s","usage":{"type":"duration","seconds":%s}}' % (text, plan.usage_more)
+        return JSON, [(said.encode(), plan.words)]
     return JSON, [(('{"text":"%s"%s}' % (text, report.member("usage", *more))).encode(), plan.words)]
 
 
@@ -291,6 +301,7 @@ DIALECTS = [
     Dialect("ollama", r"/api/chat$", ollama, "prompt_eval_count", "eval_count",
             lambda path, body: body.get("stream", True)),
     Dialect("embeddings", r"/embeddings$", embeddings, "prompt_tokens", "total_tokens"),
+    Dialect("rerank", r"/rerank$", rerank),
     Dialect("images", r"/images/generations$", images, "input_tokens", "output_tokens"),
     Dialect("speech", r"/audio/speech$", speech),
     Dialect("transcription", r"/audio/transcriptions$", transcription, "input_tokens",

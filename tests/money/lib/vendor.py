@@ -77,6 +77,7 @@ class Plan:
     reports: object = "true"  # true | absent | null | (what went in, what came out), raw JSON or None
     usage_more: str = None    # a further member of the report, raw JSON
     unasked: bool = False     # a stream reports whether it was asked to or not
+    coded: bool = False       # it compresses its answer, which it was not asked to do
     items: tuple = ()         # what a response has before its text, raw JSON
     status: int = 200
     ends: str = "whole"
@@ -302,6 +303,9 @@ class Vendor:
             whole = b"".join(data for data, _ in pieces)
             pieces = [(whole[i:i + plan.pieces_of], plan.words)
                       for i in range(0, len(whole), plan.pieces_of)]
+        if plan.coded:
+            pieces = [(gzip.compress(b"".join(data for data, _ in pieces)), plan.words)]
+            kind += "\r\ncontent-encoding: gzip"
         entry.size = sum(len(data) for data, _ in pieces)
         stop = entry.stop = self._place(plan, entry)
         entry.said_at = self._said_at(entry, b"".join(data for data, _ in pieces))

@@ -271,7 +271,7 @@ static void the_builtin_table_has_the_models_people_use(void **state)
 }
 
 /* By docs.perplexity.ai/getting-started/pricing: a fee for each request by the size of what its
- * search gives the model; of deep research one for each query, what it found and what it thought. */
+ * search gives the model; of deep research one for each query, and what it found and thought. */
 static void perplexitys_calls_are_searches(void **state)
 {
     struct km_prices *p = km_prices_new();
@@ -298,6 +298,24 @@ static void perplexitys_calls_are_searches(void **state)
     u.hosted[KM_HOSTED_WEB_SEARCH] = 0;
     assert_true(km_price_cost(&deep, &u, &nano));
     assert_int_equal(nano, 33 * 2000 + 7163 * 8000 + 73997 * 3000 + 19861 * 2000 + 5000000);
+    km_prices_free(p);
+}
+
+static void a_reranker_costs_by_its_units(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price price = found(p, "cohere", "rerank-v3.5");
+    struct km_usage u = { .queries = 10 };
+    int64_t nano = 0;
+
+    (void)state;
+    assert_true(km_price_cost(&price, &u, &nano));
+    assert_int_equal(nano, 20000000);
+    assert_int_equal(km_price_worst(&price, &u).request, 20000000000);
+    u.queries = 0;
+    assert_true(km_price_cost(&price, &u, &nano));
+    assert_int_equal(nano, 2000000);
+    assert_int_equal(km_price_worst(&price, &u).request, 2000000000);
     km_prices_free(p);
 }
 
@@ -383,6 +401,7 @@ int main(void)
         cmocka_unit_test(the_builtin_table_knows_current_models),
         cmocka_unit_test(the_builtin_table_has_the_models_people_use),
         cmocka_unit_test(perplexitys_calls_are_searches),
+        cmocka_unit_test(a_reranker_costs_by_its_units),
         cmocka_unit_test(hosted_tools_have_their_providers_price),
         cmocka_unit_test(imported_rows_win_and_a_bare_name_is_its_providers),
     };

@@ -95,6 +95,7 @@ static void no_count_is_negative(void **state)
         { .audio_completion_tokens = -1 },
         { .audio_ms = -1 },
         { .pages = -1 },
+        { .queries = -1 },
         { .hosted = { [KM_HOSTED_WEB_SEARCH] = -1 } },
         { .hosted = { [KM_HOSTED_FILE_SEARCH] = -1 } },
         { .media = { .images = -1 } },
@@ -133,6 +134,10 @@ static void tools_run_a_thousand_times_at_most(void **state)
         assert_false(km_usage_is_possible(&u, &l));
         u.hosted[i] = 0;
     }
+    u.queries = KM_HOSTED_MOST * 2;
+    assert_true(km_usage_is_possible(&u, &l));
+    u.queries++;
+    assert_false(km_usage_is_possible(&u, &l));
 }
 
 int main(void)
