@@ -90,6 +90,9 @@ struct km_llm_priced {
     enum km_service service;
     bool fast, in_us;
     int64_t hosted[KM_HOSTED_KINDS]; /* most uses of each: as said, else KM_HOSTED_USES */
+    enum km_search search; /* how much its searches give the model, the dearest that is said */
+    int64_t queries; /* units of a reranker that its documents are */
+    int64_t container; /* what its container costs times as much as the smallest one; 0: as that */
     bool hosts; /* it names a tool that the provider runs */
     unsigned tools; /* which, a bit each of enum km_hosted_tool */
     struct km_str tool; /* the first of them, as it is called there */

@@ -96,6 +96,7 @@ static void no_count_is_negative(void **state)
         { .audio_ms = -1 },
         { .pages = -1 },
         { .annotated_pages = -1 },
+        { .queries = -1 },
         { .hosted = { [KM_HOSTED_WEB_SEARCH] = -1 } },
         { .hosted = { [KM_HOSTED_FILE_SEARCH] = -1 } },
         { .media = { .images = -1 } },
@@ -116,22 +117,40 @@ static void no_count_is_negative(void **state)
     assert_true(km_usage_is_possible(&possible, &l));
 }
 
-static void no_vendor_searches_a_million_times_for_one_answer(void **state)
+static void documents_have_ten_thousand_pages_at_most(void **state)
 {
     const struct km_usage_limits l = UNSAID;
-    struct km_usage u = { .prompt_tokens = 5 };
+    struct km_usage u = { .pages = KM_PAGES_MOST, .annotated_pages = KM_PAGES_MOST };
 
     (void)state;
-    for (unsigned i = 0; i < KM_HOSTED_KINDS; i++) {
+    assert_true(km_usage_is_possible(&u, &l));
+    u.annotated_pages++;
+    assert_false(km_usage_is_possible(&u, &l));
+    u = (struct km_usage){ .pages = KM_PAGES_MOST + 1 };
+    assert_false(km_usage_is_possible(&u, &l));
+}
+
+static void tools_run_a_thousand_times_at_most(void **state)
+{
+    struct km_usage_limits l = UNSAID;
+    struct km_usage u = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < KM_HOSTED_KINDS; i++) {
         u.hosted[i] = KM_HOSTED_MOST;
+        l.answers = 1;
         assert_true(km_usage_is_possible(&u, &l));
         u.hosted[i]++;
         assert_false(km_usage_is_possible(&u, &l));
+        l.answers = 2;
+        assert_true(km_usage_is_possible(&u, &l));
+        u.hosted[i] = INT64_MAX;
+        assert_false(km_usage_is_possible(&u, &l));
         u.hosted[i] = 0;
     }
-    u.pages = u.annotated_pages = KM_PAGES_MOST;
+    u.queries = KM_HOSTED_MOST * 2;
     assert_true(km_usage_is_possible(&u, &l));
-    u.annotated_pages++;
+    u.queries++;
     assert_false(km_usage_is_possible(&u, &l));
 }
 
@@ -142,7 +161,8 @@ int main(void)
         cmocka_unit_test(input_is_what_was_sent),
         cmocka_unit_test(input_that_is_open_may_fill_the_window),
         cmocka_unit_test(no_count_is_negative),
-        cmocka_unit_test(no_vendor_searches_a_million_times_for_one_answer),
+        cmocka_unit_test(documents_have_ten_thousand_pages_at_most),
+        cmocka_unit_test(tools_run_a_thousand_times_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
