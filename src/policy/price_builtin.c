@@ -2349,6 +2349,42 @@ const struct km_price_builtin km_price_builtin[] = {
       "input_cost_per_token_priority:8.75e-7,max_input_tokens:256000,"
       "max_output_tokens:16000,output_cost_per_token:0.0000012,"
       "output_cost_per_token_flex:6e-7,output_cost_per_token_priority:0.0000021}" },
+    { "bedrock/us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      "{cache_creation_input_token_cost:0.0000045,"
+      "cache_creation_input_token_cost_above_1hr:0.0000072,"
+      "cache_read_input_token_cost:3.6e-7,input_cost_per_token:0.0000036,"
+      "input_cost_per_token_above_200k_tokens:0.0000072,"
+      "output_cost_per_token_above_200k_tokens:0.000027,"
+      "cache_creation_input_token_cost_above_200k_tokens:0.000009,"
+      "cache_creation_input_token_cost_above_1hr_above_200k_tokens:0.0000144,"
+      "cache_read_input_token_cost_above_200k_tokens:7.2e-7,max_input_tokens:200000,"
+      "max_output_tokens:64000,output_cost_per_token:0.000018}" },
+    { "bedrock/us-gov.anthropic.claude-sonnet-5",
+      "{cache_creation_input_token_cost:0.000003,"
+      "cache_creation_input_token_cost_above_1hr:0.0000048,"
+      "cache_read_input_token_cost:2.4e-7,input_cost_per_token:0.0000024,"
+      "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000012}" },
+    { "bedrock/us-gov.anthropic.claude-opus-4-8 bedrock/us-gov.anthropic.claude-opus-5",
+      "{cache_creation_input_token_cost:0.0000075,"
+      "cache_creation_input_token_cost_above_1hr:0.000012,cache_read_input_token_cost:6e-7,"
+      "input_cost_per_token:0.000006,max_input_tokens:1000000,max_output_tokens:128000,"
+      "output_cost_per_token:0.00003}" },
+    { "bedrock/us-gov.anthropic.claude-opus-5-5",
+      "{cache_creation_input_token_cost:0.000006,"
+      "cache_creation_input_token_cost_above_1hr:0.0000096,"
+      "cache_read_input_token_cost:2.4e-7,input_cost_per_token:0.0000048,"
+      "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000024}" },
+    { "bedrock/us-gov.anthropic.claude-fable-5-1",
+      "{cache_creation_input_token_cost:0.000015,"
+      "cache_creation_input_token_cost_above_1hr:0.000024,cache_read_input_token_cost:3e-7,"
+      "input_cost_per_token:0.000012,max_input_tokens:1000000,max_output_tokens:128000,"
+      "output_cost_per_token:0.00006}" },
+    { "bedrock/us-gov.openai.gpt-oss-20b-1:0",
+      "{input_cost_per_token:8.4e-8,max_input_tokens:128000,max_output_tokens:16384,"
+      "output_cost_per_token:3.6e-7}" },
+    { "bedrock/us-gov.openai.gpt-oss-120b-1:0",
+      "{input_cost_per_token:1.8e-7,max_input_tokens:128000,max_output_tokens:16384,"
+      "output_cost_per_token:7.2e-7}" },
     { "bedrock/us.anthropic.claude-opus-4-5-20251101-v1:0 "
       "bedrock/eu.anthropic.claude-opus-4-5-20251101-v1:0",
       "{cache_creation_input_token_cost:0.000006875,"
@@ -2511,7 +2547,8 @@ const struct km_price_builtin km_price_builtin[] = {
       "cache_read_input_token_cost:1e-8,cache_read_input_token_cost_above_272k_tokens:2e-8,"
       "output_cost_per_token:5e-7,output_cost_per_token_above_272k_tokens:7.5e-7,"
       "max_input_tokens:1050000,max_output_tokens:128000}" },
-    { "bedrock/moonshotai.kimi-k3 bedrock/us.moonshotai.kimi-k3",
+    { "bedrock/moonshotai.kimi-k3 bedrock/us.moonshotai.kimi-k3 "
+      "bedrock/in.moonshotai.kimi-k3",
       "{cache_creation_input_token_cost:0.000004125,"
       "cache_creation_input_token_cost_flex:0.0000020625,"
       "cache_creation_input_token_cost_priority:0.00000721875,"
@@ -2611,6 +2648,11 @@ const struct km_price_builtin km_price_builtin[] = {
       "cache_read_input_token_cost:1.1e-7,input_cost_per_token:0.0000022,"
       "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000011,"
       "search_context_cost_per_query:{search_context_size_medium:0.01}}" },
+    { "bedrock/us-gov.anthropic.claude-sonnet-5-5",
+      "{cache_creation_input_token_cost:0.000003,"
+      "cache_creation_input_token_cost_above_1hr:0.0000048,"
+      "cache_read_input_token_cost:1.2e-7,input_cost_per_token:0.0000024,"
+      "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000012}" },
     { "bedrock/global.openai.gpt-6.1-sol",
       "{cache_creation_input_token_cost:0.0000025,"
       "cache_creation_input_token_cost_above_272k_tokens:0.000005,"
@@ -2692,6 +2734,16 @@ const struct km_price_builtin km_price_builtin[] = {
       "input_cost_per_token:1.1e-7,max_input_tokens:1000000,max_output_tokens:128000,"
       "output_cost_per_token:5.5e-7,"
       "search_context_cost_per_query:{search_context_size_medium:0.01}}" },
+    { "bedrock/us-gov.anthropic.claude-haiku-5-5",
+      "{input_cost_per_token_above_100k_tokens:6e-7,"
+      "output_cost_per_token_above_100k_tokens:0.000003,"
+      "cache_creation_input_token_cost_above_100k_tokens:7.5e-7,"
+      "cache_creation_input_token_cost_above_1hr_above_100k_tokens:0.0000012,"
+      "cache_read_input_token_cost_above_100k_tokens:6e-8,"
+      "cache_creation_input_token_cost:1.5e-7,"
+      "cache_creation_input_token_cost_above_1hr:2.4e-7,cache_read_input_token_cost:1.2e-8,"
+      "input_cost_per_token:1.2e-7,max_input_tokens:1000000,max_output_tokens:128000,"
+      "output_cost_per_token:6e-7}" },
     { "bedrock/jp.amazon.nova-2-lite-v1:0",
       "{cache_read_input_token_cost:9.9e-8,cache_read_input_token_cost_flex:4.95e-8,"
       "cache_read_input_token_cost_priority:1.7325e-7,input_cost_per_token:3.96e-7,"
