@@ -35,7 +35,7 @@ const PROVIDERS = {
   deepseek: { name: 'deepseek' },
   perplexity: { name: 'perplexity', only: /^perplexity\/(sonar|pplx-embed)/ },
   together_ai: { name: 'together_ai', only: OPEN },
-  fireworks_ai: { name: 'fireworks_ai', only: new RegExp(`^fireworks_ai/accounts/fireworks/models/.*(${OPEN.source})`, 'i') },
+  fireworks_ai: { name: 'fireworks_ai', only: new RegExp(`^fireworks_ai/(accounts/fireworks/models/)?[^/]*(${OPEN.source})`, 'i') },
   groq: { name: 'groq' },
   xai: { name: 'xai' },
   cohere: { name: 'cohere' },

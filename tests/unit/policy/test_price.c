@@ -255,6 +255,7 @@ static void the_builtin_table_has_the_models_people_use(void **state)
         { "perplexity", "sonar-pro" },
         { "together_ai", "meta-llama/Llama-3.3-70B-Instruct-Turbo" },
         { "fireworks_ai", "accounts/fireworks/models/deepseek-v3p1" },
+        { "fireworks_ai", "glm-5p1" },
         { "vertex_ai", "gemini-2.5-pro" },
         { "cohere_chat", "command-r-plus-08-2024" },
     };
