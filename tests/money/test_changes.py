@@ -5,6 +5,7 @@ and when all is quiet what it may spend is what is left of its budget."""
 import asyncio
 import json
 import random
+import time
 
 import pytest
 
@@ -117,7 +118,7 @@ class Random:
 
     def __init__(self, world, seed):
         self.world, self.dice = world, random.Random(seed)
-        self.keys, self.had, self.sent = [], [], []
+        self.keys, self.had, self.plans = [], [], []
 
     async def begin(self):
         for _ in range(4):
@@ -127,10 +128,12 @@ class Random:
 
     def plan(self):
         words = self.dice.choice([1, 3, 30, 300, 3000])
-        return self.world.vendor.plan(words=words, prompt=self.dice.choice([5, 50]), **self.dice.choice([
+        made = self.world.vendor.plan(words=words, prompt=self.dice.choice([5, 50]), **self.dice.choice([
             {}, {}, {}, {"status": 500}, {"status": 429}, {"status": 400}, {"reports": "absent"},
             {"reports": ("-1", "4")}, {"ends": "cut"}, {"ends": "reset", "at": 0.9}, {"ends": "cut", "at": -1},
             {"rate": 2000}, {"status": 503, "next": self.world.vendor.plan(words=words, prompt=5)}]))
+        self.plans.append(made)
+        return made
 
     async def call(self, n):
         plan = self.plan()
@@ -179,13 +182,22 @@ class Random:
         await asyncio.gather(*(one() for _ in range(count)))
 
     async def quiet(self):
-        """The rows, once no more come."""
-        rows, known = await self.world.rows(), -1
-        while len(rows) != known:
-            known = len(rows)
-            await asyncio.sleep(0.5)  # between two looks
+        """The rows, once each call that the vendor got has one."""
+        sent = {f"oa-{plan.id}" for plan in self.plans if plan.entries}
+        deadline = time.monotonic() + patient(30)
+        while True:
             rows = await self.world.rows()
-        return rows
+            late = sent - {row["model_group"] for row in rows}
+            if not late:
+                return rows
+            assert time.monotonic() < deadline, f"no row of {late}"
+            await asyncio.sleep(0.1)  # between two looks
+
+    async def under_way(self, going):
+        """Until the vendor has calls of it, or it is over."""
+        while not going.done() and not any(
+                e.outcome == "open" for plan in self.plans for e in plan.entries):
+            await asyncio.sleep(0.002)  # between two looks
 
     async def check(self):
         rows, daily = await self.quiet(), await self.world.daily()
@@ -214,7 +226,7 @@ def test_whatever_happens_to_keys_the_books_are_one(world, seed, strike, long):
             await storm.check()
             if strike:
                 going = asyncio.ensure_future(storm.storm(80))
-                await asyncio.sleep(0.3)  # some are under way
+                await storm.under_way(going)
                 await asyncio.get_running_loop().run_in_executor(None, again)
                 await going
                 await storm.check()
