@@ -104,7 +104,10 @@ static uint64_t upstream_ms(const struct km_attempt *at)
 static enum km_bill_end end_of(const struct km_call *call, const struct km_usage *heard)
 {
     bool whole = !call->failed && !call->at->money.cut;
-    bool output = call->at->status < 300 && (call->streaming || heard->completion_tokens > 0);
+    bool refused = call->failed && call->err.code == KM_E_UPSTREAM_STATUS;
+    /* A no that came in a stream is out at the client, too, and no output. */
+    bool output =
+        call->at->status < 300 && (heard->completion_tokens > 0 || (call->streaming && !refused));
 
     if (!was_sent(call))
         return KM_BILL_UNSENT;

@@ -483,6 +483,37 @@ void km_llm_stream_doubt(struct km_llm_stream *s)
     s->nonsense = true;
 }
 
+int km_llm_error_status(const struct km_arena *like, struct km_str data)
+{
+    static const struct {
+        struct km_str word;
+        int status;
+    } words[] = {
+        { { "overloaded_error", 16 }, 529 },    { { "rate_limit_error", 16 }, 429 },
+        { { "rate_limit_exceeded", 19 }, 429 }, { { "invalid_request_error", 21 }, 400 },
+        { { "request_too_large", 17 }, 413 },   { { "not_found_error", 15 }, 404 },
+        { { "insufficient_quota", 18 }, 429 },  { { "context_length_exceeded", 23 }, 400 },
+    };
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root, *error, *code;
+    struct km_str text = KM_STR_NONE, type = KM_STR_NONE;
+    int64_t status = 0;
+
+    km_arena_init(&scratch, like->cap, like->pool);
+    if (km_json_parse_answer(&scratch, data, &root, NULL) < 0)
+        return 0;
+    error = km_json_get(root, "error");
+    error = km_json_kind(error) == KM_JSON_OBJECT ? error : root;
+    code = km_json_get(error, "code");
+    if (!km_json_i64(code, &status) && km_json_string(code, &text) && km_str_i64(text, &status) < 0)
+        status = 0;
+    (void)km_json_string(km_json_get(error, "type"), &type);
+    for (size_t i = 0; !status && i < sizeof words / sizeof words[0]; i++)
+        if (km_str_eq(type, words[i].word) || km_str_eq(text, words[i].word))
+            status = words[i].status;
+    return status >= 400 && status < 600 ? (int)status : 0;
+}
+
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 {
     const struct km_heard heard = { .text = (int64_t)(s->text_bytes / 4),

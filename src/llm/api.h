@@ -157,6 +157,7 @@ struct km_llm_stream {
     bool ended; /* what was said of usage last is all that will be: its API says so */
     bool done; /* [DONE] came; it is not passed on here: its owner sends it */
     bool error; /* the upstream sent an error event */
+    int no; /* the status of one that came before any output; 0: none, or it has no status */
     bool begun; /* Google's array form: its bracket was sent */
     bool usage_told; /* a chunk that is nothing but usage came */
     struct km_arena *arena; /* what a cut needs is kept there; NULL: it is never cut */
@@ -175,6 +176,9 @@ struct km_llm_cut {
     int (*say)(void *ctx, const struct km_sse_event *event, struct km_err *err);
     void *ctx;
 };
+
+/* An error event's data: the status that it would have been before the answer began, 0: none. */
+int km_llm_error_status(const struct km_arena *like, struct km_str data);
 
 /* Reads body by the API's own parse(), which begins with km_llm_read_members(). */
 int km_llm_request_parse(struct km_llm_request *r, const struct km_llm_api *api,

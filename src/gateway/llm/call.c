@@ -161,6 +161,8 @@ static int read_event(struct km_call *call, const struct km_sse_event *event, st
     uint64_t written = s->text_bytes, events = s->events;
     int r = s->cut ? 0 : call->api->event(s, event, out, err);
 
+    if (s->error && !s->no && !s->text_bytes && !s->events)
+        s->no = km_llm_error_status(&call->arena, event->data);
     if (out->n == before || (s->text_bytes != written && !s->error && is_bare(call, event)))
         return r; /* as most events */
     if (s->error || s->events == events || !is_bare(call, event) ||
@@ -341,6 +343,11 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
 
 static int complete_stream(struct km_call *call, struct km_err *err)
 {
+    if (call->at->stream.no) { /* nothing was done for it */
+        (void)km_fail(err, KM_E_UPSTREAM_STATUS, "The upstream answered with an error alone.");
+        err->http = call->at->stream.no;
+        return KM_E_UPSTREAM_STATUS;
+    }
     if (call->at->stream.error)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its stream with an error.");
     if (call->at->stream.done || call->at->stream.finished) {
