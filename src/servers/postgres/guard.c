@@ -447,7 +447,8 @@ int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, s
         w->v = ret_verdict;
         w->at = 0;
         w->depth = w->ninserts = 0;
-        w->columns = w->activity = w->calls = NULL;
+        w->columns = w->calls = NULL;
+        w->lesser = NULL;
         w->ncalls = w->chained = 0;
         w->slow = NULL;
         w->slow_at = -1;

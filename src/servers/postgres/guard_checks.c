@@ -268,26 +268,15 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
                             "leave it out: what is not secret is in information_schema and in "
                             "the other views of pg_catalog",
                             "%.*s may not be read: %s", KM_STR_ARG(name), why);
-    if (km_str_eq(name, KM_STR("pg_stat_activity")) && (!schema.n || km_pg_is_system(schema))) {
-        struct km_pg_ref *a = km_arena_zalloc(w->arena, sizeof *a);
-
-        if (!a)
-            return KM_E_NOMEM;
-        *a = (struct km_pg_ref){ .name = v->alias ? km_str_c(v->alias->aliasname) : name,
-                                 .more = v->alias && v->alias->n_colnames ? "renamed" : NULL,
-                                 .at = v->location,
-                                 .next = w->activity };
-        w->activity = a;
-    }
-    if (km_str_eq(name, KM_STR("pg_settings")) && (!schema.n || km_pg_is_system(schema)) &&
-        (r = km_pg_check_settings(w, v)) < 0)
+    r = km_pg_check_hidden(w, v);
+    if (r < 0)
         return r;
     return km_pg_is_system(schema)
                ? 0
                : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
 }
 
-/* A name for a join, or for what it merges, is one for columns of pg_stat_activity. */
+/* A name for a join, or for what it merges, is one for columns of guard_columns.c. */
 int km_pg_check_join(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__JoinExpr *j = KM_PG_MESSAGE(PgQuery__JoinExpr, message);
@@ -360,33 +349,9 @@ int km_pg_check_sample(struct km_pg_walk *w, const ProtobufCMessage *message)
                         "this sampling method is not PostgreSQL's own");
 }
 
-static int refuse_activity(struct km_pg_walk *w, int at)
-{
-    return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", at,
-                        "name the columns you need, without query: pid, usename, state, "
-                        "wait_event, query_start, ...",
-                        "pg_stat_activity shows the statements of other sessions in its column "
-                        "query");
-}
-
-/* pg_stat_activity may be read, but for the text of statements: not its column, not the whole
- * row under any name. */
-static int check_activity(struct km_pg_walk *w)
-{
-    for (const struct km_pg_ref *a = w->activity; a; a = a->next) {
-        if (a->more)
-            return refuse_activity(w, a->at);
-        for (const struct km_pg_ref *c = w->columns; c; c = c->next)
-            if (km_str_eq(c->name, KM_STR("*")) || km_str_eq(c->name, KM_STR("query")) ||
-                km_str_eq(c->name, a->name))
-                return refuse_activity(w, c->at);
-    }
-    return 0;
-}
-
 int km_pg_check_end(struct km_pg_walk *w)
 {
-    int r = w->activity ? check_activity(w) : 0;
+    int r = km_pg_check_hidden_end(w);
 
     if (r == 0)
         r = refer_calls(w);

@@ -11,6 +11,8 @@
 #define KM_PG_MESSAGE(type, m) ((const type *)(const void *)(m))
 
 struct km_pg_walk;
+struct km_pg_lesser;
+struct km_pg_hidden;
 
 /* What a node means, beyond that it may stand there.  Negative: refused, the verdict says why. */
 typedef int km_pg_check_fn(struct km_pg_walk *w, const ProtobufCMessage *message);
@@ -56,7 +58,7 @@ struct km_pg_walk {
     unsigned depth;
     unsigned ninserts;
     struct km_pg_insert inserts[KM_PG_INSERTS]; /* in the order of the walk */
-    struct km_pg_ref *columns; /* by one name, "*" among them: pg_stat_activity's are few */
+    struct km_pg_ref *columns; /* by one name, "*" among them; schema: what stands before it */
     struct km_pg_ref *calls; /* functions in FROM, by what they are called there; "*": any name */
     unsigned ncalls;
     const char *slow; /* guard_slow.c: what nothing can interrupt; NULL: nothing */
@@ -67,7 +69,16 @@ struct km_pg_walk {
     bool searches; /* the same: one long value for another */
     int searches_at;
     bool grows, gathers, counts; /* repeat(); aggregates; generate_series() */
-    struct km_pg_ref *activity; /* where pg_stat_activity is read, by its name there */
+    struct km_pg_lesser *lesser; /* relations of which not every column may be read */
+};
+
+/* guard_columns.c: such a relation, by its name there. */
+struct km_pg_lesser {
+    const struct km_pg_hidden *hidden;
+    struct km_str name;
+    bool renamed; /* so are its columns */
+    int at;
+    struct km_pg_lesser *next;
 };
 
 /* Fills the verdict and returns KM_E_FORBIDDEN. */
@@ -96,8 +107,9 @@ void km_pg_note_operator(struct km_pg_walk *w, struct km_str name, const PgQuery
 void km_pg_note_type(struct km_pg_walk *w, struct km_str name, int at);
 int km_pg_check_slow_end(struct km_pg_walk *w) KM_MUST_USE;
 
-/* guard_settings.c: a relation that is pg_settings. */
-int km_pg_check_settings(struct km_pg_walk *w, const PgQuery__RangeVar *v) KM_MUST_USE;
+/* guard_columns.c: a relation with a column that tells secrets, and the end of the statement. */
+int km_pg_check_hidden(struct km_pg_walk *w, const PgQuery__RangeVar *v) KM_MUST_USE;
+int km_pg_check_hidden_end(struct km_pg_walk *w) KM_MUST_USE;
 
 /* pg_catalog, information_schema. */
 bool km_pg_is_system(struct km_str schema);

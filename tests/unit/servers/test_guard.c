@@ -12,6 +12,8 @@
 #include "servers/postgres/functions.h"
 #include "servers/postgres/guard.h"
 
+#define LESS "pg_catalog.jsonb_populate_record(s, " /* what stands in the place of a relation */
+
 static struct km_pg_guard *guard;
 static const struct km_pg_guard_options read_only = { .mode = KM_PG_READ_ONLY };
 
@@ -104,7 +106,8 @@ static void must_be_refused(struct km_str sql, struct km_str why)
     km_arena_done(&j.arena);
 }
 
-/* Judged once more as it is sent, it must stay as it is: every function has its schema. */
+/* Judged once more as it is sent, it must stay as it is: every function has its schema.  (What
+ * stands in the place of a relation reads that relation, and would be replaced again.) */
 static void must_be_allowed(struct km_str sql, struct km_str why)
 {
     struct judged j, again;
@@ -119,7 +122,7 @@ static void must_be_allowed(struct km_str sql, struct km_str why)
         judge(&again, j.v.sql, &read_only);
         assert_true(again.v.allowed);
         assert_true(km_str_eq(again.v.sql, j.v.sql) ||
-                    km_str_find(sql, KM_STR("pg_settings")) < sql.n);
+                    km_str_find(j.v.sql, KM_STR(LESS)) < j.v.sql.n);
         assert_false(j.v.writes);
         km_arena_done(&again.arena);
     }
@@ -205,8 +208,9 @@ static void settings_are_those_of_show(void **state)
     (void)state;
     judge(&j, KM_STR("SELECT lower(name) FROM pg_settings WHERE x"), &read_only);
     assert_true(j.v.allowed);
-    assert_true(km_str_starts(j.v.sql, KM_STR("SELECT pg_catalog.lower(name) FROM (SELECT * FROM "
-                                              "pg_settings WHERE ")));
+    assert_true(
+        km_str_starts(j.v.sql, KM_STR("SELECT pg_catalog.lower(name) FROM (SELECT x.* FROM "
+                                      "pg_settings AS s CROSS JOIN LATERAL " LESS)));
     assert_true(km_str_ends(j.v.sql, KM_STR(")) AS pg_settings WHERE x")));
     assert_int_equal(km_str_find(j.v.sql, KM_STR("primary_conninfo")), j.v.sql.n);
     assert_int_equal(km_pg_verdict_place(&j.v, (int)j.v.sql.n), 43); /* x */
@@ -220,6 +224,77 @@ static void settings_are_those_of_show(void **state)
     assert_false(allowed("SELECT 1 FROM pg_settings *", KM_PG_READ_ONLY));
     assert_false(allowed("SELECT 1 FROM U&\"pg_settin\\0067s\"", KM_PG_READ_ONLY));
     assert_false(allowed("SELECT 1 FROM pg_catalog . pg_settings", KM_PG_READ_ONLY));
+}
+
+/* --- columns of the catalogue --- */
+
+static void must_be_as_judged(struct km_str line, struct km_str rest)
+{
+    struct km_str relation = line, column = line, word = km_str_sub(rest, 0, km_str_chr(rest, '\t'));
+    struct km_buf sql KM_CLEANUP(km_buf_done) = KM_BUF(1000);
+    struct judged j;
+    bool less;
+
+    while (km_str_chr(column, '.') < column.n)
+        column = km_str_skip(column, km_str_chr(column, '.') + 1);
+    relation.n -= column.n + 1;
+    km_buf_printf(&sql, "SELECT %.*s FROM %.*s", KM_STR_ARG(column), KM_STR_ARG(relation));
+    judge(&j, km_buf_view(&sql), &read_only);
+    less = j.v.allowed && km_str_find(j.v.sql, KM_STR(LESS)) < j.v.sql.n;
+    if (km_str_eq(word, KM_STR("refused")) ? j.v.allowed
+        : km_str_eq(word, KM_STR("masked"))
+            ? !less
+            : !j.v.allowed || !km_str_eq(word, KM_STR("told"))) {
+        print_message("not %.*s: %.*s\n", KM_STR_ARG(word), KM_STR_ARG(line));
+        wrong++;
+    }
+    km_arena_done(&j.arena);
+}
+
+static void every_column_of_the_catalogue_is_as_it_was_judged(void **state)
+{
+    (void)state;
+    wrong = 0;
+    assert_true(each_line("columns.tsv", false, must_be_as_judged) >= 300);
+    assert_int_equal(wrong, 0);
+}
+
+/* Under no name, and not as a part of a row. */
+static void a_hidden_column_is_hidden_in_every_form(void **state)
+{
+    static const char *const refused[] = {
+        "SELECT * FROM pg_attribute",
+        "SELECT a FROM pg_attribute a",
+        "SELECT row_to_json(a) FROM pg_attribute a",
+        "SELECT a.* FROM pg_catalog.pg_attribute AS a",
+        "SELECT pg_catalog.pg_attribute.* FROM pg_catalog.pg_attribute",
+        "SELECT x FROM pg_attribute AS a(x)",
+        "TABLE pg_attribute",
+        "SELECT (b).attfdwoptions FROM (SELECT a AS b FROM pg_attribute a) q",
+        "SELECT j.* FROM (pg_class JOIN pg_attribute ON true) AS j",
+        "SELECT 1 FROM pg_class c JOIN pg_attribute USING (attmissingval)",
+        "WITH q AS (SELECT * FROM pg_attribute) SELECT 1 FROM q",
+        "TABLE pg_roles",
+        "SELECT 1 FROM ONLY pg_user",
+        "SELECT 1 FROM public . pg_stat_statements",
+        "SELECT option_value FROM information_schema.column_options",
+    };
+    static const char *const fine[] = {
+        "SELECT c.*, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid",
+        "SELECT count(*) FROM pg_attribute",
+        "SELECT * FROM pg_roles",
+        "SELECT r FROM pg_catalog.\"pg_roles\" AS r(a, b)",
+        "SELECT query FROM extensions.pg_stat_statements",
+        "SELECT attfdwoptions FROM app.pg_attribute",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (allowed(refused[i], KM_PG_ADMIN))
+            fail_msg("allowed: %s", refused[i]);
+    for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
+        if (!allowed(fine[i], KM_PG_READ_ONLY))
+            fail_msg("refused: %s", fine[i]);
 }
 
 static bool refers(const struct km_pg_verdict *v, enum km_pg_ref_kind kind, const char *schema,
@@ -450,6 +525,8 @@ int main(void)
         cmocka_unit_test(a_refusal_names_the_node_the_place_and_what_would_pass),
         cmocka_unit_test(functions_get_their_schema_and_places_are_found_again),
         cmocka_unit_test(settings_are_those_of_show),
+        cmocka_unit_test(every_column_of_the_catalogue_is_as_it_was_judged),
+        cmocka_unit_test(a_hidden_column_is_hidden_in_every_form),
         cmocka_unit_test(what_only_the_catalogue_knows_is_kept),
         cmocka_unit_test(vouched_functions_pass_and_are_not_pure),
         cmocka_unit_test(each_mode_allows_what_it_is_for),
