@@ -5,8 +5,9 @@
  * its place in the text (narrow_text.c), with the name it had as its alias.
  *
  * What cannot be replaced for sure is refused: a statement that changes the relation, a name with
- * U&, ONLY.  A name without a schema counts as the relation whatever the path is.  What reads the
- * relation under another name, views and partitions, is found in the catalogue (resolve.c).
+ * U&, ONLY.  A name without a schema counts as the relation whatever the path is, but where a WITH
+ * names something else so (tree.c knows its scopes).  What reads the relation under another name,
+ * views and partitions, is found in the catalogue (resolve.c).
  */
 #include "servers/postgres/narrow.h"
 
@@ -22,7 +23,8 @@
 /* --- where relations stand --- */
 
 struct place {
-    size_t at, n; /* of the name in the text */
+    size_t at, n; /* of the name in the text, with TABLE before it */
+    bool table; /* TABLE t, which is SELECT * FROM t */
     const struct km_json *by; /* the processor */
     struct km_str alias; /* what it was called, where it had no alias; empty: it has one */
 };
@@ -107,7 +109,44 @@ static size_t name_length(struct km_str s)
     return i;
 }
 
-static void see_relation(struct search *s, const PgQuery__RangeVar *r)
+static bool blank(char c)
+{
+    return strchr(" \t\r\n\f\v", c) && c;
+}
+
+/* Where the TABLE begins that stands before it, with blanks between; `at`: none does. */
+static size_t table_before(struct km_str sql, size_t at)
+{
+    static const struct km_str word = { "table", 5 };
+    size_t end = at;
+
+    while (end && blank(sql.p[end - 1]))
+        end--;
+    if (end == at || end < word.n || !km_str_istarts(km_str_skip(sql, end - word.n), word))
+        return at;
+    end -= word.n;
+    return end && (letter(sql.p[end - 1]) || sql.p[end - 1] == '"') ? at : end;
+}
+
+/* What is left between the two can only be a comment. */
+static bool after_comment(struct km_str sql, size_t at)
+{
+    while (at && blank(sql.p[at - 1]))
+        at--;
+    return at && sql.p[at - 1] == '/';
+}
+
+static bool is_shadowed(const struct km_pg_scope *scope, const PgQuery__RangeVar *r)
+{
+    if (r->schemaname && r->schemaname[0])
+        return false;
+    while (scope && !km_str_eq(scope->name, km_str_c(r->relname)))
+        scope = scope->up;
+    return scope != NULL;
+}
+
+static void see_relation(struct search *s, const struct km_pg_scope *scope,
+                         const PgQuery__RangeVar *r)
 {
     const struct km_json *by = processor_of(s->list, km_str_c(r->schemaname), km_str_c(r->relname));
     size_t at = r->location > 0 ? (size_t)r->location : 0;
@@ -117,17 +156,49 @@ static void see_relation(struct search *s, const PgQuery__RangeVar *r)
         s->refused = "pg_stats tells values of all tables";
         return;
     }
-    if (!by)
+    if (!by || is_shadowed(scope, r))
         return;
     place->n = r->location >= 0 ? name_length(km_str_skip(s->sql, at)) : 0;
-    if (s->n == PLACES || !place->n || !r->inh || (r->catalogname && r->catalogname[0])) {
+    if (s->n == PLACES || !place->n || !r->inh || (r->catalogname && r->catalogname[0]) ||
+        after_comment(s->sql, at)) {
         s->refused = "write its name plainly, without ONLY, a database, U& or comments beside it";
         return;
     }
-    place->at = at;
+    place->at = table_before(s->sql, at);
+    place->table = place->at < at;
+    place->n += at - place->at;
     place->by = by;
     place->alias = r->alias ? KM_STR_NONE : km_str_c(r->relname);
     s->n++;
+}
+
+/* schema.table.column has no such table any more: what stands there is called `table` alone. */
+static void see_column(struct search *s, const PgQuery__ColumnRef *c)
+{
+    struct km_str names[3] = { KM_STR_NONE, KM_STR_NONE, KM_STR_NONE };
+
+    for (size_t i = 0; c->n_fields >= 3 && i < c->n_fields - 1 && i < 3; i++)
+        if (c->fields[i]->node_case == PG_QUERY__NODE__NODE_STRING)
+            names[i] = km_str_c(c->fields[i]->string->sval);
+    if ((names[1].n && processor_of(s->list, names[0], names[1])) ||
+        (names[2].n && processor_of(s->list, names[1], names[2])))
+        s->refused = "write table.column, without the schema before it";
+}
+
+/* What is changed is no name of WITH, whatever is called so. */
+static void see_target(struct search *s, const PgQuery__RangeVar *r)
+{
+    if (r && processor_of(s->list, km_str_c(r->schemaname), km_str_c(r->relname)))
+        s->refused = "it can only be read";
+}
+
+static void see_sample(struct search *s, const PgQuery__RangeTableSample *t)
+{
+    const PgQuery__Node *n = t->relation;
+
+    if (n && n->node_case == PG_QUERY__NODE__NODE_RANGE_VAR &&
+        processor_of(s->list, km_str_c(n->range_var->schemaname), km_str_c(n->range_var->relname)))
+        s->refused = "leave out TABLESAMPLE, which takes of all rows of a table";
 }
 
 /* DROP names what it takes away as lists of words. */
@@ -148,12 +219,28 @@ static void see_dropped(struct search *s, const PgQuery__DropStmt *d)
     }
 }
 
-static void see(void *ctx, const struct km_pg_type *type, const ProtobufCMessage *m)
+static void see(void *ctx, const struct km_pg_scope *scope, const struct km_pg_type *type,
+                const ProtobufCMessage *message)
 {
-    if (strcmp(type->name, "RangeVar") == 0)
-        see_relation(ctx, (const PgQuery__RangeVar *)(const void *)m);
-    else if (strcmp(type->name, "DropStmt") == 0)
-        see_dropped(ctx, (const PgQuery__DropStmt *)(const void *)m);
+    const char *name = type->name;
+    const void *m = message;
+
+    if (strcmp(name, "RangeVar") == 0)
+        see_relation(ctx, scope, m);
+    else if (strcmp(name, "ColumnRef") == 0)
+        see_column(ctx, m);
+    else if (strcmp(name, "RangeTableSample") == 0)
+        see_sample(ctx, m);
+    else if (strcmp(name, "DropStmt") == 0)
+        see_dropped(ctx, m);
+    else if (strcmp(name, "InsertStmt") == 0)
+        see_target(ctx, ((const PgQuery__InsertStmt *)m)->relation);
+    else if (strcmp(name, "UpdateStmt") == 0)
+        see_target(ctx, ((const PgQuery__UpdateStmt *)m)->relation);
+    else if (strcmp(name, "DeleteStmt") == 0)
+        see_target(ctx, ((const PgQuery__DeleteStmt *)m)->relation);
+    else if (strcmp(name, "MergeStmt") == 0)
+        see_target(ctx, ((const PgQuery__MergeStmt *)m)->relation);
 }
 
 /* Only what reads can be narrowed. */
@@ -193,12 +280,14 @@ int km_pg_narrow(const struct km_json *list, const struct km_json *values,
         return 0; /* the guard says what is wrong with it */
     s->list = list;
     s->sql = *sql;
-    km_pg_tree_walk(km_pg_parser_types(parser), &tree->stmts[0]->base, see, s);
+    km_pg_tree_walk_scoped(km_pg_parser_types(parser), arena, &tree->stmts[0]->base, see, s);
     if (s->refused || (s->n && !reads(tree->stmts[0]->stmt)))
         return km_fail(err, KM_E_FORBIDDEN, "a relation of this statement is narrowed: %s",
                        s->refused ? s->refused : "it can only be read");
     while ((place = next_place(s, done))) {
         km_buf_str(&b, km_str_sub(*sql, done, place->at - done));
+        if (place->table)
+            km_buf_str(&b, KM_STR("SELECT * FROM "));
         if (km_pg_narrow_put(&b, place->by, place->alias, values, err) < 0)
             return KM_E_FORBIDDEN;
         done = place->at + place->n;
