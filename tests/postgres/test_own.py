@@ -179,6 +179,53 @@ def test_names_of_with_are_what_they_name(tenants, tmp_path, sql, rows):
         assert server.ok("execute_sql", sql=sql)["rows"] == rows
 
 
+HIDDEN = """
+processors:
+  - relation: people.staff
+    columns: [id, name]
+  - relation: people.pay
+    instead: people.pay_shown
+"""
+
+
+def test_columns_that_are_not_shown_are_told_nowhere(postgres, tmp_path):
+    postgres.psql("""
+        CREATE SCHEMA people; SET search_path = people;
+        CREATE TABLE staff (id int PRIMARY KEY, name text, wage_cat int UNIQUE,
+            wage_sum int GENERATED ALWAYS AS (wage_cat * 2) STORED, CHECK (wage_cat > 0));
+        CREATE INDEX ON staff (wage_cat, id); CREATE INDEX ON staff (lower(name)) WHERE wage_cat > 3;
+        CREATE INDEX staff_name ON staff (name);
+        CREATE TABLE pay (id int, wage_raw int REFERENCES staff (wage_cat));
+        CREATE VIEW pay_shown AS SELECT id FROM pay;
+        CREATE VIEW other AS SELECT s.id, s.wage_cat AS x FROM staff s;
+        CREATE VIEW fine AS SELECT s.id FROM staff s;
+        CREATE FUNCTION seen() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER a BEFORE UPDATE OF wage_cat ON staff FOR EACH ROW EXECUTE FUNCTION seen();
+        ALTER TABLE staff ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON staff USING (wage_cat < 9);
+        COMMENT ON COLUMN staff.wage_sum IS 'what she earns';
+        GRANT USAGE ON SCHEMA people TO mcp_ro;
+        GRANT SELECT ON ALL TABLES IN SCHEMA people TO mcp_ro""")
+    try:
+        with served(postgres, tmp_path, HIDDEN) as server:
+            said = [server.hello["instructions"], server.ok("search_objects", query="wage"),
+                    server.ok("search_objects", query="earns")]
+            for table in ("staff", "pay", "other", "fine"):
+                said.append(server.ok("describe_table", schema="people", table=table))
+                said.append(server.request("resources/read", {
+                    "uri": f"postgres://postgres/people/{table}"}))
+            said.append(server.error("select_rows", schema="people", table="staff",
+                                     columns=["nope"]))
+            said.append(server.error("select_rows", schema="people", table="pay", columns=["nope"]))
+            assert [s for s in said if "wage" in str(s) or "earns" in str(s)] == []
+            assert "people.staff: id PK, name" in said[0] and "people.pay: id" in said[0]
+            indexes = {i["name"] for i in said[3]["indexes"]}
+            assert indexes == {"people.staff_pkey", "people.staff_name"}
+            fine = server.ok("describe_table", schema="people", table="fine")
+            assert "SELECT" in fine["view_definition"]
+    finally:
+        postgres.psql("DROP SCHEMA people CASCADE")
+
+
 WHOLE = """
 processors:
   - relation: public.t_acct

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "http/json_out.h"
+#include "servers/postgres/page.h"
 #include "servers/postgres/tree.h"
 
 #define PLACES 200 /* of relations in one statement */
@@ -302,9 +303,11 @@ int km_pg_narrow(const struct km_json *list, const struct km_json *values,
 
 /* --- what is narrowed, for queries of the catalogue --- */
 
+/* instead: empty where nothing stands instead of it. */
 static void put_name(struct km_json_out *o, const char *kind, struct km_str relation,
-                     const struct km_json *columns)
+                     const struct km_json *columns, struct km_str instead)
 {
+    struct km_buf quoted KM_CLEANUP(km_buf_done) = KM_BUF(1000);
     size_t dot = km_str_chr(relation, '.');
 
     km_out_open(o, '{');
@@ -314,6 +317,12 @@ static void put_name(struct km_json_out *o, const char *kind, struct km_str rela
     if (columns) {
         km_out_key(o, "c");
         km_out_value(o, columns);
+    } else if (instead.n) {
+        dot = km_str_chr(instead, '.');
+        km_pg_quote(&quoted, km_str_sub(instead, 0, dot));
+        km_buf_byte(&quoted, '.');
+        km_pg_quote(&quoted, km_str_skip(instead, dot + 1));
+        km_out_member(o, "v", km_buf_view(&quoted));
     }
     km_out_close(o, '}');
 }
@@ -323,7 +332,7 @@ char *km_pg_narrow_names(const struct km_json *list, struct km_err *err)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(NAMES_BYTES);
     const struct km_json *item;
     struct km_json_iter it;
-    struct km_str unused, relation;
+    struct km_str unused, relation, instead;
     struct km_json_out o;
     char *text;
 
@@ -332,12 +341,14 @@ char *km_pg_narrow_names(const struct km_json *list, struct km_err *err)
     for (km_json_iter(list, &it); km_json_next(&it, &unused, &item);) {
         const struct km_json *columns = km_json_get(item, "columns");
 
+        instead = KM_STR_NONE;
+        (void)km_json_string(km_json_get(item, "instead"), &instead);
         if (km_json_string(km_json_get(item, "relation"), &relation))
-            put_name(&o, "narrow", relation, columns);
-        if (km_json_string(km_json_get(item, "instead"), &relation)) {
-            put_name(&o, "shown", relation, NULL);
+            put_name(&o, "narrow", relation, columns, instead);
+        if (instead.n) {
+            put_name(&o, "shown", instead, NULL, KM_STR_NONE);
             if (columns || km_json_get(item, "where"))
-                put_name(&o, "narrow", relation, columns);
+                put_name(&o, "narrow", instead, columns, KM_STR_NONE);
         }
     }
     km_out_close(&o, ']');
