@@ -161,8 +161,8 @@ static void put_tables(struct km_buf *b, const struct km_json *d)
     km_buf_printf(b, ", PostgreSQL %.*s", KM_STR_ARG(name));
     put_list(b, "; others of the cluster: ", km_json_get(d, "others"));
     put_list(b, ".\nSchemas with tables this role may read: ", km_json_get(d, "schemas"));
-    km_buf_printf(b, ". %lld tables and views, the most used and the largest first:",
-                  (long long)total);
+    km_buf_printf(
+        b, ". %lld tables and views, the most used and the largest first:", (long long)total);
     for (km_json_iter(km_json_get(d, "tables"), &it); km_json_next(&it, &unused, &item);) {
         size_t before = b->n;
 

@@ -124,8 +124,7 @@ static struct km_str text_after(struct km_arena *arena, const struct km_pg_hidde
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
 
-    km_buf_printf(&b,
-                  " AS s CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(s, %s) AS x",
+    km_buf_printf(&b, " AS s CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(s, %s) AS x",
                   h->instead);
     if (h->settings) {
         km_buf_str(&b, KM_STR(" WHERE pg_catalog.lower(s.name) OPERATOR(pg_catalog.=) ANY ('{"));

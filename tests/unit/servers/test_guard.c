@@ -208,9 +208,8 @@ static void settings_are_those_of_show(void **state)
     (void)state;
     judge(&j, KM_STR("SELECT lower(name) FROM pg_settings WHERE x"), &read_only);
     assert_true(j.v.allowed);
-    assert_true(
-        km_str_starts(j.v.sql, KM_STR("SELECT pg_catalog.lower(name) FROM (SELECT x.* FROM "
-                                      "pg_settings AS s CROSS JOIN LATERAL " LESS)));
+    assert_true(km_str_starts(j.v.sql, KM_STR("SELECT pg_catalog.lower(name) FROM (SELECT x.* FROM "
+                                              "pg_settings AS s CROSS JOIN LATERAL " LESS)));
     assert_true(km_str_ends(j.v.sql, KM_STR(")) AS pg_settings WHERE x")));
     assert_int_equal(km_str_find(j.v.sql, KM_STR("primary_conninfo")), j.v.sql.n);
     assert_int_equal(km_pg_verdict_place(&j.v, (int)j.v.sql.n), 43); /* x */
@@ -230,7 +229,8 @@ static void settings_are_those_of_show(void **state)
 
 static void must_be_as_judged(struct km_str line, struct km_str rest)
 {
-    struct km_str relation = line, column = line, word = km_str_sub(rest, 0, km_str_chr(rest, '\t'));
+    struct km_str relation = line, column = line,
+                  word = km_str_sub(rest, 0, km_str_chr(rest, '\t'));
     struct km_buf sql KM_CLEANUP(km_buf_done) = KM_BUF(1000);
     struct judged j;
     bool less;
@@ -241,10 +241,9 @@ static void must_be_as_judged(struct km_str line, struct km_str rest)
     km_buf_printf(&sql, "SELECT %.*s FROM %.*s", KM_STR_ARG(column), KM_STR_ARG(relation));
     judge(&j, km_buf_view(&sql), &read_only);
     less = j.v.allowed && km_str_find(j.v.sql, KM_STR(LESS)) < j.v.sql.n;
-    if (km_str_eq(word, KM_STR("refused")) ? j.v.allowed
-        : km_str_eq(word, KM_STR("masked"))
-            ? !less
-            : !j.v.allowed || !km_str_eq(word, KM_STR("told"))) {
+    if (km_str_eq(word, KM_STR("refused"))  ? j.v.allowed
+        : km_str_eq(word, KM_STR("masked")) ? !less
+                                            : !j.v.allowed || !km_str_eq(word, KM_STR("told"))) {
         print_message("not %.*s: %.*s\n", KM_STR_ARG(word), KM_STR_ARG(line));
         wrong++;
     }
