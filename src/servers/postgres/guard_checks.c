@@ -133,6 +133,10 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
     /* FROM unnest(a, b) is a syntax, known by the bare name; whose it is, the catalogue says. */
     if (!schema.n && f->n_args > 1 && km_str_eq(name, KM_STR("unnest")))
         return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, "@pg_catalog", f->location);
+    /* A few calls get their schema from the grammar alone: another grammar might not give it. */
+    if (schema.n && f->funcformat == PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL &&
+        is_token(w, f->location, name) && !km_str_starts(name, schema))
+        return qualify(w, f->location, name);
     return schema.n ? 0 : qualify(w, f->location, name);
 }
 

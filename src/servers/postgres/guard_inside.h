@@ -119,6 +119,9 @@ km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
     km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample;
 
+/* guard_json.c: SQL/JSON, and merge_action(). */
+km_pg_check_fn km_pg_check_json;
+
 /* An operator by its name, String nodes, and what it stands between; NULL: it is not told. */
 int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
                          const PgQuery__Node *left, const PgQuery__Node *right) KM_MUST_USE;

@@ -135,6 +135,7 @@ static void every_hostile_line_for_the_guard_is_refused(void **state)
     wrong = 0;
     assert_true(each_line("hostile.tsv", true, must_be_refused) >= 150);
     assert_true(each_line("hostile-more.tsv", true, must_be_refused) >= 100);
+    assert_true(each_line("hostile-17.tsv", true, must_be_refused) >= 30);
     assert_int_equal(wrong, 0);
 }
 
@@ -144,6 +145,7 @@ static void every_legitimate_line_is_allowed(void **state)
     wrong = 0;
     assert_true(each_line("legit.tsv", false, must_be_allowed) >= 60);
     assert_true(each_line("legit-more.tsv", false, must_be_allowed) >= 100);
+    assert_true(each_line("legit-17.tsv", false, must_be_allowed) >= 20);
     assert_int_equal(wrong, 0);
 }
 
@@ -339,6 +341,36 @@ static void what_only_the_catalogue_knows_is_kept(void **state)
     km_arena_done(&j.arena);
 }
 
+/* To a server before 17 these are calls, which the search path resolves. */
+static void what_an_older_server_would_call_is_looked_up(void **state)
+{
+    static const struct {
+        const char *sql, *function;
+    } cases[] = {
+        { "SELECT JSON_SCALAR(1)", "json_scalar" },
+        { "SELECT JSON('{}')", "json" },
+        { "SELECT JSON_ARRAY(1, 2)", "json_array" },
+        { "SELECT JSON_VALUE(a, '$') FROM t", "json_value" },
+        { "SELECT JSON_ARRAYAGG(a) FROM t", "json_arrayagg" },
+        { "MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE RETURNING merge_action()",
+          "merge_action" },
+    };
+    const struct km_pg_guard_options options = { .mode = KM_PG_DML };
+    struct judged j;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        judge(&j, km_str_c(cases[i].sql), &options);
+        assert_true(j.v.allowed);
+        assert_true(refers(&j.v, KM_PG_REF_FUNCTION, "", cases[i].function));
+        assert_true(refers(&j.v, KM_PG_REF_TYPE, "pg_catalog", "jsonb"));
+        km_arena_done(&j.arena);
+    }
+    judge(&j, KM_STR("SELECT json_object('{a,1}')"), &read_only);
+    assert_true(km_str_eq(j.v.sql, KM_STR("SELECT pg_catalog.json_object('{a,1}')")));
+    km_arena_done(&j.arena);
+}
+
 static void vouched_functions_pass_and_are_not_pure(void **state)
 {
     const struct km_pg_named names[] = { { KM_STR("app"), KM_STR("score") } };
@@ -527,6 +559,7 @@ int main(void)
         cmocka_unit_test(every_column_of_the_catalogue_is_as_it_was_judged),
         cmocka_unit_test(a_hidden_column_is_hidden_in_every_form),
         cmocka_unit_test(what_only_the_catalogue_knows_is_kept),
+        cmocka_unit_test(what_an_older_server_would_call_is_looked_up),
         cmocka_unit_test(vouched_functions_pass_and_are_not_pure),
         cmocka_unit_test(each_mode_allows_what_it_is_for),
         cmocka_unit_test(what_would_run_the_parser_over_is_refused_before),
