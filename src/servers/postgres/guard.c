@@ -20,6 +20,7 @@
 #include "base/encode.h"
 #include "servers/postgres/guard_inside.h"
 #include "servers/postgres/parse.h"
+#include "servers/postgres/syntax.h"
 
 #define NEVER 255
 
@@ -424,9 +425,7 @@ static int judge(struct km_pg_walk *w)
         return km_pg_refuse(w, "GUARD_LIMIT", NULL, (int)at, "split the statement", "%s", why.text);
     if (r < 0)
         return km_pg_refuse(w, "GUARD_SYNTAX", NULL, (int)at,
-                            "the guard reads the grammar of PostgreSQL " KM_PG_GRAMMAR
-                            ": newer syntax is refused",
-                            "%s", why.text);
+                            km_pg_syntax_hint(w->sql, at, km_str_c(why.text)).p, "%s", why.text);
     w->v->parsed = true;
     return judge_tree(w, tree);
 }

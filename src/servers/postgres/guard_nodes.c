@@ -160,7 +160,7 @@ const struct km_pg_node_rule km_pg_node_rules[] = {
     { "MergeWhenClause",
       "match_kind command_type override condition target_list values",
       NULL, NULL, DML, RO },
-    { "MergeSupportFunc", "location", NULL, km_pg_check_json, DML, RO },
+    { "MergeSupportFunc", "msftype location", NULL, km_pg_check_json, DML, RO },
     { "OnConflictClause", "action infer target_list where_clause location", NULL, NULL, DML, RO },
     { "InferClause", "index_elems where_clause conname location", NULL, NULL, DML, RO },
     { "IndexElem",

@@ -71,6 +71,10 @@ int km_pg_check_show(struct km_pg_walk *w, const ProtobufCMessage *message)
 
     if (km_pg_setting_shown(km_str_c(s->name)))
         return 0;
+    if (is_word(km_str_c(s->name), "tables databases schemas columns indexes views functions"))
+        return km_pg_refuse(w, "GUARD_SETTING", "VariableShowStmt", 0,
+                            "list_schemas, list_objects and describe_table tell what there is",
+                            "SHOW tells settings, and %s is none", s->name);
     return km_pg_refuse(w, "GUARD_SETTING", "VariableShowStmt", 0,
                         "SHOW one setting by its name, such as TimeZone or work_mem",
                         "SHOW may tell settings of a list only");
