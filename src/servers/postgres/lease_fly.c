@@ -158,18 +158,20 @@ void km_pg_fly_rollback(struct km_pg_lease *l)
     fly(l, KM_PG_CLOSE, put_end(l, 0, "ROLLBACK"));
 }
 
-/* The look-up, made ready once a connection; a pooler has another session for each transaction. */
+/* The look-up, made ready once a connection; a pooler has another session for each transaction.
+ * Neither is compiled (jit). */
 static void put_lookup(struct km_pg_lease *l, unsigned *n)
 {
     static const unsigned types[2] = { 114, 25 }; /* json, text */
     const char *sql = l->db->lookup.p;
 
+    put_step(l, n, km_pg_plan_once, 0, NULL);
     if (l->db->args.pooled) {
         l->lookup_step = *n + 1;
         put_step(l, n, sql, 2, l->lookup_values);
+        put_step(l, n, km_pg_plan_as_ever, 0, NULL);
         return;
     }
-    put_step(l, n, km_pg_plan_once, 0, NULL);
     if (!(km_pg_conn_marks(l->conn) & KM_PG_HAS_LOOKUP)) {
         l->prepare_step = *n + 1;
         put_step(l, n, sql, 2, NULL);
@@ -260,6 +262,8 @@ void km_pg_fly_open(struct km_pg_lease *l)
         return;
     put_step(l, &n, begin_text(l), 0, NULL);
     put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
+    if (l->request->own)
+        put_step(l, &n, km_pg_jit_off, 0, NULL);
     l->hopeful = lookup && !l->missed && km_pg_unchanged_likely(&l->db->unchanged, l->v.seen);
     if (lookup && !l->hopeful) {
         if (!know_refs(l)) {
@@ -274,7 +278,15 @@ void km_pg_fly_open(struct km_pg_lease *l)
 
 void km_pg_fly_role(struct km_pg_lease *l)
 {
-    l->steps[0] = (struct km_pg_step){ .sql = km_pg_posture_sql, .sync = true };
+    unsigned n = 0;
+
+    put_step(l, &n, "BEGIN READ ONLY", 0, NULL);
+    put_step(l, &n, km_pg_jit_off, 0, NULL);
+    km_assert(n == KM_PG_ROLE_STEP);
+    put_step(l, &n, km_pg_posture_sql, 0, NULL);
+    l->steps[n - 1].sync = true;
+    put_step(l, &n, "ROLLBACK", 0, NULL);
+    l->steps[n - 1].sync = true;
     km_pg_lease_clock(l, ROLE_LEAST_MS);
-    fly(l, KM_PG_POSTURE, 1);
+    fly(l, KM_PG_POSTURE, n);
 }

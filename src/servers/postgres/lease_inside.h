@@ -63,7 +63,7 @@ struct km_pg_lease {
     struct km_pg_wait wait;
     struct km_pg_conn *conn;
     enum km_pg_flight flight;
-    struct km_pg_step steps[8];
+    struct km_pg_step steps[9];
     unsigned lookup_step, prepare_step; /* of OPEN and LOOKUP, from 1; 0: none */
     unsigned statement_step; /* of READ, from 0: what is before it is the anchor's */
     struct km_str state; /* of the catalogue; empty: not to be relied on */
@@ -103,6 +103,7 @@ uint64_t km_pg_lease_time(const struct km_pg_lease *l);
 void km_pg_lease_clock(struct km_pg_lease *l, uint64_t least_ms);
 
 /* lease_role.c */
+#define KM_PG_ROLE_STEP 2 /* of POSTURE: the one that asks */
 bool km_pg_lease_role_known(const struct km_pg_lease *l); /* or nothing hangs on it */
 bool km_pg_lease_role_refused(struct km_pg_lease *l); /* l->err says why */
 void km_pg_lease_take_role(struct km_pg_lease *l, enum km_pg_told told,

@@ -199,7 +199,7 @@ void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const stru
     struct km_pg_lease *l = ctx;
     bool looks_up = l->flight == KM_PG_OPEN || l->flight == KM_PG_LOOKUP;
 
-    if (l->flight == KM_PG_POSTURE)
+    if (l->flight == KM_PG_POSTURE && step == KM_PG_ROLE_STEP)
         km_pg_lease_take_role(l, told, r);
     else if ((looks_up || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST) &&
              told == KM_PG_ERROR)

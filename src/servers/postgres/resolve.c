@@ -42,10 +42,18 @@
     "CASE WHEN pg_catalog.length(" OWN_PATH ") OPERATOR(pg_catalog.>) 0 THEN " OWN_PATH " END, "   \
     "'pg_temp'), true)"
 
+/* A server that looks whether its client is still there ends what nobody waits for any more, also
+ * where the client was killed.  From release 14 on, and where the system can: as a pin it would end
+ * a connection to others. */
+#define CHECKED                                                                                    \
+    "CASE WHEN pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL "  \
+    "AND pg_catalog.strpos(pg_catalog.version(), 'linux') OPERATOR(pg_catalog.>) 0 "               \
+    "THEN pg_catalog.set_config('client_connection_check_interval', '1s', true) END, "
+
 #define ANCHOR                                                                                     \
     "SELECT pg_catalog.current_setting('" KM_PG_PINNED "'), "                                      \
     "pg_catalog.set_config('statement_timeout', $1, true), "                                       \
-    "pg_catalog.set_config('lock_timeout', $2, true), "                                            \
+    "pg_catalog.set_config('lock_timeout', $2, true), " CHECKED                                    \
     PATH " AS " KM_PG_STATE_PATH ", " KM_PG_STATE_SQL
 
 const char km_pg_anchor[] = ANCHOR;
@@ -67,11 +75,19 @@ const char km_pg_anchor_pooled[] =
     "pg_catalog.set_config('DateStyle', 'ISO', true), "
     "pg_catalog.set_config('IntervalStyle', 'postgres', true), "
     "pg_catalog.set_config('extra_float_digits', '1', true), "
-    "pg_catalog.set_config('bytea_output', 'hex', true), " PATH;
+    "pg_catalog.set_config('bytea_output', 'hex', true), " CHECKED PATH;
 
+/* Compiling the look-up (jit) takes a quarter of a second, three hundred times as long as it runs:
+ * the planner expects that much of it from about 150 tables on. */
+#define JIT_AS_IT_WAS "kanmon.jit"
 const char km_pg_plan_once[] =
-    "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
-const char km_pg_plan_as_ever[] = "SELECT pg_catalog.set_config('plan_cache_mode', 'auto', true)";
+    "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "pg_catalog.set_config('" JIT_AS_IT_WAS "', pg_catalog.current_setting('jit'), true), "
+    "pg_catalog.set_config('jit', 'off', true)";
+const char km_pg_plan_as_ever[] =
+    "SELECT pg_catalog.set_config('plan_cache_mode', 'auto', true), "
+    "pg_catalog.set_config('jit', pg_catalog.current_setting('" JIT_AS_IT_WAS "'), true)";
+const char km_pg_jit_off[] = "SELECT pg_catalog.set_config('jit', 'off', true)";
 
 const char km_pg_changed[] =
     "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::pg_catalog.int8 "
