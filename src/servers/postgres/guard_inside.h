@@ -128,7 +128,7 @@ int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size
 
 /* guard_statements.c: those about statements. */
 km_pg_check_fn km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write,
-    km_pg_check_change, km_pg_check_drop, km_pg_check_alter, km_pg_check_rename,
-    km_pg_check_constraint, km_pg_check_move;
+    km_pg_check_truncate, km_pg_check_index, km_pg_check_partition, km_pg_check_drop,
+    km_pg_check_alter, km_pg_check_rename, km_pg_check_constraint, km_pg_check_move;
 
 #endif

@@ -87,6 +87,13 @@ const char km_pg_plan_once[] =
 const char km_pg_plan_as_ever[] =
     "SELECT pg_catalog.set_config('plan_cache_mode', 'auto', true), "
     "pg_catalog.set_config('jit', pg_catalog.current_setting('" JIT_AS_IT_WAS "'), true)";
+const char km_pg_session[] =
+    "SELECT pg_catalog.set_config('statement_timeout', $1, false), "
+    "pg_catalog.set_config('lock_timeout', $2, false), "
+    "pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', CASE WHEN "
+    "pg_catalog.length(" OWN_PATH ") OPERATOR(pg_catalog.>) 0 THEN " OWN_PATH " END, 'pg_temp'), "
+    "false)";
+
 const char km_pg_jit_off[] = "SELECT pg_catalog.set_config('jit', 'off', true)";
 
 const char km_pg_changed[] =

@@ -20,6 +20,8 @@ extern const char km_pg_anchor[], km_pg_anchor_sure[], km_pg_anchor_pooled[];
  * times as long as running it), and never compiled; statements of callers have plans of their own
  * as ever. */
 extern const char km_pg_plan_once[], km_pg_plan_as_ever[];
+/* The anchor's settings for the session: where there is no transaction. */
+extern const char km_pg_session[];
 /* Before a text of our own, which is about the catalogue too. */
 extern const char km_pg_jit_off[];
 /* Rows the session has changed, those of triggers and cascades too: one number that only grows
