@@ -5,6 +5,7 @@ has it; and each column of the catalogue that could hold one was judged."""
 import subprocess
 
 import pytest
+from gateway import patient
 
 from conftest import Server, bin_folder, lines_of
 
@@ -68,7 +69,7 @@ def planted(postgres):
     assert other.stdout.readline() == "ready\n"
     yield postgres
     other.stdin.close()
-    other.wait(timeout=60)
+    other.wait(timeout=patient(60))
     postgres.psql("""
         REVOKE pg_monitor FROM mcp_ro; DROP SUBSCRIPTION can_n; DROP TABLE can_v, can_o, can_i;
         DROP FOREIGN DATA WRAPPER can_w CASCADE; DROP ROLE can_1; SELECT lo_unlink(77077);

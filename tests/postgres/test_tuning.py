@@ -146,7 +146,7 @@ def bad(sick):
         SELECT setval('ward.down', -29000);
         CREATE ROLE ward_reader LOGIN; CREATE ROLE ward_monitor LOGIN IN ROLE pg_monitor;
         GRANT USAGE ON SCHEMA ward TO ward_reader, ward_monitor;
-        GRANT SELECT ON ward.a, ward.b, ward.c TO ward_reader""")
+        GRANT SELECT ON ward.a, ward.b TO ward_reader""")
     yield sick
     sick.psql("DROP TABLE ward.big; DROP SEQUENCE ward.down; DROP OWNED BY ward_reader, ward_monitor;"
               "DROP ROLE ward_reader, ward_monitor")

@@ -35,7 +35,8 @@ const char *const km_pg_relation_sql[] = {
     "'key', (SELECT json_agg(a.attname ORDER BY x.i) FROM pg_constraint k, "
     "unnest(k.conkey) WITH ORDINALITY x(n, i), pg_attribute a WHERE k.conrelid = c.oid "
     "AND k.contype = 'p' AND a.attrelid = c.oid AND a.attnum = x.n)) "
-    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', "
+    "'v', 'm', 'f') "
     "AND has_schema_privilege(n.oid, 'USAGE') AND ((c.relname = $2::text AND CASE WHEN $1::text "
     "IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = $1 END) OR c.oid = (SELECT "
     KM_PG_AS_WRITTEN ")) ORDER BY c.relname = $2 DESC LIMIT 1)",

@@ -289,8 +289,8 @@ static const struct km_pg_row rows[] = {
         .description = KM_PG_TEXT(
             "Checks connections, transactions, vacuum and wraparound, bloat, indexes, memory, "
             "checkpoints, sequences, replication, constraints, security, settings and locks. Each "
-            "finding has a severity, evidence and SQL that would put it right. A check that could not "
-            "see all is unknown and says what it lacks, never ok."),
+            "finding has a severity, evidence and SQL that would put it right. A check that could "
+            "not see all is unknown and says what it lacks, never ok."),
         .input = KM_PG_TEXT(KM_PG_JSON({"type": "object", "additionalProperties": false,
             "properties": {"group": {"type": "string", "enum": ["connection", "transaction",
                 "vacuum", "bloat", "index", "memory", "write", "sequence", "replication", "schema",
