@@ -148,24 +148,39 @@ bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schem
     return true;
 }
 
+static int add_ref(struct km_pg_walk *w, const struct km_pg_ref *ref)
+{
+    struct km_pg_ref *r;
+
+    if (w->v->nrefs == KM_PG_REFS)
+        return km_pg_refuse(w, "GUARD_LIMIT", NULL, ref->at, "split the statement",
+                            "the statement names more than %d different things", KM_PG_REFS);
+    r = km_arena_alloc(w->arena, sizeof *r);
+    if (!r)
+        return KM_E_NOMEM;
+    *r = *ref;
+    r->next = w->v->refs;
+    w->v->refs = r;
+    w->v->nrefs++;
+    return 0;
+}
+
 int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
                 struct km_str name, const char *more, int at)
 {
     struct km_pg_ref *r;
 
     for (r = w->v->refs; r; r = r->next)
-        if (r->kind == kind && km_str_eq(r->name, name) && km_str_eq(r->schema, schema))
+        if (r->kind == kind && !r->left && km_str_eq(r->name, name) && km_str_eq(r->schema, schema))
             return 0;
-    if (w->v->nrefs == KM_PG_REFS)
-        return km_pg_refuse(w, "GUARD_LIMIT", NULL, at, "split the statement",
-                            "the statement names more than %d different things", KM_PG_REFS);
-    r = km_arena_alloc(w->arena, sizeof *r);
-    if (!r)
-        return KM_E_NOMEM;
-    *r = (struct km_pg_ref){ kind, schema, name, more, at, w->v->refs };
-    w->v->refs = r;
-    w->v->nrefs++;
-    return 0;
+    return add_ref(w, &(struct km_pg_ref){ kind, schema, name, more, at, NULL, NULL, NULL });
+}
+
+int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
+                     const char *left, const char *right, int at)
+{
+    return add_ref(w, &(struct km_pg_ref){ KM_PG_REF_OPERATOR, schema, name, NULL, at, NULL, left,
+                                           right });
 }
 
 /* --- the walk --- */

@@ -38,6 +38,8 @@ struct km_pg_ref {
     const char *more;
     int at; /* byte of the text that came; -1: unknown */
     struct km_pg_ref *next;
+    const char *left, *right; /* of an operator: types of PostgreSQL's it stands between, static;
+                               * NULL: unknown */
 };
 
 /* A function the configuration vouches for. */

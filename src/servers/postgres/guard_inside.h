@@ -92,6 +92,10 @@ bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schem
 int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
                 struct km_str name, const char *more, int at) KM_MUST_USE;
 
+/* An operator between two types of PostgreSQL's, static words. */
+int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
+                     const char *left, const char *right, int at) KM_MUST_USE;
+
 /* text is put there into what is sent; it must live as long as the arena.  false: too many. */
 bool km_pg_put(struct km_pg_walk *w, size_t at, struct km_str text);
 
@@ -117,7 +121,7 @@ bool km_pg_is_system(struct km_str schema);
 /* guard_checks.c: the checks of the rules about names. */
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
-    km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample;
+    km_pg_check_relation, km_pg_check_join, km_pg_check_case, km_pg_check_call, km_pg_check_sample;
 
 /* guard_json.c: SQL/JSON, and merge_action(). */
 km_pg_check_fn km_pg_check_json;

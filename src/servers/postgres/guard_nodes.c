@@ -76,7 +76,7 @@ const struct km_pg_node_rule km_pg_node_rules[] = {
     { "BoolExpr", "boolop args location", NULL, NULL, RO, RO },
     { "BooleanTest", "arg booltesttype location", NULL, NULL, RO, RO },
     { "NullTest", "arg nulltesttype argisrow location", NULL, NULL, RO, RO },
-    { "CaseExpr", "arg args defresult location", NULL, NULL, RO, RO },
+    { "CaseExpr", "arg args defresult location", NULL, km_pg_check_case, RO, RO },
     { "CaseWhen", "expr result location", NULL, NULL, RO, RO },
     { "CoalesceExpr", "args location", NULL, NULL, RO, RO },
     { "MinMaxExpr", "op args location", NULL, NULL, RO, RO },

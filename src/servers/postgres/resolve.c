@@ -132,6 +132,10 @@ const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *a
         km_out_member(&o, "n", r->name);
         if (r->kind == KM_PG_REF_FUNCTION)
             km_out_member(&o, "o", owner_of(r, arena, options));
+        if (r->left) {
+            km_out_member(&o, "l", km_str_c(r->left));
+            km_out_member(&o, "r", km_str_c(r->right));
+        }
         km_out_close(&o, '}');
     }
     km_out_close(&o, ']');
@@ -153,8 +157,11 @@ static const struct finding {
       "name "
       "of PostgreSQL's own",
       false },
-    { "operator", "GUARD_OPERATOR", "A_Expr", "is an operator that runs somebody's function",
-      "write OPERATOR(pg_catalog.+) to mean PostgreSQL's own", false },
+    { "operator", "GUARD_OPERATOR", "A_Expr",
+      "runs where an operator of that name is written, and nobody vouches for it",
+      "write OPERATOR(pg_catalog.NAME), with its name, to mean PostgreSQL's own; or who runs this "
+      "server lists the function under allow_functions",
+      true },
     { "type", "GUARD_TYPE", "TypeName", "is a type that runs somebody's function",
       "cast to one of PostgreSQL's types", false },
     { "attribute", "GUARD_FUNCTION", "ColumnRef",

@@ -339,7 +339,7 @@ static void what_only_the_catalogue_knows_is_kept(void **state)
     assert_true(refers(&j.v, KM_PG_REF_FUNCTION, "", "similarity"));
     assert_true(refers(&j.v, KM_PG_REF_OPERATOR, "public", "+"));
     assert_true(refers(&j.v, KM_PG_REF_OPERATOR, "", "<!"));
-    assert_true(refers(&j.v, KM_PG_REF_OPERATOR, "", "="));
+    assert_false(refers(&j.v, KM_PG_REF_OPERATOR, "", "="));
     assert_true(refers(&j.v, KM_PG_REF_TYPE, "", "evil"));
     assert_true(refers(&j.v, KM_PG_REF_RELATION, "s", "a"));
     assert_true(refers(&j.v, KM_PG_REF_RELATION, "", "b"));
@@ -354,6 +354,36 @@ static void what_only_the_catalogue_knows_is_kept(void **state)
     assert_false(refers(&j.v, KM_PG_REF_SCALAR, "", "g"));
     assert_true(refers(&j.v, KM_PG_REF_SCALAR, "", "h"));
     km_arena_done(&j.arena);
+}
+
+static void what_compares_without_writing_it_refers_to_it(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool refers;
+    } cases[] = {
+        { "SELECT CASE a WHEN 1 THEN 2 END FROM t", true },
+        { "SELECT a IN (SELECT b FROM u) FROM t", true },
+        { "SELECT a IN (1, 2) FROM t", true },
+        { "SELECT 1 FROM t JOIN u USING (a)", true },
+        { "SELECT 1 FROM t NATURAL JOIN u", true },
+        { "SELECT a IS DISTINCT FROM b, NULLIF(a, b) FROM t", true },
+        { "SELECT a = ANY (b) FROM t", true },
+        { "SELECT (a, b) = (SELECT c, d FROM u) FROM t", true },
+        { "SELECT CASE WHEN a THEN 1 END FROM t JOIN u ON true WHERE EXISTS (SELECT 1)", false },
+        { "SELECT a OPERATOR(pg_catalog.=) b FROM t", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct judged j;
+
+        judge(&j, km_str_c(cases[i].sql), &read_only);
+        assert_true(j.v.allowed);
+        if (refers(&j.v, KM_PG_REF_OPERATOR, "", "=") != cases[i].refers)
+            fail_msg("%s", cases[i].sql);
+        km_arena_done(&j.arena);
+    }
 }
 
 /* To a server before 17 these are calls, which the search path resolves. */
@@ -574,6 +604,7 @@ int main(void)
         cmocka_unit_test(every_column_of_the_catalogue_is_as_it_was_judged),
         cmocka_unit_test(a_hidden_column_is_hidden_in_every_form),
         cmocka_unit_test(what_only_the_catalogue_knows_is_kept),
+        cmocka_unit_test(what_compares_without_writing_it_refers_to_it),
         cmocka_unit_test(what_an_older_server_would_call_is_looked_up),
         cmocka_unit_test(vouched_functions_pass_and_are_not_pure),
         cmocka_unit_test(each_mode_allows_what_it_is_for),
