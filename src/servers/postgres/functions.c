@@ -209,6 +209,55 @@ static const struct km_pg_words dangerous[] = {
     { "xpath_table", "it runs SQL given as text" },
 };
 
+/* Functions of MySQL, SQL Server, Oracle and SQLite that models write. */
+static const struct km_pg_words elsewhere[] = {
+    { "charindex", "strpos(text, part)" },
+    { "curdate", "current_date" },
+    { "date_format", "to_char(date, 'YYYY-MM-DD')" },
+    { "dateadd", "date + interval '1 day'" },
+    { "datediff", "the difference of two dates, a - b" },
+    { "datepart", "extract(year FROM date)" },
+    { "datetime", "a cast, value::timestamp" },
+    { "day", "extract(day FROM date)" },
+    { "find_in_set", "'a' = ANY (string_to_array(list, ','))" },
+    { "from_unixtime", "to_timestamp(seconds)" },
+    { "getdate", "now()" },
+    { "group_concat", "string_agg(text, ',')" },
+    { "hour", "extract(hour FROM time)" },
+    { "if", "CASE WHEN condition THEN a ELSE b END" },
+    { "ifnull", "coalesce(a, b)" },
+    { "iif", "CASE WHEN condition THEN a ELSE b END" },
+    { "instr", "strpos(text, part)" },
+    { "isnull", "coalesce(a, b), or a IS NULL" },
+    { "json_extract", "doc->>'key', or doc#>>'{a,b}'" },
+    { "julianday", "the difference of two dates, a - b" },
+    { "len", "length(text)" },
+    { "listagg", "string_agg(text, ',')" },
+    { "locate", "strpos(text, part)" },
+    { "month", "extract(month FROM date)" },
+    { "nvl", "coalesce(a, b)" },
+    { "rand", "random()" },
+    { "str_to_date", "to_date(text, 'YYYY-MM-DD')" },
+    { "strftime", "to_char(date, 'YYYY-MM-DD')" },
+    { "substring_index", "split_part(text, ',', 1)" },
+    { "sysdate", "now()" },
+    { "timestampdiff", "the difference of two dates, a - b" },
+    { "to_days", "the difference of two dates, a - b" },
+    { "unix_timestamp", "extract(epoch FROM time)" },
+    { "year", "extract(year FROM date)" },
+};
+
+const char *km_pg_function_instead(struct km_str name)
+{
+    const struct km_pg_words *w;
+    struct km_pg_key key;
+
+    if (!km_pg_key_make(name, &key))
+        return NULL;
+    w = KM_PG_FIND(&key, elsewhere);
+    return w ? w->why : NULL;
+}
+
 enum km_pg_function km_pg_function_find(struct km_str name, const char **ret_more)
 {
     const struct km_pg_words *w;

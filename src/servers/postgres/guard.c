@@ -179,8 +179,8 @@ int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str sc
 int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
                      const char *left, const char *right, int at)
 {
-    return add_ref(w, &(struct km_pg_ref){ KM_PG_REF_OPERATOR, schema, name, NULL, at, NULL, left,
-                                           right });
+    return add_ref(
+        w, &(struct km_pg_ref){ KM_PG_REF_OPERATOR, schema, name, NULL, at, NULL, left, right });
 }
 
 /* --- the walk --- */
@@ -240,18 +240,20 @@ static int walk_repeated(struct km_pg_walk *w, const ProtobufCMessage *m,
 static int refuse_field(struct km_pg_walk *w, const struct km_pg_node_rule *rule, const char *field)
 {
     static const struct {
-        const char *field, *hint;
+        const char *field, *words, *hint;
     } hints[] = {
-        { "into_clause", "leave out INTO: the rows come back as the result" },
-        { "locking_clause", "leave out FOR UPDATE or FOR SHARE" },
+        { "into_clause", "INTO", "leave out INTO: the rows come back as the result" },
+        { "locking_clause", "FOR UPDATE or FOR SHARE", "leave out FOR UPDATE or FOR SHARE" },
     };
     const char *hint = NULL;
 
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
-        if (strcmp(hints[i].field, field) == 0)
+        if (strcmp(hints[i].field, field) == 0) {
             hint = hints[i].hint;
+            field = hints[i].words;
+        }
     return km_pg_refuse(w, "GUARD_NODE", rule->name, w->at, hint,
-                        "%s with %s is not allowed in mode %s", rule->name, field,
+                        "%s with %s is not allowed in mode %s", km_pg_node_words(rule->name), field,
                         modes[w->options->mode]);
 }
 
@@ -280,14 +282,18 @@ static int walk_fields(struct km_pg_walk *w, const struct km_pg_ruled *ruled,
 static int refuse_node(struct km_pg_walk *w, const char *name, const struct km_pg_node_rule *rule)
 {
     bool statement = km_str_ends(km_str_c(name), KM_STR("Stmt"));
-    const char *hint = "send a SELECT";
+    const char *hint = km_pg_node_hint(name);
 
     if (rule)
         hint = "send a SELECT, or ask the operator for a mode that may change data";
+    else if (statement && !hint)
+        hint = w->options->mode > KM_PG_READ_ONLY ? "leave it out: no mode allows it"
+                                                  : "send a SELECT";
     else if (!statement)
         hint = "write it without this part";
     return km_pg_refuse(w, statement ? "GUARD_STATEMENT" : "GUARD_NODE", name, w->at, hint,
-                        "%s is not allowed in mode %s", name, modes[w->options->mode]);
+                        "%s is not allowed in mode %s", km_pg_node_words(name),
+                        modes[w->options->mode]);
 }
 
 static void note_place(struct km_pg_walk *w, const struct km_pg_type *t, const ProtobufCMessage *m)

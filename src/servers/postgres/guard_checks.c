@@ -78,6 +78,12 @@ static int refuse_function(struct km_pg_walk *w, int at, struct km_str schema, s
                            : "use a function of PostgreSQL's documentation, or ask the operator to "
                              "list this one under allow_functions";
 
+    const char *instead = why || schema.n ? NULL : km_pg_function_instead(name);
+
+    if (instead)
+        return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at,
+                            km_arena_printf(w->arena, "write %s", instead).p,
+                            "%.*s() is a function of another database", KM_STR_ARG(name));
     if (why)
         return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at, hint,
                             "%.*s() may not be called: %s", KM_STR_ARG(name), why);
@@ -300,9 +306,9 @@ int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
     if (s->n_oper_name)
         return km_pg_refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL);
     /* x IN (SELECT ...) */
-    return s->testexpr ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL,
-                                     s->location)
-                       : 0;
+    return s->testexpr
+               ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, s->location)
+               : 0;
 }
 
 int km_pg_check_sort(struct km_pg_walk *w, const ProtobufCMessage *message)

@@ -350,6 +350,14 @@ const struct km_pg_check km_pg_checks[] = {
       "current_setting('max_connections')::int AS "
       "bytes) w WHERE w.bytes > 34359738368",
       "now", &all, 0, 0 },
+    { "temporary_files", "settings",
+      "SELECT 'info' AS severity, current_setting('temp_file_limit') AS value, 'a bound' AS "
+      "threshold, jsonb_build_object('setting', 'temp_file_limit', 'role', current_user, 'why', "
+      "'sorts and joins of this role may fill the disk, so many at once as it has connections; no "
+      "setting bounds the memory of one value') AS evidence, format('ALTER ROLE %I SET "
+      "temp_file_limit = ''2GB'';', current_user) AS fix WHERE current_setting('temp_file_limit') "
+      "= '-1'",
+      "now", &all, 0, 0 },
     { "blocked_sessions", "lock",
       "SELECT CASE WHEN age > 300 THEN 'critical' ELSE 'warning' END AS severity, round(age) AS "
       "value, "

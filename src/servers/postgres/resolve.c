@@ -286,6 +286,8 @@ int km_pg_resolve_take(const struct km_pg_guard *guard, const struct km_pg_guard
             if (km_str_eq(kind, km_str_c(findings[k].kind)) &&
                 !passes(&findings[k], options, v, what))
                 r = refuse(v, arena, &findings[k], (int)at, what);
+            else if (km_str_eq(kind, km_str_c(findings[k].kind)) && findings[k].vouched)
+                v->pure = false; /* what somebody vouches for may leave something behind */
     }
     return r;
 }

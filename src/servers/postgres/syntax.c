@@ -51,6 +51,80 @@ static const struct row {
     { "", "", "", "", "unterminated", "end the quote or the comment that begins there" },
 };
 
+/* Statements by the names of their nodes, and what is done instead. */
+static const struct statement {
+    const char *node, *words, *hint;
+} statements[] = {
+    { "AlterDatabaseSetStmt", "ALTER DATABASE ... SET", NULL },
+    { "AlterRoleSetStmt", "ALTER ROLE ... SET", NULL },
+    { "AlterRoleStmt", "ALTER ROLE", NULL },
+    { "AlterSystemStmt", "ALTER SYSTEM", NULL },
+    { "AlterTableStmt", "ALTER TABLE", NULL },
+    { "CallStmt", "CALL", "send the queries of the procedure yourself" },
+    { "ClusterStmt", "CLUSTER", NULL },
+    { "CommentStmt", "COMMENT", NULL },
+    { "CopyStmt", "COPY", "SELECT the rows: a result has pages" },
+    { "CreateExtensionStmt", "CREATE EXTENSION", NULL },
+    { "CreateFunctionStmt", "CREATE FUNCTION", NULL },
+    { "CreateRoleStmt", "CREATE ROLE", NULL },
+    { "CreateSchemaStmt", "CREATE SCHEMA", NULL },
+    { "CreateStmt", "CREATE TABLE", NULL },
+    { "CreateTableAsStmt", "CREATE TABLE AS", NULL },
+    { "CreateTrigStmt", "CREATE TRIGGER", NULL },
+    { "CreatedbStmt", "CREATE DATABASE", NULL },
+    { "DeallocateStmt", "DEALLOCATE", "send the statement itself, with params" },
+    { "DeclareCursorStmt", "DECLARE", "send the SELECT itself: a result has pages" },
+    { "DeleteStmt", "DELETE", NULL },
+    { "DiscardStmt", "DISCARD", "leave it out: nothing is kept from one call to the next" },
+    { "DoStmt", "DO", "send the queries of the block yourself" },
+    { "DropStmt", "DROP", NULL },
+    { "ExecuteStmt", "EXECUTE", "send the statement itself, with params" },
+    { "FetchStmt", "FETCH", "send the SELECT itself: a result has pages" },
+    { "GrantRoleStmt", "GRANT and REVOKE", NULL },
+    { "GrantStmt", "GRANT and REVOKE", NULL },
+    { "IndexStmt", "CREATE INDEX", NULL },
+    { "InsertStmt", "INSERT", NULL },
+    { "ListenStmt", "LISTEN", NULL },
+    { "LockStmt", "LOCK", "leave it out: a lock would end with the call" },
+    { "MergeStmt", "MERGE", NULL },
+    { "NotifyStmt", "NOTIFY", NULL },
+    { "PrepareStmt", "PREPARE", "send the statement itself, with params" },
+    { "RefreshMatViewStmt", "REFRESH MATERIALIZED VIEW", NULL },
+    { "ReindexStmt", "REINDEX", NULL },
+    { "RenameStmt", "ALTER ... RENAME", NULL },
+    { "SelectStmt", "SELECT", NULL },
+    { "TransactionStmt", "BEGIN, COMMIT and ROLLBACK",
+      "leave it out: each call is a transaction of its own" },
+    { "TruncateStmt", "TRUNCATE", NULL },
+    { "UpdateStmt", "UPDATE", NULL },
+    { "VacuumStmt", "VACUUM and ANALYZE", NULL },
+    { "VariableSetStmt", "SET",
+      "leave it out: it would hold for this call alone; timeout_ms is an argument" },
+    { "ViewStmt", "CREATE VIEW", NULL },
+};
+
+static const struct statement *find_statement(const char *node)
+{
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++)
+        if (strcmp(statements[i].node, node) == 0)
+            return &statements[i];
+    return NULL;
+}
+
+const char *km_pg_node_words(const char *node)
+{
+    const struct statement *s = find_statement(node);
+
+    return s ? s->words : node;
+}
+
+const char *km_pg_node_hint(const char *node)
+{
+    const struct statement *s = find_statement(node);
+
+    return s ? s->hint : NULL;
+}
+
 static bool part_of_word(char c)
 {
     unsigned char u = (unsigned char)c;

@@ -164,6 +164,14 @@ static void a_refusal_names_the_node_the_place_and_what_would_pass(void **state)
         { "SELECT 1; SELECT 2", "GUARD_COUNT", "ParseResult", "one statement", 9 },
         { "SELECT * FROM pg_shadow", "GUARD_RELATION", "RangeVar", "leave it out", 14 },
         { "SELECT 'h\xc3\xa9' FROM FROM", "GUARD_SYNTAX", NULL, "at this position", 18 },
+        { "SELECT ifnull(a, b) FROM t", "GUARD_FUNCTION", "FuncCall", "coalesce", 7 },
+        { "SELECT date_format(a, '%Y') FROM t", "GUARD_FUNCTION", "FuncCall", "to_char", 7 },
+        { "SELECT repeat('x', 1000000000)", "GUARD_LIMIT", "FuncCall", "10 million", 7 },
+        { "SELECT length(repeat('abc', 5000000))", "GUARD_LIMIT", "FuncCall", "10 million", 14 },
+        { "SELECT format('%1000000000s', 'a')", "GUARD_LIMIT", "FuncCall", "10 million", 7 },
+        { "SELECT array_fill(0, ARRAY[13000, 10000])", "GUARD_LIMIT", "FuncCall", "10 million", 7 },
+        { "BEGIN", "GUARD_STATEMENT", "TransactionStmt", "of its own", 0 },
+        { "SET work_mem = '1GB'", "GUARD_STATEMENT", "VariableSetStmt", "this call alone", 0 },
         { "SELECT TOP 5 * FROM t", "GUARD_SYNTAX", NULL, "LIMIT", 11 },
         { "SELECT a FROM t LIMIT 5,10", "GUARD_SYNTAX", NULL, "OFFSET", 16 },
         { "SELECT `a` FROM t", "GUARD_SYNTAX", NULL, "double quotes", 11 },
@@ -200,6 +208,33 @@ static void a_refusal_names_the_node_the_place_and_what_would_pass(void **state)
 }
 
 /* --- what is sent, and what is left to the catalogue --- */
+
+static void a_refusal_speaks_sql(void **state)
+{
+    static const struct {
+        const char *sql, *message;
+        enum km_pg_mode mode;
+    } cases[] = {
+        { "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE FUNCTION is not",
+          KM_PG_DDL },
+        { "DELETE FROM t", "DELETE is not allowed in mode read-only", KM_PG_READ_ONLY },
+        { "SELECT 1 INTO t", "SELECT with INTO", KM_PG_READ_ONLY },
+        { "COPY t TO STDOUT", "COPY is not", KM_PG_ADMIN },
+        { "SELECT len('x')", "len() is a function of another database", KM_PG_READ_ONLY },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct km_pg_guard_options options = { .mode = cases[i].mode };
+        struct judged j;
+
+        judge(&j, km_str_c(cases[i].sql), &options);
+        assert_false(j.v.allowed);
+        if (km_str_find(j.v.message, km_str_c(cases[i].message)) == j.v.message.n)
+            fail_msg("%s: %.*s", cases[i].sql, KM_STR_ARG(j.v.message));
+        km_arena_done(&j.arena);
+    }
+}
 
 static void functions_get_their_schema_and_places_are_found_again(void **state)
 {
@@ -599,6 +634,7 @@ int main(void)
         cmocka_unit_test(every_hostile_line_for_the_guard_is_refused),
         cmocka_unit_test(every_legitimate_line_is_allowed),
         cmocka_unit_test(a_refusal_names_the_node_the_place_and_what_would_pass),
+        cmocka_unit_test(a_refusal_speaks_sql),
         cmocka_unit_test(functions_get_their_schema_and_places_are_found_again),
         cmocka_unit_test(settings_are_those_of_show),
         cmocka_unit_test(every_column_of_the_catalogue_is_as_it_was_judged),
