@@ -139,8 +139,10 @@ const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *a
         km_out_close(&o, '}');
     }
     km_out_close(&o, ']');
-    if (narrowed.n > 2) { /* two lists become one; the first is never empty */
-        b.p[b.n - 1] = ',';
+    if (narrowed.n > 2) { /* two lists become one */
+        b.n--;
+        if (v->refs)
+            km_buf_byte(&b, ',');
         km_buf_str(&b, km_str_skip(narrowed, 1));
     }
     return km_buf_failed(&b) ? NULL : km_arena_str(arena, km_buf_view(&b)).p;

@@ -302,6 +302,22 @@ static int on_facts(struct km_pg_task *task, const struct km_pg_outcome *o, stru
     return km_pg_task_again(task, &request, err);
 }
 
+/* An UPDATE or DELETE is read as the SELECT of its rows, as those of pg_stat_statements are. */
+static int add_given(struct km_pg_task *task, struct km_str sql, struct km_err *err)
+{
+    const struct km_pg_parser *parser = km_pg_db_parser(km_pg_server_of(task->call)->db);
+    struct km_str reading = km_pg_reading(parser, task->call->arena, sql);
+    struct km_pg_advice *a = task->data;
+
+    if (add_statement(task, reading.n ? reading : sql, 1, err) < 0)
+        return KM_E_INVALID;
+    if (reading.n) {
+        a->statements[a->nstatements - 1].of = sql;
+        a->statements[a->nstatements - 1].shown_of = km_str_sub(sql, 0, SHOWN_BYTES);
+    }
+    return 0;
+}
+
 static int advise_indexes(struct km_mcp_call *call, struct km_err *err)
 {
     struct km_pg_task *task = km_pg_task_new(call, err);
@@ -317,7 +333,7 @@ static int advise_indexes(struct km_mcp_call *call, struct km_err *err)
     (void)km_json_i64(km_json_get(call->args, "max_indexes"), &most);
     a->most = (size_t)most;
     for (km_json_iter(km_json_get(call->args, "queries"), &it); km_json_next(&it, &unused, &item);)
-        if (km_json_string(item, &sql) && add_statement(task, sql, 1, err) < 0)
+        if (km_json_string(item, &sql) && add_given(task, sql, err) < 0)
             return KM_E_INVALID;
     task->answer = on_facts;
     if (km_pg_request_own(call, km_pg_advice_facts_sql, NULL, 0, &task->request, err) < 0)
