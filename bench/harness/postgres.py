@@ -272,7 +272,7 @@ def verdicts(result, guard):
         row("Times postgres-mcp", ratio(result, "kanmon", "postgres-mcp"), f"at least {PEER:.0f}",
             lambda v: v >= PEER),
         row("Times MCP Toolbox", ratio(result, "kanmon", "toolbox"), "above 1", lambda v: v > 1),
-        *(row(f"A statement not asked before, {tables} tables, ms", result["new"][tables],
+        *(row(f"A statement not asked before, {tables} tables, ms", result.get("new", {}).get(tables),
               f"at most {NEW_MS:.0f}", lambda v: v <= NEW_MS) for tables in postgres_distinct.TABLES),
         row("Guard of a typical statement, µs", guard.get("uncached"), "at most 30",
             lambda v: v <= 30),

@@ -362,8 +362,6 @@ static void hint_others(struct km_pg_advice *a, const struct km_pg_advised *s)
 void km_pg_advice_candidates(struct km_pg_advice *a, struct km_arena *arena)
 {
     for (size_t i = 0; i < a->nstatements; i++)
-        hint_others(a, &a->statements[i]);
-    for (size_t i = 0; i < a->nstatements; i++)
         for (size_t k = 0; k < a->statements[i].uses.ntables; k++) {
             const struct km_json *table = a->statements[i].scans[k].facts;
             struct making m = { .a = a, .s = &a->statements[i], .k = k, .arena = arena };
@@ -374,4 +372,6 @@ void km_pg_advice_candidates(struct km_pg_advice *a, struct km_arena *arena)
             (void)take_btree(&m, &(struct km_pg_candidate){ .table = table, .share = 1 });
             take_partial(&m, table);
         }
+    for (size_t i = 0; i < a->nstatements; i++)
+        hint_others(a, &a->statements[i]);
 }
