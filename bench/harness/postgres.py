@@ -217,18 +217,21 @@ def measure(servers, place, rounds, seconds, say):
                     results[server.name]["failed"] = f"in round {number + 1}: {why}"
                     live.remove(server)
                     server.stop()
-        for server in live:
-            if server.process: # frozen, after its round
-                server.stop()
-        live = []
+        end(live)
         new = postgres_distinct.measure(place.kanmon, database, say)
     finally:
-        for server in live:
-            if server.process:
-                procs.send(procs.tree(server.process.pid), 18)
-            server.stop()
+        end(live)
         database.stop()
     return {"servers": results, "rounds": rounds, "new": new}
+
+
+def end(live):
+    """Of those that are frozen too; the list is empty afterwards."""
+    while live:
+        server = live.pop()
+        if server.process:
+            procs.send(procs.tree(server.process.pid), 18)
+        server.stop()
 
 
 def leases(place, kanmon, database, results):

@@ -89,6 +89,31 @@ def test_it_stands_there(planted):
         assert SECRET in planted.psql(sql + ";"), sql
 
 
+def test_what_is_no_secret_is_told(planted):
+    """The views stay of use: rows, counters, and the texts of what is planned."""
+    planted.psql("CREATE VIEW can_w AS SELECT query FROM pg_stat_statements; "
+                 "CREATE VIEW can_x AS SELECT calls FROM pg_stat_statements; "
+                 "CREATE VIEW can_y AS SELECT * FROM pg_roles; GRANT SELECT ON can_w, can_x, can_y TO mcp_ro")
+    try:
+        with Server(planted.dsn()) as server:
+            server.ok("execute_sql", sql="SELECT count(*) FROM can_o WHERE a = 5")
+            rows = server.ok("execute_sql", sql="SELECT query, calls FROM pg_stat_statements s "
+                             "ORDER BY calls DESC")["rows"]
+            texts = [r[0] for r in rows]
+            assert any("FROM can_o WHERE a = $1" in t for t in texts)
+            assert sum("not shown" in t for t in texts) >= 5
+            assert not [t for t in texts if t.upper().startswith(("CREATE", "ALTER"))]
+            roles = server.ok("execute_sql", sql="SELECT * FROM pg_roles r JOIN pg_user u "
+                              "ON u.usesysid = r.oid WHERE rolname = 'mcp_ro'")
+            row = dict(zip([c["name"] for c in roles["columns"]], roles["rows"][0]))
+            assert row["rolcanlogin"] is True and row["rolconfig"] is None is row["useconfig"]
+            for view, code in (("can_w", "GUARD_VIEW"), ("can_y", "GUARD_VIEW")):
+                assert server.error("execute_sql", sql=f"SELECT * FROM {view}")["code"] == code
+            server.ok("execute_sql", sql="SELECT * FROM can_x")
+    finally:
+        planted.psql("DROP VIEW can_w, can_x, can_y")
+
+
 def relations(postgres):
     """Each relation with what of it is text."""
     for line in postgres.psql(f"""
