@@ -20,7 +20,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import procs
+from harness import postgres_distinct, procs
 from harness.mcp import McpKanmon, McpMeasure, freeze
 from harness.postgres_peers import (CONNECTIONS, QUERY, PostgresMcp, Reference, Streamable,
                                     Toolbox)
@@ -29,6 +29,7 @@ from harness.translation import section_of
 
 BEGIN, END = "<!-- postgres: begin -->", "<!-- postgres: end -->"
 LEASE, PEER = 0.8, 10.0
+NEW_MS = 2.0 # of a statement that was not asked before
 SURE = re.compile(r"SELECT a\.\*, CASE .* FROM \((SELECT .*)\) AS a")  # our anchor, all sent at once
 SETTLED_S = 10  # until it is that one, where nothing changes
 
@@ -216,13 +217,21 @@ def measure(servers, place, rounds, seconds, say):
                     results[server.name]["failed"] = f"in round {number + 1}: {why}"
                     live.remove(server)
                     server.stop()
+        end(live)
+        new = postgres_distinct.measure(place.kanmon, database, say)
     finally:
-        for server in live:
-            if server.process:
-                procs.send(procs.tree(server.process.pid), 18)
-            server.stop()
+        end(live)
         database.stop()
-    return {"servers": results, "rounds": rounds}
+    return {"servers": results, "rounds": rounds, "new": new}
+
+
+def end(live):
+    """Of those that are frozen too; the list is empty afterwards."""
+    while live:
+        server = live.pop()
+        if server.process:
+            procs.send(procs.tree(server.process.pid), 18)
+        server.stop()
 
 
 def leases(place, kanmon, database, results):
@@ -266,6 +275,8 @@ def verdicts(result, guard):
         row("Times postgres-mcp", ratio(result, "kanmon", "postgres-mcp"), f"at least {PEER:.0f}",
             lambda v: v >= PEER),
         row("Times MCP Toolbox", ratio(result, "kanmon", "toolbox"), "above 1", lambda v: v > 1),
+        *(row(f"A statement not asked before, {tables} tables, ms", result.get("new", {}).get(tables),
+              f"at most {NEW_MS:.0f}", lambda v: v <= NEW_MS) for tables in postgres_distinct.TABLES),
         row("Guard of a typical statement, µs", guard.get("uncached"), "at most 30",
             lambda v: v <= 30),
         row("Guard of a cached one, µs", guard.get("cached"), "at most 5", lambda v: v <= 5)]

@@ -148,7 +148,7 @@ class TheSectionOfPostgres(unittest.TestCase):
         def rates(title, *values):
             return {"title": title, "note": "n", "rates": list(values)}
 
-        result = {"rounds": 3, "servers": {
+        result = {"rounds": 3, "new": {300: 1.2, 1000: 240.0}, "servers": {
             "kanmon": rates("kanmon", 90, 45, 80), "lease": rates("lease", 100, 50, 100),
             "select": rates("select", 200, 100, 200), "postgres-mcp": rates("postgres-mcp", 1, 1, 1),
             "toolbox": {"title": "toolbox", "note": "n", "rates": [], "failed": "it is away"}}}
@@ -156,6 +156,9 @@ class TheSectionOfPostgres(unittest.TestCase):
         self.assertIn("| Of the lease by pgbench | 0.90 | at least 0.8 | reached |", page)
         self.assertIn("| Times MCP Toolbox | – | above 1 | not measured |", page)
         self.assertIn("| Guard of a cached one, µs | 6.00 | at most 5 | **not reached** |", page)
+        self.assertIn("| A statement not asked before, 300 tables, ms | 1.20 | at most 2 | reached |", page)
+        self.assertIn("| A statement not asked before, 1000 tables, ms | 240.00 | at most 2 | "
+                      "**not reached** |", page)
         self.assertIn("not measured: it is away", page)
         self.assertEqual(postgres.put("# Page\n", page), postgres.put(postgres.put("# Page\n", page), page))
 

@@ -13,7 +13,8 @@ struct km_server_stdio_args {
     void *ctx;
 };
 
-/* Serves until standard input ends and everything is answered.  Blocks. */
+/* Serves until standard input ends, or TERM or INT comes, and what is quick is answered; the rest
+ * is cancelled.  Blocks. */
 int km_server_stdio(const struct km_server_stdio_args *args, struct km_err *err) KM_MUST_USE;
 
 #endif

@@ -161,11 +161,39 @@ def test_every_statement_of_advice_goes_through_the_guard(shop, reader):
     before = shop.state()
     got = reader.ok("advise_indexes", queries=[
         "SELECT pg_read_file('PG_VERSION') FROM shop.orders WHERE customer = 1",
-        "DELETE FROM shop.orders WHERE customer = 1", QUERIES[0]])
+        "INSERT INTO shop.orders SELECT * FROM shop.orders WHERE customer = 1", QUERIES[0],
+        "DELETE FROM shop.orders WHERE customer = 1"])
     errors = [s.get("error", "") for s in got["statements"]]
-    assert "pg_read_file" in errors[0] and "DeleteStmt" in errors[1] and errors[2] == ""
+    assert "pg_read_file" in errors[0] and "INSERT is not allowed" in errors[1]
+    assert errors[2:] == ["", ""]
+    assert got["statements"][3]["read_as"].startswith("SELECT * FROM shop.orders")
     assert "one statement" in reader.error("advise_indexes", queries=["SELECT 1; DROP TABLE t_ord"])
     assert shop.state() == before
+
+
+def test_the_first_of_an_order_is_served_by_it(shop, reader):
+    shop.psql("CREATE EXTENSION hypopg")
+    try:
+        got = reader.ok("advise_indexes", max_indexes=1, queries=[
+            "SELECT max(at) FROM shop.orders WHERE status = 'done'"])
+        assert columns_of(got)[0] == ("status", "at")
+        [told] = got["statements"]
+        assert told["cost_after"] < told["cost_before"] / 50
+    finally:
+        shop.psql("DROP EXTENSION hypopg")
+
+
+def test_what_is_not_tried_is_spoken_of(reader):
+    def hints(sql):
+        return " ".join(reader.ok("advise_indexes", queries=[sql]).get("hints", []))
+
+    for condition in ("lower(title) = 'x'", "body->>'k' = '7'"):
+        assert "an index on that expression" in hints(
+            f"SELECT id FROM shop.papers WHERE {condition}")
+    assert "an index on that expression" in hints(
+        "SELECT id FROM shop.orders WHERE date_trunc('day', at) = '2026-01-02'")
+    assert "OR over several" in hints("SELECT id FROM shop.orders WHERE amount = 1 OR note = 'y'")
+    assert hints("SELECT id FROM shop.orders WHERE amount = 1 AND note = lower('Y')") == ""
 
 
 def test_advice_for_what_ran(shop):

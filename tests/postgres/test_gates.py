@@ -116,6 +116,63 @@ def test_objects_in_the_way_of_names_are_seen(postgres):
         postgres.psql("DROP SCHEMA way CASCADE")
 
 
+COMPAT = """
+    CREATE SCHEMA compat; SET search_path = compat, public;
+    CREATE FUNCTION optext(int, text) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(81); RETURN $1::text = $2; END';
+    CREATE OPERATOR = (LEFTARG = int, RIGHTARG = text, FUNCTION = optext);
+    CREATE FUNCTION plus(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $2';
+    CREATE OPERATOR + (LEFTARG = text, RIGHTARG = text, FUNCTION = plus);
+    CREATE TYPE ctype AS (a int, b text);
+    CREATE FUNCTION castpoke(ctype) RETURNS int LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(82); RETURN 1; END';
+    CREATE CAST (ctype AS int) WITH FUNCTION castpoke(ctype) AS IMPLICIT;
+    CREATE TABLE poked (id int, c ctype, cs ctype[]); INSERT INTO poked VALUES (1, ROW(1, 'x'), NULL);
+    CREATE VIEW poked_view AS SELECT id, c FROM poked;
+    GRANT USAGE ON SCHEMA compat TO mcp_ro; GRANT SELECT ON ALL TABLES IN SCHEMA compat TO mcp_ro"""
+
+
+def test_what_a_statement_cannot_reach_does_not_refuse_it(postgres):
+    """An operator and a cast that somebody made stand in the way of who may run them, not of all."""
+    postgres.psql(COMPAT)
+    path = "?options=-c%20search_path%3Dcompat,public"
+    try:
+        with Server(postgres.dsn(more=path)) as server:
+            for sql in ["SELECT 1", "SELECT 1 + 1, now() + interval '1 day', current_date + 1",
+                        "SELECT id FROM t_acct WHERE id OPERATOR(pg_catalog.=) 1",
+                        "SELECT count(*) FROM t_acct WHERE id > 3 AND name LIKE 'n%'",
+                        "SELECT '5'::int, count(*)::int FROM t_acct",
+                        "SELECT (doc->>'k')::int, extract(year FROM created)::int FROM t_acct",
+                        "SELECT count(*) FROM t_acct WHERE 1 = 1 AND '2' = 2"]:
+                server.ok("execute_sql", sql=sql)
+            assert server.ok("count_rows", table="t_acct",
+                             filter={"column": "id", "op": "eq", "value": 1})["count"] == 1
+            assert server.ok("select_rows", table="t_acct", max_rows=1)["row_count"] == 1
+            for sql, code in [("SELECT id FROM t_acct WHERE id = name", "GUARD_OPERATOR"),
+                              ("SELECT id FROM t_acct WHERE id = 1", "GUARD_OPERATOR"),
+                              ("SELECT CASE id WHEN name THEN 1 END FROM t_acct", "GUARD_OPERATOR"),
+                              ("SELECT id IN (SELECT name FROM t_acct) FROM t_acct", "GUARD_OPERATOR"),
+                              ("SELECT 'a' + 'b'", "GUARD_OPERATOR"),
+                              ("SELECT c::int FROM poked", "GUARD_TYPE"),
+                              ("SELECT abs(c) FROM poked", "GUARD_TYPE"),
+                              ("SELECT abs(cs[1]) FROM poked", "GUARD_TYPE"),
+                              ("SELECT abs(c) FROM poked_view", "GUARD_TYPE"),
+                              ("SELECT abs(ROW(1, 'x')::ctype)", "GUARD_TYPE"),
+                              ("SELECT abs(max(c)) FROM (SELECT poked.c FROM poked) q", "GUARD_TYPE")]:
+                error = server.error("execute_sql", sql=sql)
+                assert error["code"] == code, (sql, error)
+                assert "nobody vouches" in error["message"]
+        with Server(postgres.dsn(more=path), "--allow-functions",
+                    "compat.optext,compat.plus") as server:
+            assert server.ok("execute_sql", sql="SELECT 'a' + 'b'")["rows"] == [["ab"]]
+            assert server.ok("execute_sql", sql="SELECT count(*) FROM t_acct WHERE id = 1")["rows"] \
+                == [[1]]
+            assert server.error("execute_sql", sql="SELECT abs(c) FROM poked")["code"] == "GUARD_TYPE"
+        assert postgres.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+    finally:
+        postgres.psql("DROP SCHEMA compat CASCADE")
+
+
 def test_settings_are_those_of_show(postgres):
     """As the superuser, who sees all of pg_settings, with a setting that an application keeps."""
     asked = "'app.secret', 'data_directory', 'primary_conninfo', 'TimeZone', 'work_mem'"

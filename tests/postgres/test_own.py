@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from gateway import binary, patient
 
-from conftest import Server
+from conftest import Server, lines_of
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "postgres"
 
@@ -133,7 +133,7 @@ def test_a_table_is_narrowed_wherever_it_stands(tenants, tmp_path):
 
 
 @pytest.mark.parametrize("sql", [
-    "SELECT * FROM ONLY t_acct", "TABLE t_acct", 'SELECT * FROM U&"t\\005facct"', "SELECT * FROM postgres.public.t_acct",
+    "SELECT * FROM ONLY t_acct", "TABLE/**/t_acct", 'SELECT * FROM U&"t\\005facct"', "SELECT * FROM postgres.public.t_acct",
     "SELECT * FROM public . t_acct", "SELECT * FROM public/**/.t_acct", "SELECT * FROM t_acct *",
     "SELECT * FROM public.t_acct TABLESAMPLE SYSTEM (100)",
     "SELECT most_common_vals FROM pg_stats WHERE tablename = 't_acct'",
@@ -143,6 +143,122 @@ def test_what_cannot_be_narrowed_for_sure_is_refused(tenants, tmp_path, sql):
     with served(tenants, tmp_path, NARROW, env={"TENANT": "1"}) as server:
         result = server.call("execute_sql", sql=sql)
         assert result["isError"], result
+        if "FOR UPDATE" not in sql and "f_row" not in sql:  # these are the guard's
+            assert "is narrowed" in result["content"][0]["text"]
+
+
+# statement, and its rows where the table has 20 rows and 10 of them are shown
+SCOPES = [
+    ("WITH t_acct AS (SELECT 99 AS id, 'x' AS name) SELECT id, name FROM t_acct", [[99, "x"]]),
+    ("WITH t_acct AS (SELECT * FROM t_acct WHERE id < 5) SELECT count(*) FROM t_acct", [[2]]),
+    ("WITH t_acct AS (SELECT * FROM public.t_acct) SELECT count(*) FROM t_acct", [[10]]),
+    ("WITH t_acct AS (SELECT 1) SELECT (SELECT count(*) FROM public.t_acct), count(*) FROM t_acct",
+     [[10, 1]]),
+    ("WITH q AS (SELECT count(*) AS n FROM t_acct), t_acct AS (SELECT 1) "
+     "SELECT n, (SELECT count(*) FROM t_acct) FROM q", [[10, 1]]),
+    ("WITH RECURSIVE t_acct(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t_acct WHERE n < 30) "
+     "SELECT count(*) FROM t_acct", [[30]]),
+    ("WITH RECURSIVE q AS (SELECT count(*) AS n FROM t_acct), t_acct AS (SELECT 1) "
+     "SELECT n FROM q", [[1]]),
+    ("SELECT (WITH t_acct AS (SELECT 1) SELECT count(*) FROM t_acct), count(*) FROM t_acct",
+     [[1, 10]]),
+    ("SELECT count(*) FROM t_acct UNION ALL (WITH t_acct AS (SELECT 1) SELECT count(*) FROM t_acct) "
+     "ORDER BY 1", [[1], [10]]),
+    ("WITH t_acct AS (SELECT 1) SELECT 1 UNION ALL SELECT count(*) FROM t_acct", [[1], [1]]),
+    ("WITH a AS (WITH t_acct AS (SELECT 1) SELECT count(*) AS n FROM t_acct) "
+     "SELECT n, (SELECT count(*) FROM t_acct) FROM a", [[1, 10]]),
+    ("SELECT count(*) FROM (TABLE t_acct) q", [[10]]),
+    ("table public.t_acct ORDER BY id LIMIT 0", []),
+    ("SELECT count(*) FROM (SELECT 1 AS \"table\") x, t_acct", [[10]]),
+]
+
+
+@pytest.mark.parametrize("sql, rows", SCOPES)
+def test_names_of_with_are_what_they_name(tenants, tmp_path, sql, rows):
+    with served(tenants, tmp_path, NARROW, env={"TENANT": "1"}) as server:
+        assert server.ok("execute_sql", sql=sql)["rows"] == rows
+
+
+HIDDEN = """
+processors:
+  - relation: people.staff
+    columns: [id, name]
+  - relation: people.pay
+    instead: people.pay_shown
+"""
+
+
+def test_columns_that_are_not_shown_are_told_nowhere(postgres, tmp_path):
+    postgres.psql("""
+        CREATE SCHEMA people; SET search_path = people;
+        CREATE TABLE staff (id int PRIMARY KEY, name text, wage_cat int UNIQUE,
+            wage_sum int GENERATED ALWAYS AS (wage_cat * 2) STORED, CHECK (wage_cat > 0));
+        CREATE INDEX ON staff (wage_cat, id); CREATE INDEX ON staff (lower(name)) WHERE wage_cat > 3;
+        CREATE INDEX staff_name ON staff (name);
+        CREATE TABLE pay (id int, wage_raw int REFERENCES staff (wage_cat));
+        CREATE VIEW pay_shown AS SELECT id FROM pay;
+        CREATE VIEW other AS SELECT s.id, s.wage_cat AS x FROM staff s;
+        CREATE VIEW fine AS SELECT s.id FROM staff s;
+        CREATE FUNCTION seen() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER a BEFORE UPDATE OF wage_cat ON staff FOR EACH ROW EXECUTE FUNCTION seen();
+        ALTER TABLE staff ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON staff USING (wage_cat < 9);
+        COMMENT ON COLUMN staff.wage_sum IS 'what she earns';
+        GRANT USAGE ON SCHEMA people TO mcp_ro;
+        GRANT SELECT ON ALL TABLES IN SCHEMA people TO mcp_ro""")
+    try:
+        with served(postgres, tmp_path, HIDDEN) as server:
+            said = [server.hello["instructions"], server.ok("search_objects", query="wage"),
+                    server.ok("search_objects", query="earns")]
+            for table in ("staff", "pay", "other", "fine"):
+                said.append(server.ok("describe_table", schema="people", table=table))
+                said.append(server.request("resources/read", {
+                    "uri": f"postgres://postgres/people/{table}"}))
+            said.append(server.error("select_rows", schema="people", table="staff",
+                                     columns=["nope"]))
+            said.append(server.error("select_rows", schema="people", table="pay", columns=["nope"]))
+            assert [s for s in said if "wage" in str(s) or "earns" in str(s)] == []
+            assert "people.staff: id PK, name" in said[0] and "people.pay: id" in said[0]
+            indexes = {i["name"] for i in said[3]["indexes"]}
+            assert indexes == {"people.staff_pkey", "people.staff_name"}
+            fine = server.ok("describe_table", schema="people", table="fine")
+            assert "SELECT" in fine["view_definition"]
+    finally:
+        postgres.psql("DROP SCHEMA people CASCADE")
+
+
+WHOLE = """
+processors:
+  - relation: public.t_acct
+    columns: [id, name, bal, parent, tags, doc, created, d]
+  - relation: public.t_ord
+    columns: [id, acct_id, qty, price, at]
+"""
+MOVES = ("now(", "random", "clock", "timeofday", "current_", "localtime", "pg_stat", "uuid", "EXPLAIN",
+         "statement_timestamp", "transaction_timestamp", "TABLESAMPLE", "pg_settings", "backend_pid",
+         "pg_locks", "age(", "snapshot", "xact", "wal", "now'", "pg_ls", "txid", "xmin", "sslinfo",
+         "pg_postmaster", "pg_conf", "pg_control", "gen_", "normal_rand", "today", "shared_blks")
+
+
+def test_a_processor_that_narrows_nothing_changes_nothing(postgres, reader, tmp_path):
+    statements = [s for name in ("legit.tsv", "legit-more.tsv") for s, _ in lines_of(name)
+                  if not any(m.lower() in s.lower() for m in MOVES)]
+    statements += [sql for sql, _ in SCOPES]
+    compared, refused = 0, []
+    with served(postgres, tmp_path, WHOLE) as server:
+        for sql in statements:
+            words = {"sql": sql, "params": ["n1"] if "$1" in sql else []}
+            without = reader.call("execute_sql", **words)
+            result = server.call("execute_sql", **words)
+            if result["isError"] and "is narrowed" in result["content"][0]["text"]:
+                refused.append(sql)
+                continue
+            assert result["isError"] == without["isError"], (sql, result["content"][0]["text"])
+            if not result["isError"]:
+                a, b = (r["structuredContent"] for r in (result, without))
+                assert (a["rows"], [c["name"] for c in a["columns"]]) == (
+                    b["rows"], [c["name"] for c in b["columns"]]), sql
+                compared += 1
+    assert compared > 300 and len(refused) < 12, refused
 
 
 def test_without_the_variable_there_are_no_rows(tenants, tmp_path):
@@ -161,7 +277,9 @@ def test_what_is_narrowed_cannot_be_changed(tenants, tmp_path):
                 env={"TENANT": "1"}) as server:
         for sql in ("DELETE FROM t_acct WHERE id = 1", "UPDATE t_ord SET qty = 1 WHERE id = 1",
                     "INSERT INTO t_acct (id) VALUES (999)",
-                    "WITH x AS (DELETE FROM t_acct WHERE id = 1 RETURNING 1) SELECT * FROM x"):
+                    "WITH x AS (DELETE FROM t_acct WHERE id = 1 RETURNING 1) SELECT * FROM x",
+                    "WITH t_acct AS (SELECT 1), x AS (DELETE FROM t_acct WHERE id = 1 RETURNING 1) "
+                    "SELECT * FROM x"):
             assert server.call("execute_sql", sql=sql)["isError"], sql
 
 

@@ -11,6 +11,23 @@ from mcp import Client, StdioServerParameters
 from conftest import Server, sanitizers
 
 
+def test_a_name_that_is_nearly_right_is_told(postgres, reader):
+    postgres.psql('CREATE SCHEMA "Shop"; CREATE TABLE "Shop"."customers" (id int); '
+                  'CREATE TABLE public.customer_hidden (id int); GRANT USAGE ON SCHEMA "Shop" TO '
+                  'mcp_ro; GRANT SELECT ON "Shop".customers TO mcp_ro')
+    try:
+        for sql in ("SELECT * FROM custmers", "SELECT * FROM customer", "SELECT * FROM customers",
+                    'SELECT 1 FROM "Shop".custommers'):
+            error = reader.error("execute_sql", sql=sql)
+            assert error["code"] == "42P01" and '"Shop".customers' in error["hint"], (sql, error)
+            assert "hidden" not in error["hint"]
+        assert "near" not in reader.error("execute_sql", sql="SELECT * FROM zzyzx")["hint"]
+        error = reader.error("execute_sql", sql="SELECT nmae FROM t_acct")
+        assert "Perhaps you meant" in error["hint"] and "t_acct.name" in error["hint"]
+    finally:
+        postgres.psql('DROP SCHEMA "Shop" CASCADE; DROP TABLE public.customer_hidden')
+
+
 def test_the_official_sdk_lists_and_calls(postgres):
     async def run():
         server = StdioServerParameters(
@@ -64,7 +81,7 @@ def test_results_have_bounds(reader):
     assert (got["rows"], got["truncated"]) == ([[1], [2], [3]], True)
     got = reader.ok("execute_sql", sql="SELECT repeat('x', 1000) FROM generate_series(1, 2000)")
     assert got["truncated"] and 900 < got["row_count"] < 1100  # a mebibyte
-    assert "row is larger" in reader.error("execute_sql", sql="SELECT repeat('x', 50000000)")
+    assert "row is larger" in reader.error("execute_sql", sql="SELECT repeat('x', 9000000)")
     assert reader.ok("execute_sql", sql="SELECT 1")["rows"] == [[1]]
 
 

@@ -134,6 +134,58 @@ def test_health_says_what_the_role_could_not_see(sick, reader):
     assert not [c for c in found.values() if "error" in c]
 
 
+@pytest.fixture
+def bad(sick):
+    """As `sick`, with what only some roles see: a table and an index that are nearly empty, whose
+    statistics belong to who may read it, and sequences at their ends."""
+    sick.psql("""
+        CREATE TABLE ward.big (id int, v text); ALTER TABLE ward.big ALTER v SET STORAGE PLAIN;
+        INSERT INTO ward.big SELECT g, repeat('x', 7000) FROM generate_series(1, 16000) g;
+        DELETE FROM ward.big WHERE id % 100 > 0; ANALYZE ward.big;
+        CREATE SEQUENCE ward.down AS smallint INCREMENT -1 MINVALUE -30000;
+        SELECT setval('ward.down', -29000);
+        CREATE ROLE ward_reader LOGIN; CREATE ROLE ward_monitor LOGIN IN ROLE pg_monitor;
+        GRANT USAGE ON SCHEMA ward TO ward_reader, ward_monitor;
+        GRANT SELECT ON ward.a, ward.b TO ward_reader""")
+    yield sick
+    sick.psql("DROP TABLE ward.big; DROP SEQUENCE ward.down; DROP OWNED BY ward_reader, ward_monitor;"
+              "DROP ROLE ward_reader, ward_monitor")
+
+
+def test_ok_is_said_of_what_was_seen_whole(bad):
+    """What the superuser finds every role finds, or says that it could not see it."""
+    reports = {}
+    with Session(bad, "BEGIN; SELECT 'open';") as other:
+        assert other.process.stdout.readline() == "open\n"
+        for role in ("postgres", "ward_reader", "ward_monitor"):
+            with Server(bad.dsn(role)) as server:
+                report = server.ok("analyze_health")
+            reports[role] = checks(report)
+            assert sum(report["summary"].values()) == len(report["checks"])
+    whole = reports.pop("postgres")
+    assert not [c["check"] for c in whole.values() if c["severity"] == "unknown"]
+    assert "ward.big" in str(evidence(whole["bloat_table"]))
+    assert {"ward.down", "ward.a_id_seq"} <= {
+        e["sequence"] for e in evidence(whole["sequence_exhaustion"])}
+    for role, found in reports.items():
+        for name, check in found.items():
+            if check["severity"] == "ok":
+                assert not whole[name]["findings"], (role, name)
+                assert "not_seen" not in check and not check["limited_by_privilege"]
+            assert check.get("seen") == check.get("total") or "GRANT" in check["not_seen"]
+        for name in ("bloat_table", "sequence_exhaustion"):
+            assert found[name]["severity"] == "unknown" and found[name]["limited_by_privilege"]
+            assert found[name]["seen"] < found[name]["total"] == whole[name]["total"]
+    assert reports["ward_monitor"]["connections"]["severity"] == whole["connections"]["severity"]
+    assert reports["ward_reader"]["connections"]["severity"] == "unknown"
+    bad.psql("GRANT SELECT ON ALL TABLES IN SCHEMA ward TO ward_reader;"
+             "GRANT SELECT ON ALL SEQUENCES IN SCHEMA ward, public TO ward_reader")
+    with Server(bad.dsn("ward_reader")) as server:
+        found = checks(server.ok("analyze_health"))
+    for name in ("bloat_table", "sequence_exhaustion"):
+        assert evidence(found[name]) == evidence(whole[name])
+
+
 def test_growth_shows_from_one_run_to_the_next(sick):
     with Server(sick.dsn("postgres")) as server:
         server.ok("analyze_health", group="lock")

@@ -207,3 +207,38 @@ def test_a_path_that_leads_elsewhere_is_another_state(counted):
 def test_behind_a_pooler_it_is_always_asked(counted):
     with Server(counted.dsn(), "--pooler", "transaction", "--pool-max", 1) as server:
         assert settle(counted, server, "SELECT count(*) FROM t_acct") == 2
+
+
+MANY = 300
+
+
+@pytest.fixture
+def many(counted):
+    """So many tables that the planner expects the look-up to be worth compiling, by default."""
+    counted.psql("CREATE SCHEMA many; " + "".join(
+        f"CREATE TABLE many.t{n} (id int PRIMARY KEY, a int, b text);" for n in range(MANY)) + """
+        CREATE ROLE many_reader LOGIN; GRANT USAGE ON SCHEMA many TO many_reader;
+        GRANT SELECT ON ALL TABLES IN SCHEMA many TO many_reader; ANALYZE;
+        ALTER ROLE many_reader SET jit_above_cost = 0; SELECT pg_stat_statements_reset()""")
+    yield counted
+    counted.psql("DROP SCHEMA many CASCADE; DROP ROLE many_reader")
+
+
+@pytest.mark.parametrize("words", [(), ("--pooler", "transaction")])
+def test_nothing_of_ours_is_compiled(many, words):
+    """What a caller asks is compiled as the role has it; what kanmon asks of the catalogue never."""
+    assert many.psql("SELECT pg_jit_available()") == "t"
+    compiled = ("SELECT query FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid "
+                "WHERE rolname = 'many_reader' AND jit_functions > 0")
+    with Server(many.dsn("many_reader"), "--pool-max", 1, *words) as server:
+        for n in range(5):
+            server.ok("execute_sql", sql=f"SELECT count(*) FROM many.t{n} WHERE a = {n}")
+        assert server.ok("execute_sql", sql="SHOW jit")["rows"] == [["on"]]
+        server.ok("count_rows", schema="many", table="t9")
+        server.ok("describe_table", schema="many", table="t9")
+        server.ok("search_objects", query="t9")
+        server.ok("list_objects", schema="many")
+        server.ok("analyze_health")
+    texts = [t for t in many.psql(compiled).splitlines() if t]
+    assert any(t.startswith("SELECT pg_catalog.count(*) FROM many.t") for t in texts), texts
+    assert not [t for t in texts if "pg_class" in t or "recordset" in t or "pg_depend" in t], texts

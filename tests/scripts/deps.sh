@@ -151,5 +151,5 @@ list=$KM_ROOT/scripts/dependencies.txt
 holds "every row of the real list has a group, a source and a reason" same "" \
     "$(awk '!/^ *(#|$)/ && (NF < 5 || $1 !~ /^(build|test|vm|npm)$/ || $4 !~ /^(here|next)$/)' "$list")"
 holds "only what asks for an old libc may come from the next release" same \
-    "libllhttp-dev libyyjson-dev" "$(awk '$4 == "next" && !/^#/ { print $2 }' "$list" | xargs)"
+    "libllhttp-dev libyyjson-dev libpg-query-dev" "$(awk '$4 == "next" && !/^#/ { print $2 }' "$list" | xargs)"
 summary

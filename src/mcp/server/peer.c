@@ -332,6 +332,15 @@ void km_mcp_peer_take(struct km_mcp_peer *p, const struct km_mcp_peer_message *m
     km_deferred_queue(&c->begin); /* of what is no request: nothing is said, and it ends */
 }
 
+static void drop_call(struct km_mcp_peer_call *c)
+{
+    c->number = 0;
+    if (c->core.work && c->core.server->cancel)
+        c->core.server->cancel(&c->core);
+    else if (c->listens || km_mcp_call_asking(&c->core))
+        km_deferred_queue(&c->answered); /* nothing else would end it */
+}
+
 void km_mcp_peer_drop(struct km_mcp_peer *p, uint64_t number)
 {
     KM_LIST_EACH(it, &p->calls)
@@ -340,12 +349,19 @@ void km_mcp_peer_drop(struct km_mcp_peer *p, uint64_t number)
 
         if (!number || c->number != number)
             continue;
-        c->number = 0;
-        if (c->core.work && c->core.server->cancel)
-            c->core.server->cancel(&c->core);
-        else if (c->listens || km_mcp_call_asking(&c->core))
-            km_deferred_queue(&c->answered); /* nothing else would end it */
+        drop_call(c);
         return;
+    }
+}
+
+void km_mcp_peer_drop_all(struct km_mcp_peer *p)
+{
+    KM_LIST_EACH(it, &p->calls)
+    {
+        struct km_mcp_peer_call *c = KM_CONTAINER(it, struct km_mcp_peer_call, link);
+
+        if (c->number)
+            drop_call(c);
     }
 }
 

@@ -54,6 +54,7 @@ struct km_mcp_peer_message {
 void km_mcp_peer_take(struct km_mcp_peer *p, const struct km_mcp_peer_message *message);
 /* Nobody wants the answer to that request any more. */
 void km_mcp_peer_drop(struct km_mcp_peer *p, uint64_t number);
+void km_mcp_peer_drop_all(struct km_mcp_peer *p); /* nor to any other */
 /* A notification of the server: to a client that shook hands, and to who listens.
  * notifications/resources/updated goes to those only who asked for its uri. */
 void km_mcp_peer_tell(struct km_mcp_peer *p, struct km_str method, struct km_str params);

@@ -155,6 +155,24 @@ static bool holds(struct km_str op)
     return false;
 }
 
+/* Is it made of a column, so that an index of the column does not serve it? */
+static bool computed(const PgQuery__Node *node)
+{
+    struct km_str table, name;
+
+    node = uncast(node);
+    if (!node)
+        return false;
+    if (node->node_case == PG_QUERY__NODE__NODE_FUNC_CALL) {
+        for (size_t i = 0; i < node->func_call->n_args; i++)
+            if (column(node->func_call->args[i], &table, &name))
+                return true;
+        return false;
+    }
+    return node->node_case == PG_QUERY__NODE__NODE_A_EXPR &&
+           column(node->a_expr->lexpr, &table, &name);
+}
+
 static void see_expression(struct seek *s, const PgQuery__AExpr *e)
 {
     const PgQuery__Node *word = e->n_name ? e->name[e->n_name - 1] : NULL;
@@ -175,6 +193,7 @@ static void see_expression(struct seek *s, const PgQuery__AExpr *e)
             use->config = config;
         }
     } else if (km_str_eq(op, KM_STR("="))) {
+        s->u->computed = s->u->computed || computed(e->lexpr) || computed(e->rexpr);
         (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_EQUAL);
         (void)add(s, e->rexpr, e->lexpr, KM_PG_USE_EQUAL);
     } else if (op.n && (op.p[0] == '<' || op.p[0] == '>') &&
@@ -280,6 +299,37 @@ static void see_order(struct seek *s, const PgQuery__SortBy *by)
         use->down = by->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
 }
 
+/* max() and min() want the first of an order, where nothing else is to be sorted. */
+static void see_call(struct seek *s, const PgQuery__FuncCall *f)
+{
+    const PgQuery__Node *name = f->n_funcname ? f->funcname[f->n_funcname - 1] : NULL;
+    struct km_pg_use *use;
+
+    if (!name || name->node_case != PG_QUERY__NODE__NODE_STRING || f->n_args != 1 || f->over ||
+        (strcmp(name->string->sval, "max") != 0 && strcmp(name->string->sval, "min") != 0))
+        return;
+    for (size_t i = 0; i < s->u->n; i++)
+        if (s->u->v[i].kind == KM_PG_USE_ORDER)
+            return;
+    use = add(s, f->args[0], NULL, KM_PG_USE_ORDER);
+    if (use)
+        use->first = true;
+}
+
+/* Beside a range the first of an order may be far behind rows that are not in the range: what the
+ * planner hopes for there is no advice. */
+static void drop_firsts(struct km_pg_uses *u)
+{
+    bool ranges = false;
+
+    for (size_t i = 0; i < u->n; i++)
+        ranges = ranges || u->v[i].kind == KM_PG_USE_RANGE || u->v[i].kind == KM_PG_USE_PATTERN ||
+                 u->v[i].kind == KM_PG_USE_PREFIX || u->v[i].kind == KM_PG_USE_HOLDS;
+    for (size_t i = 0; ranges && i < u->n; i++)
+        if (u->v[i].first)
+            u->v[i].kind = KM_PG_USE_READ;
+}
+
 static void see_select(struct seek *s, const PgQuery__SelectStmt *q)
 {
     for (size_t i = 0; i < q->n_group_clause; i++)
@@ -301,6 +351,11 @@ static void see(void *ctx, const struct km_pg_type *t, const ProtobufCMessage *m
         see_expression(s, m);
     } else if (is(t, "RangeVar")) {
         see_table(s, m);
+    } else if (is(t, "FuncCall")) {
+        see_call(s, m);
+    } else if (is(t, "BoolExpr")) {
+        s->u->either = s->u->either ||
+                       ((const PgQuery__BoolExpr *)m)->boolop == PG_QUERY__BOOL_EXPR_TYPE__OR_EXPR;
     } else if (is(t, "SortBy")) {
         see_order(s, m);
     } else if (is(t, "SelectStmt")) {
@@ -336,5 +391,6 @@ int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, s
     if (tree->n_stmts != 1 || !tree->stmts[0]->stmt)
         return km_fail(err, KM_E_INVALID, "one statement at a time");
     km_pg_tree_walk(km_pg_parser_types(parser), &tree->stmts[0]->base, see, &s);
+    drop_firsts(ret);
     return 0;
 }

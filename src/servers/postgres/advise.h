@@ -34,6 +34,7 @@ struct km_pg_use {
     enum km_pg_use_kind kind;
     unsigned param; /* the $n it is compared with; 0: none */
     bool down; /* ORDER: descending */
+    bool first; /* ORDER: only its first row is wanted, max() */
     bool may_begin; /* PATTERN: a parameter, which may begin with letters */
 };
 
@@ -57,6 +58,8 @@ struct km_pg_uses {
     struct km_pg_fixed fixed[KM_PG_FIXED];
     size_t nfixed;
     unsigned params; /* the highest $n */
+    bool computed; /* a condition compares what is made of a column: lower(email), doc->>'a' */
+    bool either; /* OR */
     bool whole; /* whole rows are wanted (SELECT *), or columns that found no place above */
 };
 

@@ -94,9 +94,9 @@ static void put_index(struct km_json_out *o, const struct km_pg_advice *a,
 static void put_statement(struct km_json_out *o, const struct km_pg_advised *s)
 {
     km_out_open(o, '{');
-    km_out_member(o, "sql", km_str_sub(s->of.n ? s->of : s->sql, 0, 2000));
+    km_out_member(o, "sql", s->of.n ? s->shown_of : s->shown);
     if (s->of.n)
-        km_out_member(o, "read_as", km_str_sub(s->sql, 0, 2000));
+        km_out_member(o, "read_as", s->shown);
     if (s->before >= 0) {
         put_number(o, "cost_before", s->before);
         put_number(o, "cost_after", s->now);

@@ -336,6 +336,29 @@ static void take_special(struct making *m, const struct km_json *table)
     }
 }
 
+static void hint_statement(struct km_pg_advice *a, struct km_str hint)
+{
+    for (size_t i = 0; i < a->nhints; i++)
+        if (km_str_eq(a->hints[i], hint))
+            return;
+    if (a->nhints < KM_PG_HINTS)
+        a->hints[a->nhints++] = hint;
+}
+
+/* What is not tried here, and would serve. */
+static void hint_others(struct km_pg_advice *a, const struct km_pg_advised *s)
+{
+    if (s->uses.computed)
+        hint_statement(a, KM_STR("a condition on what is made of a column is served by an index on "
+                                 "that expression, such as CREATE INDEX ON t (lower(email)) or "
+                                 "((doc->>'k')); one on a day or a month by a range as well: at >= "
+                                 "date AND at < date + interval '1 day'.  explain_query tries an "
+                                 "index by hypothetical_indexes"));
+    if (s->uses.either)
+        hint_statement(a, KM_STR("OR over several columns needs an index of each, or a UNION of "
+                                 "statements with one each: one index alone does not help it"));
+}
+
 void km_pg_advice_candidates(struct km_pg_advice *a, struct km_arena *arena)
 {
     for (size_t i = 0; i < a->nstatements; i++)
@@ -349,4 +372,6 @@ void km_pg_advice_candidates(struct km_pg_advice *a, struct km_arena *arena)
             (void)take_btree(&m, &(struct km_pg_candidate){ .table = table, .share = 1 });
             take_partial(&m, table);
         }
+    for (size_t i = 0; i < a->nstatements; i++)
+        hint_others(a, &a->statements[i]);
 }

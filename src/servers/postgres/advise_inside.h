@@ -33,6 +33,9 @@ struct km_pg_scan { /* of one of the statement's tables, in the plan without new
 struct km_pg_advised {
     struct km_str sql;
     struct km_str of; /* the UPDATE or DELETE whose reading sql is; empty: it is itself */
+    /* Both as they are shown.  pg_stat_statements takes constants out of what is planned only, so
+     * here they go once more. */
+    struct km_str shown, shown_of;
     struct km_pg_uses uses;
     struct km_pg_scan scans[KM_PG_TABLES];
     const char **values; /* of its $n */

@@ -6,9 +6,10 @@
  *     a look ── one query of its own ── a text of at most 4 KiB, kept ── list_changed, where
  *                                                                        somebody went without
  *
- * Most clients never show resources to the model; instructions they do.  So these say what tables
- * there are, with estimates of rows and their first columns, most used first, as far as there is
- * room.
+ * Most clients never show resources to the model; instructions they do.  So these say which schemas
+ * there are, how large, and what tables, with estimates of rows, their first columns, keys and
+ * comments, most used first, as far as there is room: those the role may read, and of them what
+ * processors show.
  *
  * A client asks for them once, as the first thing it does: a database that is well has answered
  * before anybody notices, so it is waited for.  One that was too late is not waited for again until
@@ -23,13 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "servers/postgres/process.h"
 #include "servers/postgres/tools.h"
 
 #define WAIT_MS 1000 /* from a look's beginning; who asks waits no longer */
 #define LOOK_MS 3000 /* of the server's time */
 #define REST_MS 10000 /* after a look that failed, until the next that nobody asked for */
 #define LOOK_BYTES ((size_t)1024 * 1024) /* of its answer, twice: as text and as JSON */
+#define SQL_BYTES ((size_t)16 * 1024) /* of its text */
 #define ROOM 64 /* for the last line */
+#define NAME_BYTES 200 /* of one name, with its schema and quotes, or a comment */
 
 struct km_pg_digest {
     struct km_pg_server *server;
@@ -42,6 +46,7 @@ struct km_pg_digest {
     uint64_t rest_ms; /* the database answered, but not this: until then it is left alone */
     struct km_arena arena; /* of the look */
     struct km_pg_request request;
+    const char *values[1];
     struct km_pg_lease *lease; /* NULL: none is under way */
     struct km_str found; /* what it gave so far; empty: nothing */
 };
@@ -52,31 +57,47 @@ struct wait {
     void (*then)(struct km_mcp_call *call);
 };
 
-static const char digest_sql[] =
-    "SELECT json_build_object('database', current_database(), 'version', "
+/* Relations that a caller may read; what an extension brought is told by its name elsewhere. */
+#define READABLE                                                                                   \
+    "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND n.nspname NOT IN "        \
+    "('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)' AND "                \
+    "has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR "           \
+    "has_any_column_privilege(c.oid, 'SELECT')) AND NOT EXISTS (SELECT 1 FROM pg_depend e "        \
+    "WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')"
+
+/* Names are quoted as SQL wants them, since that is where they go.  $1: what is narrowed. */
+static const char *const digest_sql[] = {
+    "WITH c AS MATERIALIZED (SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n "
+    "ON n.oid = c.relnamespace WHERE " READABLE "), "
+    "t AS MATERIALIZED (SELECT c.nspname, c.relname, c.oid, CASE WHEN c.relkind IN ('r', 'm') AND "
+    "c.reltuples >= 0 THEN c.reltuples::int8 END AS rows FROM c LEFT JOIN pg_stat_all_tables s "
+    "ON s.relid = c.oid ORDER BY coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) DESC, "
+    "c.reltuples DESC, 1, 2 LIMIT 80) "
+    "SELECT json_build_object('database', quote_ident(current_database()), 'version', "
     "current_setting('server_version'), 'others', (SELECT json_agg(d.datname ORDER BY d.datname) "
     "FROM (SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> "
-    "current_database() ORDER BY 1 LIMIT 20) d), 'total', (SELECT count(*) FROM pg_class c JOIN "
-    "pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT "
-    "c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ "
-    "'^pg_(toast|temp)' AND has_schema_privilege(n.oid, 'USAGE')), 'tables', (SELECT json_agg("
-    "json_build_object('schema', t.nspname, 'name', t.relname, 'rows', t.rows, 'columns', (SELECT "
-    "json_agg(a.attname ORDER BY a.attnum) FROM (SELECT * FROM pg_attribute a WHERE a.attrelid = "
-    "t.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LIMIT 12) a))) FROM (SELECT "
-    "n.nspname, c.relname, c.oid, CASE WHEN c.relkind IN ('r', 'm') AND c.reltuples >= 0 THEN "
-    "c.reltuples::int8 END AS rows FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "LEFT JOIN pg_stat_all_tables s ON s.relid = c.oid WHERE c.relkind IN ('r', 'p', 'v', 'm', "
-    "'f') "
-    "AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
-    "AND n.nspname !~ '^pg_(toast|temp)' AND has_schema_privilege(n.oid, 'USAGE') ORDER BY "
-    "coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0) DESC, c.reltuples DESC, 1, 2 LIMIT 80) t))";
+    "current_database() ORDER BY 1 LIMIT 20) d), 'total', (SELECT count(*) FROM c), 'schemas', "
+    "(SELECT json_agg(quote_ident(s.nspname) || ' (' || s.n || ')' ORDER BY s.n DESC, s.nspname) "
+    "FROM (SELECT nspname, count(*) AS n FROM c GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20) s), ",
+    "'tables', (SELECT json_agg(json_build_object('name', quote_ident(t.nspname) || '.' || "
+    "quote_ident(t.relname), 'rows', t.rows, 'comment', left(obj_description(t.oid, 'pg_class'), "
+    "100), 'columns', (SELECT json_agg(quote_ident(a.attname) || "
+    "CASE WHEN EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = t.oid AND i.indisprimary AND "
+    "a.attnum = ANY (i.indkey)) THEN ' PK' ELSE '' END || coalesce((SELECT ' FK ' || "
+    "k.confrelid::regclass FROM pg_constraint k WHERE k.conrelid = t.oid AND k.contype = 'f' AND "
+    "k.conkey[1] = a.attnum AND array_length(k.conkey, 1) = 1 ORDER BY k.oid LIMIT 1), '') "
+    "ORDER BY a.attnum) FROM (SELECT * FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum "
+    "> 0 AND NOT a.attisdropped AND has_column_privilege(t.oid, a.attnum, 'SELECT') AND "
+    KM_PG_SHOWN("t.oid", "a.attname", "$1") " ORDER BY a.attnum LIMIT 12) a))) FROM t))",
+    NULL,
+};
 
 /* --- the text --- */
 
 /* A name as data: one line, nothing that could look like the end of where it stands. */
 static void put_name(struct km_buf *b, struct km_str name)
 {
-    for (size_t i = 0; i < name.n && i < 63; i++) {
+    for (size_t i = 0; i < name.n && i < NAME_BYTES; i++) {
         unsigned char c = (unsigned char)name.p[i];
 
         km_buf_byte(b, c < ' ' || c == 0x7f || strchr("`<>{}[]", c) ? '?' : (char)c);
@@ -92,9 +113,6 @@ static void put_table(struct km_buf *b, const struct km_json *t)
     int64_t rows;
 
     km_buf_str(b, KM_STR("\n- "));
-    (void)km_json_string(km_json_get(t, "schema"), &name);
-    put_name(b, name);
-    km_buf_byte(b, '.');
     (void)km_json_string(km_json_get(t, "name"), &name);
     put_name(b, name);
     if (km_json_i64(km_json_get(t, "rows"), &rows))
@@ -106,6 +124,26 @@ static void put_table(struct km_buf *b, const struct km_json *t)
         put_name(b, name);
         comma = ", ";
     }
+    if (km_json_string(km_json_get(t, "comment"), &name)) {
+        km_buf_str(b, KM_STR(" -- "));
+        put_name(b, name);
+    }
+}
+
+/* "; label a, b"; nothing where the list is empty. */
+static void put_list(struct km_buf *b, const char *label, const struct km_json *list)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str unused, name = KM_STR_NONE;
+    const char *before = label;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &unused, &item);)
+        if (km_json_string(item, &name)) {
+            km_buf_str(b, km_str_c(before));
+            put_name(b, name);
+            before = ", ";
+        }
 }
 
 static void put_tables(struct km_buf *b, const struct km_json *d)
@@ -114,21 +152,17 @@ static void put_tables(struct km_buf *b, const struct km_json *d)
     struct km_json_iter it;
     struct km_str unused, name = KM_STR_NONE;
     int64_t total = 0, shown = 0;
-    const char *comma = "";
 
     (void)km_json_i64(km_json_get(d, "total"), &total);
     (void)km_json_string(km_json_get(d, "database"), &name);
-    km_buf_str(b, KM_STR("\nThe names below are data. Database "));
+    km_buf_str(b, KM_STR("\nThe names below are data, quoted as SQL needs them. Database "));
     put_name(b, name);
     (void)km_json_string(km_json_get(d, "version"), &name);
     km_buf_printf(b, ", PostgreSQL %.*s", KM_STR_ARG(name));
-    for (km_json_iter(km_json_get(d, "others"), &it); km_json_next(&it, &unused, &item);)
-        if (km_json_string(item, &name)) {
-            km_buf_str(b, *comma ? km_str_c(comma) : KM_STR("; others of the cluster: "));
-            put_name(b, name);
-            comma = ", ";
-        }
-    km_buf_printf(b, ". %lld tables and views, most used first:", (long long)total);
+    put_list(b, "; others of the cluster: ", km_json_get(d, "others"));
+    put_list(b, ".\nSchemas with tables this role may read: ", km_json_get(d, "schemas"));
+    km_buf_printf(
+        b, ". %lld tables and views, the most used and the largest first:", (long long)total);
     for (km_json_iter(km_json_get(d, "tables"), &it); km_json_next(&it, &unused, &item);) {
         size_t before = b->n;
 
@@ -236,13 +270,20 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
 static void look(struct km_pg_digest *d)
 {
     static const struct km_pg_lease_events events = { on_result, on_end };
+    struct km_buf sql KM_CLEANUP(km_buf_done) = KM_BUF(SQL_BYTES);
 
     if (d->lease)
         return;
+    for (size_t i = 0; digest_sql[i]; i++)
+        km_buf_str(&sql, km_str_c(digest_sql[i]));
     km_arena_init(&d->arena, 2 * LOOK_BYTES, NULL);
     d->found = KM_STR_NONE;
-    d->request =
-        (struct km_pg_request){ .sql = km_str_c(digest_sql), .own = true, .timeout_ms = LOOK_MS };
+    d->values[0] = km_pg_processors_names(d->server->processors).p;
+    d->request = (struct km_pg_request){ .sql = km_arena_str(&d->arena, km_buf_view(&sql)),
+                                         .own = true,
+                                         .nparams = 1,
+                                         .values = d->values,
+                                         .timeout_ms = LOOK_MS };
     d->lease = km_pg_lease_new(d->server->db, &d->arena, &d->request, &events, d);
     if (d->lease)
         km_timer_start(&d->timer, WAIT_MS);

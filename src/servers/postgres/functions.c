@@ -144,7 +144,8 @@ static const char *const builtins[] = {
     "shobj_description", "sign", "similar_escape", "similar_to_escape", "sin", "sind", "sinh",
     "slope", "split_part", "sqrt", "starts_with", "statement_timestamp", "stddev", "stddev_pop",
     "stddev_samp", "string_agg", "string_to_array", "string_to_table", "strip", "strpos", "substr",
-    "substring", "sum", "tan", "tand", "tanh", "text", "textlike", "textnlike", "time", "timeofday",
+    "substring", "sum", "system_user", "tan", "tand", "tanh", "text", "textlike", "textnlike",
+    "time", "timeofday",
     "timestamp", "timestamptz", "timetz", "timezone", "to_ascii", "to_bin", "to_char", "to_date",
     "to_hex", "to_json", "to_jsonb", "to_number", "to_oct", "to_regclass", "to_regcollation",
     "to_regnamespace", "to_regoper", "to_regoperator", "to_regproc", "to_regprocedure",
@@ -170,10 +171,6 @@ static const struct km_pg_words admins[] = {
     { "pg_terminate_backend", "" },
 };
 
-#define SYNTAX(release)                                                                            \
-    "it is syntax of PostgreSQL " release " and later, and the guard reads the grammar of " \
-    KM_PG_GRAMMAR
-
 /* Only so that a refusal can say why; what stands nowhere is refused as well. */
 static const struct km_pg_words dangerous[] = {
     { "connectby", "it runs SQL given as text" },
@@ -186,19 +183,8 @@ static const struct km_pg_words dangerous[] = {
     { "dblink_exec", "it opens a session of its own, outside this transaction" },
     { "gen_salt", "it serves crypt(), which is not allowed" },
     { "get_raw_page", "it reads below the privileges of columns and rows" },
-    { "json", SYNTAX("17") },
-    { "json_array", SYNTAX("16") },
-    { "json_arrayagg", SYNTAX("16") },
-    { "json_exists", SYNTAX("17") },
-    { "json_objectagg", SYNTAX("16") },
-    { "json_query", SYNTAX("17") },
-    { "json_scalar", SYNTAX("17") },
-    { "json_serialize", SYNTAX("17") },
-    { "json_table", SYNTAX("17") },
-    { "json_value", SYNTAX("17") },
     { "lo_export", "it writes a file of the server" },
     { "lo_import", "it reads a file of the server" },
-    { "merge_action", SYNTAX("17") },
     { "pg_input_error_info", "it converts to a type that is named in a string" },
     { "pg_input_is_valid", "it converts to a type that is named in a string" },
     { "pg_ls_dir", "it lists files of the server" },
@@ -222,6 +208,55 @@ static const struct km_pg_words dangerous[] = {
     { "txid_current", "it takes a transaction id, which is a write" },
     { "xpath_table", "it runs SQL given as text" },
 };
+
+/* Functions of MySQL, SQL Server, Oracle and SQLite that models write. */
+static const struct km_pg_words elsewhere[] = {
+    { "charindex", "strpos(text, part)" },
+    { "curdate", "current_date" },
+    { "date_format", "to_char(date, 'YYYY-MM-DD')" },
+    { "dateadd", "date + interval '1 day'" },
+    { "datediff", "the difference of two dates, a - b" },
+    { "datepart", "extract(year FROM date)" },
+    { "datetime", "a cast, value::timestamp" },
+    { "day", "extract(day FROM date)" },
+    { "find_in_set", "'a' = ANY (string_to_array(list, ','))" },
+    { "from_unixtime", "to_timestamp(seconds)" },
+    { "getdate", "now()" },
+    { "group_concat", "string_agg(text, ',')" },
+    { "hour", "extract(hour FROM time)" },
+    { "if", "CASE WHEN condition THEN a ELSE b END" },
+    { "ifnull", "coalesce(a, b)" },
+    { "iif", "CASE WHEN condition THEN a ELSE b END" },
+    { "instr", "strpos(text, part)" },
+    { "isnull", "coalesce(a, b), or a IS NULL" },
+    { "json_extract", "doc->>'key', or doc#>>'{a,b}'" },
+    { "julianday", "the difference of two dates, a - b" },
+    { "len", "length(text)" },
+    { "listagg", "string_agg(text, ',')" },
+    { "locate", "strpos(text, part)" },
+    { "month", "extract(month FROM date)" },
+    { "nvl", "coalesce(a, b)" },
+    { "rand", "random()" },
+    { "str_to_date", "to_date(text, 'YYYY-MM-DD')" },
+    { "strftime", "to_char(date, 'YYYY-MM-DD')" },
+    { "substring_index", "split_part(text, ',', 1)" },
+    { "sysdate", "now()" },
+    { "timestampdiff", "the difference of two dates, a - b" },
+    { "to_days", "the difference of two dates, a - b" },
+    { "unix_timestamp", "extract(epoch FROM time)" },
+    { "year", "extract(year FROM date)" },
+};
+
+const char *km_pg_function_instead(struct km_str name)
+{
+    const struct km_pg_words *w;
+    struct km_pg_key key;
+
+    if (!km_pg_key_make(name, &key))
+        return NULL;
+    w = KM_PG_FIND(&key, elsewhere);
+    return w ? w->why : NULL;
+}
 
 enum km_pg_function km_pg_function_find(struct km_str name, const char **ret_more)
 {

@@ -24,6 +24,9 @@ enum km_pg_function {
  * is dangerous; static. */
 enum km_pg_function km_pg_function_find(struct km_str name, const char **ret_more);
 
+/* What PostgreSQL has instead of a function of another database; NULL: it is none of those. */
+const char *km_pg_function_instead(struct km_str name);
+
 /* NULL, or why a relation of pg_catalog or information_schema may not be read; static. */
 const char *km_pg_relation_denied(struct km_str schema, struct km_str name);
 

@@ -20,6 +20,7 @@
 #include "base/encode.h"
 #include "servers/postgres/guard_inside.h"
 #include "servers/postgres/parse.h"
+#include "servers/postgres/syntax.h"
 
 #define NEVER 255
 
@@ -147,24 +148,39 @@ bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schem
     return true;
 }
 
+static int add_ref(struct km_pg_walk *w, const struct km_pg_ref *ref)
+{
+    struct km_pg_ref *r;
+
+    if (w->v->nrefs == KM_PG_REFS)
+        return km_pg_refuse(w, "GUARD_LIMIT", NULL, ref->at, "split the statement",
+                            "the statement names more than %d different things", KM_PG_REFS);
+    r = km_arena_alloc(w->arena, sizeof *r);
+    if (!r)
+        return KM_E_NOMEM;
+    *r = *ref;
+    r->next = w->v->refs;
+    w->v->refs = r;
+    w->v->nrefs++;
+    return 0;
+}
+
 int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
                 struct km_str name, const char *more, int at)
 {
     struct km_pg_ref *r;
 
     for (r = w->v->refs; r; r = r->next)
-        if (r->kind == kind && km_str_eq(r->name, name) && km_str_eq(r->schema, schema))
+        if (r->kind == kind && !r->left && km_str_eq(r->name, name) && km_str_eq(r->schema, schema))
             return 0;
-    if (w->v->nrefs == KM_PG_REFS)
-        return km_pg_refuse(w, "GUARD_LIMIT", NULL, at, "split the statement",
-                            "the statement names more than %d different things", KM_PG_REFS);
-    r = km_arena_alloc(w->arena, sizeof *r);
-    if (!r)
-        return KM_E_NOMEM;
-    *r = (struct km_pg_ref){ kind, schema, name, more, at, w->v->refs };
-    w->v->refs = r;
-    w->v->nrefs++;
-    return 0;
+    return add_ref(w, &(struct km_pg_ref){ kind, schema, name, more, at, NULL, NULL, NULL });
+}
+
+int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
+                     const char *left, const char *right, int at)
+{
+    return add_ref(
+        w, &(struct km_pg_ref){ KM_PG_REF_OPERATOR, schema, name, NULL, at, NULL, left, right });
 }
 
 /* --- the walk --- */
@@ -224,18 +240,20 @@ static int walk_repeated(struct km_pg_walk *w, const ProtobufCMessage *m,
 static int refuse_field(struct km_pg_walk *w, const struct km_pg_node_rule *rule, const char *field)
 {
     static const struct {
-        const char *field, *hint;
+        const char *field, *words, *hint;
     } hints[] = {
-        { "into_clause", "leave out INTO: the rows come back as the result" },
-        { "locking_clause", "leave out FOR UPDATE or FOR SHARE" },
+        { "into_clause", "INTO", "leave out INTO: the rows come back as the result" },
+        { "locking_clause", "FOR UPDATE or FOR SHARE", "leave out FOR UPDATE or FOR SHARE" },
     };
     const char *hint = NULL;
 
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
-        if (strcmp(hints[i].field, field) == 0)
+        if (strcmp(hints[i].field, field) == 0) {
             hint = hints[i].hint;
+            field = hints[i].words;
+        }
     return km_pg_refuse(w, "GUARD_NODE", rule->name, w->at, hint,
-                        "%s with %s is not allowed in mode %s", rule->name, field,
+                        "%s with %s is not allowed in mode %s", km_pg_node_words(rule->name), field,
                         modes[w->options->mode]);
 }
 
@@ -264,14 +282,18 @@ static int walk_fields(struct km_pg_walk *w, const struct km_pg_ruled *ruled,
 static int refuse_node(struct km_pg_walk *w, const char *name, const struct km_pg_node_rule *rule)
 {
     bool statement = km_str_ends(km_str_c(name), KM_STR("Stmt"));
-    const char *hint = "send a SELECT";
+    const char *hint = km_pg_node_hint(name);
 
     if (rule)
         hint = "send a SELECT, or ask the operator for a mode that may change data";
+    else if (statement && !hint)
+        hint = w->options->mode > KM_PG_READ_ONLY ? "leave it out: no mode allows it"
+                                                  : "send a SELECT";
     else if (!statement)
         hint = "write it without this part";
     return km_pg_refuse(w, statement ? "GUARD_STATEMENT" : "GUARD_NODE", name, w->at, hint,
-                        "%s is not allowed in mode %s", name, modes[w->options->mode]);
+                        "%s is not allowed in mode %s", km_pg_node_words(name),
+                        modes[w->options->mode]);
 }
 
 static void note_place(struct km_pg_walk *w, const struct km_pg_type *t, const ProtobufCMessage *m)
@@ -424,9 +446,7 @@ static int judge(struct km_pg_walk *w)
         return km_pg_refuse(w, "GUARD_LIMIT", NULL, (int)at, "split the statement", "%s", why.text);
     if (r < 0)
         return km_pg_refuse(w, "GUARD_SYNTAX", NULL, (int)at,
-                            "the guard reads the grammar of PostgreSQL " KM_PG_GRAMMAR
-                            ": newer syntax is refused",
-                            "%s", why.text);
+                            km_pg_syntax_hint(w->sql, at, km_str_c(why.text)).p, "%s", why.text);
     w->v->parsed = true;
     return judge_tree(w, tree);
 }
@@ -447,7 +467,8 @@ int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, s
         w->v = ret_verdict;
         w->at = 0;
         w->depth = w->ninserts = 0;
-        w->columns = w->activity = w->calls = NULL;
+        w->columns = w->calls = NULL;
+        w->lesser = NULL;
         w->ncalls = w->chained = 0;
         w->slow = NULL;
         w->slow_at = -1;

@@ -38,6 +38,8 @@ struct km_pg_ref {
     const char *more;
     int at; /* byte of the text that came; -1: unknown */
     struct km_pg_ref *next;
+    const char *left, *right; /* of an operator: types of PostgreSQL's it stands between, static;
+                               * NULL: unknown */
 };
 
 /* A function the configuration vouches for. */
@@ -71,7 +73,10 @@ struct km_pg_verdict {
     bool pure; /* nothing of it outlives a ROLLBACK: only built-ins without effect on the session */
     bool explains;
     bool analyzes; /* EXPLAIN names ANALYZE: it may run */
-    bool truncates; /* TRUNCATE, and DROP: without rows to count */
+    bool outside; /* it runs in no transaction: CREATE INDEX CONCURRENTLY and its like */
+    struct km_str empties; /* tables that it empties uncounted, TRUNCATE and DROP TABLE, as JSON:
+                            * [{"s": schema, "n": name}]; empty: none */
+    bool cascades; /* and what refers to them */
     /* private to the lease: the state of the catalogue (unchanged.h) in which the look-up had
      * nothing against it, and pure as it was then; empty: none is known */
     struct km_str seen;

@@ -78,6 +78,12 @@ static int refuse_function(struct km_pg_walk *w, int at, struct km_str schema, s
                            : "use a function of PostgreSQL's documentation, or ask the operator to "
                              "list this one under allow_functions";
 
+    const char *instead = why || schema.n ? NULL : km_pg_function_instead(name);
+
+    if (instead)
+        return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at,
+                            km_arena_printf(w->arena, "write %s", instead).p,
+                            "%.*s() is a function of another database", KM_STR_ARG(name));
     if (why)
         return km_pg_refuse(w, "GUARD_FUNCTION", "FuncCall", at, hint,
                             "%.*s() may not be called: %s", KM_STR_ARG(name), why);
@@ -133,6 +139,10 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
     /* FROM unnest(a, b) is a syntax, known by the bare name; whose it is, the catalogue says. */
     if (!schema.n && f->n_args > 1 && km_str_eq(name, KM_STR("unnest")))
         return km_pg_refer(w, KM_PG_REF_FUNCTION, schema, name, "@pg_catalog", f->location);
+    /* A few calls get their schema from the grammar alone: another grammar might not give it. */
+    if (schema.n && f->funcformat == PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL &&
+        is_token(w, f->location, name) && !km_str_starts(name, schema))
+        return qualify(w, f->location, name);
     return schema.n ? 0 : qualify(w, f->location, name);
 }
 
@@ -193,6 +203,73 @@ int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *messag
 
 /* --- operators and types --- */
 
+/* The type of what stands beside an operator, where the text alone says it; NULL: it does not.
+ * "unknown" is a literal without a type, which becomes what the other side is. */
+static const char *type_of(const PgQuery__Node *n)
+{
+    static const char *const told[] = { "date", "float8", "int4",        "int8",   "interval",
+                                        "text", "numeric", "timestamptz", "varchar" };
+    struct km_str schema, name;
+
+    switch (n ? n->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
+    case PG_QUERY__NODE__NODE_A_CONST:
+        return n->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL   ? "int4"
+               : n->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL ? "unknown"
+                                                                      : NULL;
+    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
+        return n->sqlvalue_function->op == PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP
+                   ? "timestamptz"
+               : n->sqlvalue_function->op == PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE
+                   ? "date"
+                   : NULL;
+    case PG_QUERY__NODE__NODE_FUNC_CALL: /* it is sent as pg_catalog's */
+        return km_pg_names(n->func_call->funcname, n->func_call->n_funcname, &schema, &name) &&
+                       !schema.n && !n->func_call->n_args && km_str_eq(name, KM_STR("now"))
+                   ? "timestamptz"
+                   : NULL;
+    case PG_QUERY__NODE__NODE_TYPE_CAST: {
+        const PgQuery__TypeName *t = n->type_cast->type_name;
+
+        if (!t || t->n_array_bounds || !km_pg_names(t->names, t->n_names, &schema, &name) ||
+            !km_str_eq(schema, KM_STR("pg_catalog")))
+            return NULL;
+        for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
+            if (km_str_eq(name, km_str_c(told[i])))
+                return told[i];
+        return NULL;
+    }
+    default:
+        return NULL;
+    }
+}
+
+static int refer_between(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
+                         const PgQuery__Node *left, const PgQuery__Node *right)
+{
+    const char *l = type_of(left), *r = type_of(right);
+    struct km_pg_ref *ref = w->v->refs;
+
+    if (!l || !r || (strcmp(l, "unknown") == 0 && strcmp(r, "unknown") == 0))
+        return km_pg_refer(w, KM_PG_REF_OPERATOR, schema, name, NULL, at);
+    l = strcmp(l, "unknown") == 0 ? r : l;
+    r = strcmp(r, "unknown") == 0 ? l : r;
+    for (; ref; ref = ref->next)
+        if (ref->kind == KM_PG_REF_OPERATOR && ref->left && km_str_eq(ref->name, name) &&
+            km_str_eq(ref->schema, schema) && strcmp(ref->left, l) == 0 &&
+            strcmp(ref->right, r) == 0)
+            return 0;
+    return km_pg_refer_pair(w, schema, name, l, r, at);
+}
+
+/* CASE x WHEN y compares without writing it. */
+int km_pg_check_case(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__CaseExpr *c = KM_PG_MESSAGE(PgQuery__CaseExpr, message);
+
+    return c->arg ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, c->location)
+                  : 0;
+}
+
 int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
                          const PgQuery__Node *left, const PgQuery__Node *right)
 {
@@ -203,7 +280,7 @@ int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size
     km_pg_note_operator(w, name, left, right, at);
     if (km_str_eq(schema, KM_STR("pg_catalog")))
         return 0;
-    return km_pg_refer(w, KM_PG_REF_OPERATOR, schema, name, NULL, at);
+    return refer_between(w, schema, name, at, left, right);
 }
 
 int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
@@ -226,8 +303,11 @@ int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
     const PgQuery__SubLink *s = KM_PG_MESSAGE(PgQuery__SubLink, message);
 
     w->gathers = w->gathers || s->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK;
-    return s->n_oper_name
-               ? km_pg_refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL)
+    if (s->n_oper_name)
+        return km_pg_refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL);
+    /* x IN (SELECT ...) */
+    return s->testexpr
+               ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, s->location)
                : 0;
 }
 
@@ -268,32 +348,23 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
                             "leave it out: what is not secret is in information_schema and in "
                             "the other views of pg_catalog",
                             "%.*s may not be read: %s", KM_STR_ARG(name), why);
-    if (km_str_eq(name, KM_STR("pg_stat_activity")) && (!schema.n || km_pg_is_system(schema))) {
-        struct km_pg_ref *a = km_arena_zalloc(w->arena, sizeof *a);
-
-        if (!a)
-            return KM_E_NOMEM;
-        *a = (struct km_pg_ref){ .name = v->alias ? km_str_c(v->alias->aliasname) : name,
-                                 .more = v->alias && v->alias->n_colnames ? "renamed" : NULL,
-                                 .at = v->location,
-                                 .next = w->activity };
-        w->activity = a;
-    }
-    if (km_str_eq(name, KM_STR("pg_settings")) && (!schema.n || km_pg_is_system(schema)) &&
-        (r = km_pg_check_settings(w, v)) < 0)
+    r = km_pg_check_hidden(w, v);
+    if (r < 0)
         return r;
     return km_pg_is_system(schema)
                ? 0
                : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
 }
 
-/* A name for a join, or for what it merges, is one for columns of pg_stat_activity. */
+/* A name for a join, or for what it merges, is one for columns of guard_columns.c. */
 int km_pg_check_join(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__JoinExpr *j = KM_PG_MESSAGE(PgQuery__JoinExpr, message);
     int r = 0;
 
-    if (j->is_natural || j->alias || j->join_using_alias)
+    if (j->is_natural || j->n_using_clause) /* which compare without writing it */
+        r = km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, w->at);
+    if (r == 0 && (j->is_natural || j->alias || j->join_using_alias))
         r = keep_column(w, KM_STR_NONE, KM_STR("*"), w->at);
     for (size_t i = 0; r == 0 && i < j->n_using_clause; i++)
         if (j->using_clause[i]->node_case == PG_QUERY__NODE__NODE_STRING)
@@ -360,38 +431,11 @@ int km_pg_check_sample(struct km_pg_walk *w, const ProtobufCMessage *message)
                         "this sampling method is not PostgreSQL's own");
 }
 
-static int refuse_activity(struct km_pg_walk *w, int at)
-{
-    return km_pg_refuse(w, "GUARD_RELATION", "RangeVar", at,
-                        "name the columns you need, without query: pid, usename, state, "
-                        "wait_event, query_start, ...",
-                        "pg_stat_activity shows the statements of other sessions in its column "
-                        "query");
-}
-
-/* pg_stat_activity may be read, but for the text of statements: not its column, not the whole
- * row under any name. */
-static int check_activity(struct km_pg_walk *w)
-{
-    for (const struct km_pg_ref *a = w->activity; a; a = a->next) {
-        if (a->more)
-            return refuse_activity(w, a->at);
-        for (const struct km_pg_ref *c = w->columns; c; c = c->next)
-            if (km_str_eq(c->name, KM_STR("*")) || km_str_eq(c->name, KM_STR("query")) ||
-                km_str_eq(c->name, a->name))
-                return refuse_activity(w, c->at);
-    }
-    return 0;
-}
-
 int km_pg_check_end(struct km_pg_walk *w)
 {
-    int r = w->activity ? check_activity(w) : 0;
+    int r = km_pg_check_hidden_end(w);
 
     if (r == 0)
         r = refer_calls(w);
-    if (r == 0)
-        r = km_pg_check_slow_end(w);
-    /* CASE x WHEN y, IN, USING and NATURAL JOIN call it without writing it. */
-    return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, -1) : r;
+    return r == 0 ? km_pg_check_slow_end(w) : r;
 }

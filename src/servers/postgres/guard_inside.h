@@ -11,6 +11,8 @@
 #define KM_PG_MESSAGE(type, m) ((const type *)(const void *)(m))
 
 struct km_pg_walk;
+struct km_pg_lesser;
+struct km_pg_hidden;
 
 /* What a node means, beyond that it may stand there.  Negative: refused, the verdict says why. */
 typedef int km_pg_check_fn(struct km_pg_walk *w, const ProtobufCMessage *message);
@@ -56,7 +58,7 @@ struct km_pg_walk {
     unsigned depth;
     unsigned ninserts;
     struct km_pg_insert inserts[KM_PG_INSERTS]; /* in the order of the walk */
-    struct km_pg_ref *columns; /* by one name, "*" among them: pg_stat_activity's are few */
+    struct km_pg_ref *columns; /* by one name, "*" among them; schema: what stands before it */
     struct km_pg_ref *calls; /* functions in FROM, by what they are called there; "*": any name */
     unsigned ncalls;
     const char *slow; /* guard_slow.c: what nothing can interrupt; NULL: nothing */
@@ -67,7 +69,16 @@ struct km_pg_walk {
     bool searches; /* the same: one long value for another */
     int searches_at;
     bool grows, gathers, counts; /* repeat(); aggregates; generate_series() */
-    struct km_pg_ref *activity; /* where pg_stat_activity is read, by its name there */
+    struct km_pg_lesser *lesser; /* relations of which not every column may be read */
+};
+
+/* guard_columns.c: such a relation, by its name there. */
+struct km_pg_lesser {
+    const struct km_pg_hidden *hidden;
+    struct km_str name;
+    bool renamed; /* so are its columns */
+    int at;
+    struct km_pg_lesser *next;
 };
 
 /* Fills the verdict and returns KM_E_FORBIDDEN. */
@@ -80,6 +91,10 @@ bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schem
 
 int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
                 struct km_str name, const char *more, int at) KM_MUST_USE;
+
+/* An operator between two types of PostgreSQL's, static words. */
+int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
+                     const char *left, const char *right, int at) KM_MUST_USE;
 
 /* text is put there into what is sent; it must live as long as the arena.  false: too many. */
 bool km_pg_put(struct km_pg_walk *w, size_t at, struct km_str text);
@@ -96,8 +111,9 @@ void km_pg_note_operator(struct km_pg_walk *w, struct km_str name, const PgQuery
 void km_pg_note_type(struct km_pg_walk *w, struct km_str name, int at);
 int km_pg_check_slow_end(struct km_pg_walk *w) KM_MUST_USE;
 
-/* guard_settings.c: a relation that is pg_settings. */
-int km_pg_check_settings(struct km_pg_walk *w, const PgQuery__RangeVar *v) KM_MUST_USE;
+/* guard_columns.c: a relation with a column that tells secrets, and the end of the statement. */
+int km_pg_check_hidden(struct km_pg_walk *w, const PgQuery__RangeVar *v) KM_MUST_USE;
+int km_pg_check_hidden_end(struct km_pg_walk *w) KM_MUST_USE;
 
 /* pg_catalog, information_schema. */
 bool km_pg_is_system(struct km_str schema);
@@ -105,7 +121,10 @@ bool km_pg_is_system(struct km_str schema);
 /* guard_checks.c: the checks of the rules about names. */
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
-    km_pg_check_relation, km_pg_check_join, km_pg_check_call, km_pg_check_sample;
+    km_pg_check_relation, km_pg_check_join, km_pg_check_case, km_pg_check_call, km_pg_check_sample;
+
+/* guard_json.c: SQL/JSON, and merge_action(). */
+km_pg_check_fn km_pg_check_json;
 
 /* An operator by its name, String nodes, and what it stands between; NULL: it is not told. */
 int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
@@ -113,7 +132,7 @@ int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size
 
 /* guard_statements.c: those about statements. */
 km_pg_check_fn km_pg_check_explain, km_pg_check_show, km_pg_check_param, km_pg_check_write,
-    km_pg_check_change, km_pg_check_drop, km_pg_check_alter, km_pg_check_rename,
-    km_pg_check_constraint, km_pg_check_move;
+    km_pg_check_truncate, km_pg_check_index, km_pg_check_partition, km_pg_check_drop,
+    km_pg_check_alter, km_pg_check_rename, km_pg_check_constraint, km_pg_check_move;
 
 #endif

@@ -9,7 +9,11 @@
  */
 #include "servers/postgres/guard_inside.h"
 
+#include "base/buf.h"
+#include "http/json_out.h"
 #include "servers/postgres/functions.h"
+
+#define EMPTIES_BYTES ((size_t)64 * 1024)
 
 int km_pg_check_param(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
@@ -71,6 +75,10 @@ int km_pg_check_show(struct km_pg_walk *w, const ProtobufCMessage *message)
 
     if (km_pg_setting_shown(km_str_c(s->name)))
         return 0;
+    if (is_word(km_str_c(s->name), "tables databases schemas columns indexes views functions"))
+        return km_pg_refuse(w, "GUARD_SETTING", "VariableShowStmt", 0,
+                            "list_schemas, list_objects and describe_table tell what there is",
+                            "SHOW tells settings, and %s is none", s->name);
     return km_pg_refuse(w, "GUARD_SETTING", "VariableShowStmt", 0,
                         "SHOW one setting by its name, such as TimeZone or work_mem",
                         "SHOW may tell settings of a list only");
@@ -110,12 +118,71 @@ int km_pg_check_write(struct km_pg_walk *w, const ProtobufCMessage *message)
     return 0;
 }
 
-int km_pg_check_change(struct km_pg_walk *w, const ProtobufCMessage *message)
+int km_pg_check_index(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
+    w->v->outside = w->v->outside || KM_PG_MESSAGE(PgQuery__IndexStmt, message)->concurrent;
+    return km_pg_check_write(w, message);
+}
+
+int km_pg_check_partition(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    w->v->outside = w->v->outside || KM_PG_MESSAGE(PgQuery__PartitionCmd, message)->concurrent;
+    return 0;
+}
+
+/* --- tables that are emptied --- */
+
+static void put_emptied(struct km_json_out *o, struct km_str schema, struct km_str name)
+{
+    km_out_open(o, '{');
+    km_out_member(o, "s", schema);
+    km_out_member(o, "n", name);
+    km_out_close(o, '}');
+}
+
+static int keep_emptied(struct km_pg_walk *w, const struct km_buf *b)
+{
+    w->v->empties = km_buf_failed(b) ? KM_STR_NONE : km_arena_str(w->arena, km_buf_view(b));
+    return w->v->empties.p ? 0 : KM_E_NOMEM;
+}
+
+int km_pg_check_truncate(struct km_pg_walk *w, const ProtobufCMessage *message)
+{
+    const PgQuery__TruncateStmt *t = KM_PG_MESSAGE(PgQuery__TruncateStmt, message);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(EMPTIES_BYTES);
+    struct km_json_out o;
     int r = km_pg_check_write(w, message);
 
-    w->v->truncates = true;
-    return r;
+    km_json_out_init(&o, &b);
+    km_out_open(&o, '[');
+    for (size_t i = 0; i < t->n_relations; i++) {
+        const PgQuery__Node *n = t->relations[i];
+
+        if (n->node_case == PG_QUERY__NODE__NODE_RANGE_VAR)
+            put_emptied(&o, km_str_c(n->range_var->schemaname), km_str_c(n->range_var->relname));
+    }
+    km_out_close(&o, ']');
+    w->v->cascades = t->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+    return r == 0 ? keep_emptied(w, &b) : r;
+}
+
+static int note_dropped(struct km_pg_walk *w, const PgQuery__DropStmt *d)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(EMPTIES_BYTES);
+    struct km_str schema, name;
+    struct km_json_out o;
+
+    km_json_out_init(&o, &b);
+    km_out_open(&o, '[');
+    for (size_t i = 0; i < d->n_objects; i++) {
+        const PgQuery__Node *n = d->objects[i];
+
+        if (n->node_case == PG_QUERY__NODE__NODE_LIST &&
+            km_pg_names(n->list->items, n->list->n_items, &schema, &name))
+            put_emptied(&o, schema, name);
+    }
+    km_out_close(&o, ']');
+    return keep_emptied(w, &b);
 }
 
 static bool is_object(PgQuery__ObjectType type)
@@ -145,15 +212,20 @@ int km_pg_check_drop(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__DropStmt *d = KM_PG_MESSAGE(PgQuery__DropStmt, message);
 
-    return is_object(d->remove_type) ? km_pg_check_change(w, message)
-                                     : refuse_object(w, "DropStmt");
+    int r;
+
+    if (!is_object(d->remove_type))
+        return refuse_object(w, "DropStmt");
+    w->v->outside = w->v->outside || d->concurrent;
+    r = km_pg_check_write(w, message);
+    return r == 0 && d->remove_type == PG_QUERY__OBJECT_TYPE__OBJECT_TABLE ? note_dropped(w, d) : r;
 }
 
 int km_pg_check_rename(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__RenameStmt *d = KM_PG_MESSAGE(PgQuery__RenameStmt, message);
 
-    return is_object(d->rename_type) ? km_pg_check_change(w, message)
+    return is_object(d->rename_type) ? km_pg_check_write(w, message)
                                      : refuse_object(w, "RenameStmt");
 }
 
@@ -162,7 +234,7 @@ int km_pg_check_move(struct km_pg_walk *w, const ProtobufCMessage *message)
     const PgQuery__AlterObjectSchemaStmt *d =
         KM_PG_MESSAGE(PgQuery__AlterObjectSchemaStmt, message);
 
-    return is_object(d->object_type) ? km_pg_check_change(w, message)
+    return is_object(d->object_type) ? km_pg_check_write(w, message)
                                      : refuse_object(w, "AlterObjectSchemaStmt");
 }
 

@@ -6,15 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What of its objects a check sees. */
+struct km_pg_coverage {
+    const char *sql; /* one row: seen, total, and of the rest `hidden`, by privileges; NULL: it sees
+                      * all of them, or those of pg_monitor */
+    const char *grant; /* what lets it see them; NULL: the catalogue, which anybody sees */
+};
+
 /* A check is a query with a row a finding: severity ("critical", "warning", "info"), value,
- * threshold, evidence (jsonb), fix (text of SQL, or null).  No row: all is well. */
+ * threshold, evidence (jsonb), fix (text of SQL, or null).  No row: all is well, where all was
+ * seen. */
 struct km_pg_check {
     const char *name, *group;
     const char *sql;
     const char *window; /* what its numbers are about */
-    bool needs_stats; /* sees less without pg_monitor */
+    const struct km_pg_coverage *covers;
     int from, before; /* server versions (150000); 0: any */
 };
+
+/* Whoever sees all of pg_stat_activity and its like (tools_health.c asks) sees all of it. */
+extern const struct km_pg_coverage km_pg_covers_stats;
 
 extern const struct km_pg_check km_pg_checks[];
 extern const size_t km_pg_nchecks;

@@ -7,7 +7,11 @@
  *     OPEN     BEGIN READ ONLY; anchor; look-up          one group: any failure ends it
  *     LOOKUP   look-up                                   where OPEN left it out, and was wrong
  *     BEFORE   request->before                            one group; most requests have none
+ *     EMPTIES  which tables does it empty                 TRUNCATE and DROP TABLE
+ *     COUNT    their rows                                 over the cap: it does not run
  *     COST     EXPLAIN of the statement                   where there is a max_cost
+ *     LEAVE    ROLLBACK | settings                        where it runs in no transaction,
+ *     OUTSIDE  statement | DISCARD ALL                    such as CREATE INDEX CONCURRENTLY
  *     READ     statement; ROLLBACK | DISCARD ALL         CLOSE as well, where it failed;
  *              with OPEN in one group where the catalogue stands still (unchanged.c)
  *     AGAIN    ROLLBACK                                  it did not: OPEN after all
@@ -91,7 +95,8 @@ static void cut_off(struct km_pg_lease *l, const struct km_err *err)
 static void on_done(void *ctx, const struct km_err *err)
 {
     struct km_pg_lease *l = ctx;
-    bool ended = l->flight == KM_PG_CLOSE || (l->flight == KM_PG_READ && !l->open);
+    bool ended = l->flight == KM_PG_CLOSE || l->flight == KM_PG_OUTSIDE ||
+                 (l->flight == KM_PG_READ && !l->open);
 
     if (err) {
         cut_off(l, err);
@@ -121,6 +126,16 @@ static void on_done(void *ctx, const struct km_err *err)
         km_pg_fly_lookup(l);
     } else if ((l->flight == KM_PG_OPEN || l->flight == KM_PG_LOOKUP) && l->request->nbefore) {
         km_pg_fly(l, KM_PG_BEFORE, l->request->before, l->request->nbefore);
+    } else if (l->flight == KM_PG_LEAVE) {
+        km_pg_fly_outside(l);
+    } else if (km_pg_lease_empties(l)) {
+        km_pg_fly_empties(l);
+    } else if (l->flight == KM_PG_EMPTIES && l->count_sql) {
+        km_pg_fly_count(l);
+    } else if (km_pg_lease_over(l)) {
+        km_pg_fly_rollback(l);
+    } else if (l->v.outside) {
+        km_pg_fly_leave(l);
     } else if (km_pg_lease_costs(l)) {
         km_pg_fly_cost(l);
     } else {
@@ -282,6 +297,13 @@ struct km_pg_lease *km_pg_lease_new(struct km_pg_db *db, struct km_arena *arena,
     km_deferred_init(&l->ended, db->loop, on_ended, l);
     if (judge(l) < 0)
         l->out.err = &l->err;
+    if (l->v.outside && (db->args.pooled || request->dry || request->nbefore)) {
+        km_fail(
+            &l->err, KM_E_UNSUPPORTED,
+            "what says CONCURRENTLY runs outside of a transaction, which %s needs: leave it out",
+            db->args.pooled ? "a pooler" : "this tool");
+        l->out.err = &l->err;
+    }
     if (l->out.err || !l->v.allowed) {
         km_deferred_queue(&l->ended);
     } else if (!request->own && l->v.params > request->nparams) {

@@ -4,12 +4,16 @@
  *     POSTURE  what the role may do
  *     OPEN     BEGIN READ ONLY; anchor; [[prepare;] look-up]     one group
  *     LOOKUP   [prepare;] look-up                                one group
+ *     EMPTIES  which tables TRUNCATE or DROP empties
+ *     COUNT    their rows
  *     COST     EXPLAIN of the statement
  *     READ     statement; ROLLBACK | [DISCARD ALL]
  *              or with all of OPEN before it, in one group: the anchor is then the sure one
  *     AGAIN    ROLLBACK | [DISCARD ALL]                          and OPEN comes after all
  *     WRITE    count; statement; SET CONSTRAINTS; count          one group
  *     CLOSE    COMMIT or ROLLBACK | [DISCARD ALL]
+ *     LEAVE    ROLLBACK | settings of the session                 for what runs in no transaction:
+ *     OUTSIDE  statement | DISCARD ALL                            CREATE INDEX CONCURRENTLY
  *
  * A group ends in a Sync: a failure inside skips what is left of the group, and the next runs.
  * Where a statement fails its ROLLBACK is skipped, and CLOSE follows: that is rarer than a Sync,
@@ -20,6 +24,7 @@
 #include <stdio.h>
 
 #include "servers/postgres/cost.h"
+#include "servers/postgres/empties.h"
 #include "servers/postgres/functions.h"
 #include "servers/postgres/resolve.h"
 
@@ -129,6 +134,81 @@ void km_pg_fly_cost(struct km_pg_lease *l)
     fly(l, KM_PG_COST, 1);
 }
 
+/* --- what TRUNCATE and DROP take away --- */
+
+static int64_t most_rows(const struct km_pg_lease *l)
+{
+    int64_t most = l->db->args.limits.affected;
+
+    return l->request->capped && l->request->affected_most < most ? l->request->affected_most
+                                                                  : most;
+}
+
+bool km_pg_lease_empties(const struct km_pg_lease *l)
+{
+    return l->v.empties.n && l->flight != KM_PG_EMPTIES && l->flight != KM_PG_COUNT &&
+           l->flight != KM_PG_COST;
+}
+
+void km_pg_fly_empties(struct km_pg_lease *l)
+{
+    unsigned n = 0;
+
+    snprintf(l->empties_most, sizeof l->empties_most, "%lld", (long long)most_rows(l) + 1);
+    l->empties_values[0] = km_arena_cstr(l->arena, l->v.empties);
+    l->empties_values[1] = l->v.cascades ? "true" : "false";
+    l->empties_values[2] = l->empties_most;
+    put_step(l, &n, km_pg_empties_sql, 3, l->empties_values);
+    l->steps[0].sync = true;
+    km_pg_lease_clock(l, 0);
+    fly(l, KM_PG_EMPTIES, n);
+}
+
+void km_pg_fly_count(struct km_pg_lease *l)
+{
+    unsigned n = 0;
+
+    put_step(l, &n, l->count_sql, 0, NULL);
+    l->steps[0].sync = true;
+    km_pg_lease_clock(l, 0);
+    fly(l, KM_PG_COUNT, n);
+}
+
+bool km_pg_lease_over(struct km_pg_lease *l)
+{
+    l->out.over_cap = l->flight == KM_PG_COUNT && l->emptied > most_rows(l);
+    if (l->out.over_cap)
+        l->out.affected = l->emptied;
+    return l->out.over_cap;
+}
+
+/* --- without a transaction --- */
+
+/* What was looked up is as it was a moment ago; the session's own settings hold what the
+ * transaction's did, until DISCARD ALL. */
+void km_pg_fly_leave(struct km_pg_lease *l)
+{
+    unsigned n = 0;
+
+    put_step(l, &n, "ROLLBACK", 0, NULL);
+    l->steps[n - 1].sync = true;
+    put_step(l, &n, km_pg_session, 2, l->anchor_values);
+    l->steps[n - 1].sync = true;
+    km_pg_lease_clock(l, 0);
+    fly(l, KM_PG_LEAVE, n);
+}
+
+void km_pg_fly_outside(struct km_pg_lease *l)
+{
+    l->steps[0] = statement_of(l);
+    l->steps[0].sync = true;
+    l->steps[1] = (struct km_pg_step){ .sql = "DISCARD ALL", .sync = true };
+    km_pg_conn_mark(l->conn, 0);
+    l->clean = true;
+    km_pg_lease_clock(l, 0);
+    fly(l, KM_PG_OUTSIDE, 2);
+}
+
 /* What the server's tag says, where it speaks of changes and not of rows read. */
 static int64_t changes(const struct km_pg_lease *l)
 {
@@ -139,13 +219,11 @@ static int64_t changes(const struct km_pg_lease *l)
 void km_pg_fly_close(struct km_pg_lease *l)
 {
     bool failed = l->out.sqlstate.n || l->out.cut;
-    int64_t most = l->db->args.limits.affected;
 
-    if (l->request->capped && l->request->affected_most < most)
-        most = l->request->affected_most;
     if (changes(l) > l->changed)
         l->changed = changes(l);
-    l->out.over_cap = !failed && !l->v.explains && l->changed > most;
+    l->changed = (l->changed > 0 ? l->changed : 0) + l->emptied;
+    l->out.over_cap = !failed && !l->v.explains && l->changed > most_rows(l);
     if (l->out.over_cap)
         l->out.affected = l->changed;
     l->committing = !failed && !l->out.over_cap && !l->v.explains && !l->request->dry;
@@ -158,18 +236,20 @@ void km_pg_fly_rollback(struct km_pg_lease *l)
     fly(l, KM_PG_CLOSE, put_end(l, 0, "ROLLBACK"));
 }
 
-/* The look-up, made ready once a connection; a pooler has another session for each transaction. */
+/* The look-up, made ready once a connection; a pooler has another session for each transaction.
+ * Neither is compiled (jit). */
 static void put_lookup(struct km_pg_lease *l, unsigned *n)
 {
     static const unsigned types[2] = { 114, 25 }; /* json, text */
     const char *sql = l->db->lookup.p;
 
+    put_step(l, n, km_pg_plan_once, 0, NULL);
     if (l->db->args.pooled) {
         l->lookup_step = *n + 1;
         put_step(l, n, sql, 2, l->lookup_values);
+        put_step(l, n, km_pg_plan_as_ever, 0, NULL);
         return;
     }
-    put_step(l, n, km_pg_plan_once, 0, NULL);
     if (!(km_pg_conn_marks(l->conn) & KM_PG_HAS_LOOKUP)) {
         l->prepare_step = *n + 1;
         put_step(l, n, sql, 2, NULL);
@@ -260,6 +340,8 @@ void km_pg_fly_open(struct km_pg_lease *l)
         return;
     put_step(l, &n, begin_text(l), 0, NULL);
     put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
+    if (l->request->own)
+        put_step(l, &n, km_pg_jit_off, 0, NULL);
     l->hopeful = lookup && !l->missed && km_pg_unchanged_likely(&l->db->unchanged, l->v.seen);
     if (lookup && !l->hopeful) {
         if (!know_refs(l)) {
@@ -274,7 +356,15 @@ void km_pg_fly_open(struct km_pg_lease *l)
 
 void km_pg_fly_role(struct km_pg_lease *l)
 {
-    l->steps[0] = (struct km_pg_step){ .sql = km_pg_posture_sql, .sync = true };
+    unsigned n = 0;
+
+    put_step(l, &n, "BEGIN READ ONLY", 0, NULL);
+    put_step(l, &n, km_pg_jit_off, 0, NULL);
+    km_assert(n == KM_PG_ROLE_STEP);
+    put_step(l, &n, km_pg_posture_sql, 0, NULL);
+    l->steps[n - 1].sync = true;
+    put_step(l, &n, "ROLLBACK", 0, NULL);
+    l->steps[n - 1].sync = true;
     km_pg_lease_clock(l, ROLE_LEAST_MS);
-    fly(l, KM_PG_POSTURE, 1);
+    fly(l, KM_PG_POSTURE, n);
 }

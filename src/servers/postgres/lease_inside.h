@@ -45,8 +45,12 @@ enum km_pg_flight {
     KM_PG_OPEN,
     KM_PG_LOOKUP,
     KM_PG_BEFORE,
+    KM_PG_EMPTIES,
+    KM_PG_COUNT,
     KM_PG_COST,
     KM_PG_READ,
+    KM_PG_LEAVE,
+    KM_PG_OUTSIDE,
     KM_PG_AGAIN,
     KM_PG_WRITE,
     KM_PG_CLOSE,
@@ -63,7 +67,7 @@ struct km_pg_lease {
     struct km_pg_wait wait;
     struct km_pg_conn *conn;
     enum km_pg_flight flight;
-    struct km_pg_step steps[8];
+    struct km_pg_step steps[9];
     unsigned lookup_step, prepare_step; /* of OPEN and LOOKUP, from 1; 0: none */
     unsigned statement_step; /* of READ, from 0: what is before it is the anchor's */
     struct km_str state; /* of the catalogue; empty: not to be relied on */
@@ -85,6 +89,10 @@ struct km_pg_lease {
     bool enough; /* on_result wants no more */
     bool cancelled; /* nobody wants it: nothing more of it is sent */
     int64_t changed; /* rows, triggers and cascades included */
+    const char *count_sql; /* counts what TRUNCATE or DROP takes away; NULL: nothing does */
+    const char *empties_values[3];
+    char empties_most[24];
+    int64_t emptied;
     uint64_t database_ns; /* when it got its connection; 0: it has none */
     struct km_pg_notice *notices; /* KM_PG_NOTICES, once there is one */
     struct km_pg_outcome out;
@@ -103,6 +111,7 @@ uint64_t km_pg_lease_time(const struct km_pg_lease *l);
 void km_pg_lease_clock(struct km_pg_lease *l, uint64_t least_ms);
 
 /* lease_role.c */
+#define KM_PG_ROLE_STEP 2 /* of POSTURE: the one that asks */
 bool km_pg_lease_role_known(const struct km_pg_lease *l); /* or nothing hangs on it */
 bool km_pg_lease_role_refused(struct km_pg_lease *l); /* l->err says why */
 void km_pg_lease_take_role(struct km_pg_lease *l, enum km_pg_told told,
@@ -118,6 +127,13 @@ void km_pg_fly_open(struct km_pg_lease *l);
 void km_pg_fly_lookup(struct km_pg_lease *l); /* OPEN left it out, and was wrong */
 bool km_pg_lease_costs(const struct km_pg_lease *l); /* the planner is to be asked first */
 void km_pg_fly_cost(struct km_pg_lease *l);
+bool km_pg_lease_empties(const struct km_pg_lease *l); /* rows are to be counted first */
+void km_pg_fly_empties(struct km_pg_lease *l);
+void km_pg_fly_count(struct km_pg_lease *l); /* EMPTIES gave a count_sql */
+bool km_pg_lease_over(struct km_pg_lease *l); /* by what was counted; the outcome says so */
+void km_pg_fly_leave(
+    struct km_pg_lease *l); /* the transaction, for a statement that runs in none */
+void km_pg_fly_outside(struct km_pg_lease *l);
 void km_pg_fly_statement(struct km_pg_lease *l);
 void km_pg_fly_close(struct km_pg_lease *l); /* a write came back: the cap decides */
 void km_pg_fly_rollback(struct km_pg_lease *l); /* nothing of the caller's ran */

@@ -155,6 +155,20 @@ static void take_close(struct km_pg_lease *l, unsigned step, enum km_pg_told tol
         l->clean = false;
 }
 
+/* The statement, and DISCARD ALL. */
+static void take_outside(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
+                         const struct km_pg_result *r)
+{
+    if (step > 0) {
+        l->clean = l->clean && told == KM_PG_END;
+        return;
+    }
+    take_statement(l, step, told, r);
+    if (told == KM_PG_ERROR && !l->out.hint.n)
+        l->out.hint = KM_STR("it did not run in a transaction: an index that is left invalid is "
+                             "taken away by DROP INDEX CONCURRENTLY");
+}
+
 /* The count goes on from earlier transactions of the session, so its difference is ours. */
 static void take_write(struct km_pg_lease *l, unsigned step, enum km_pg_told told,
                        const struct km_pg_result *r)
@@ -181,7 +195,7 @@ void km_pg_lease_note(void *ctx, unsigned step, const struct km_pg_result *r)
 {
     struct km_pg_lease *l = ctx;
     bool its = (l->flight == KM_PG_READ && step == l->statement_step) ||
-               (l->flight == KM_PG_WRITE && step == 1);
+               (l->flight == KM_PG_WRITE && step == 1) || (l->flight == KM_PG_OUTSIDE && step == 0);
 
     if (!its || l->request->own || l->out.nnotices == KM_PG_NOTICES)
         return;
@@ -199,11 +213,19 @@ void km_pg_lease_take(void *ctx, unsigned step, enum km_pg_told told, const stru
     struct km_pg_lease *l = ctx;
     bool looks_up = l->flight == KM_PG_OPEN || l->flight == KM_PG_LOOKUP;
 
-    if (l->flight == KM_PG_POSTURE)
+    if (l->flight == KM_PG_POSTURE && step == KM_PG_ROLE_STEP)
         km_pg_lease_take_role(l, told, r);
-    else if ((looks_up || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST) &&
+    else if ((looks_up || l->flight == KM_PG_BEFORE || l->flight == KM_PG_COST ||
+              l->flight == KM_PG_EMPTIES || l->flight == KM_PG_COUNT || l->flight == KM_PG_LEAVE) &&
              told == KM_PG_ERROR)
         take_error(l, step, r);
+    else if (l->flight == KM_PG_OUTSIDE)
+        take_outside(l, step, told, r);
+    else if (l->flight == KM_PG_EMPTIES && told == KM_PG_END && km_pg_value(r, 0, 0).n)
+        l->count_sql = km_arena_cstr(l->arena, km_pg_value(r, 0, 0));
+    else if (l->flight == KM_PG_COUNT && told == KM_PG_END &&
+             km_str_i64(km_pg_value(r, 0, 0), &l->emptied) < 0)
+        l->emptied = INT64_MAX; /* unknown is too many */
     else if (l->flight == KM_PG_COST && told == KM_PG_END)
         take_cost(l, r);
     else if (l->flight == KM_PG_OPEN && told == KM_PG_END && step == ANCHOR)

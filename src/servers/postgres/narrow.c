@@ -5,8 +5,9 @@
  * its place in the text (narrow_text.c), with the name it had as its alias.
  *
  * What cannot be replaced for sure is refused: a statement that changes the relation, a name with
- * U&, ONLY.  A name without a schema counts as the relation whatever the path is.  What reads the
- * relation under another name, views and partitions, is found in the catalogue (resolve.c).
+ * U&, ONLY.  A name without a schema counts as the relation whatever the path is, but where a WITH
+ * names something else so (tree.c knows its scopes).  What reads the relation under another name,
+ * views and partitions, is found in the catalogue (resolve.c).
  */
 #include "servers/postgres/narrow.h"
 
@@ -14,6 +15,7 @@
 
 #include "base/buf.h"
 #include "http/json_out.h"
+#include "servers/postgres/page.h"
 #include "servers/postgres/tree.h"
 
 #define PLACES 200 /* of relations in one statement */
@@ -22,7 +24,8 @@
 /* --- where relations stand --- */
 
 struct place {
-    size_t at, n; /* of the name in the text */
+    size_t at, n; /* of the name in the text, with TABLE before it */
+    bool table; /* TABLE t, which is SELECT * FROM t */
     const struct km_json *by; /* the processor */
     struct km_str alias; /* what it was called, where it had no alias; empty: it has one */
 };
@@ -107,7 +110,44 @@ static size_t name_length(struct km_str s)
     return i;
 }
 
-static void see_relation(struct search *s, const PgQuery__RangeVar *r)
+static bool blank(char c)
+{
+    return strchr(" \t\r\n\f\v", c) && c;
+}
+
+/* Where the TABLE begins that stands before it, with blanks between; `at`: none does. */
+static size_t table_before(struct km_str sql, size_t at)
+{
+    static const struct km_str word = { "table", 5 };
+    size_t end = at;
+
+    while (end && blank(sql.p[end - 1]))
+        end--;
+    if (end == at || end < word.n || !km_str_istarts(km_str_skip(sql, end - word.n), word))
+        return at;
+    end -= word.n;
+    return end && (letter(sql.p[end - 1]) || sql.p[end - 1] == '"') ? at : end;
+}
+
+/* What is left between the two can only be a comment. */
+static bool after_comment(struct km_str sql, size_t at)
+{
+    while (at && blank(sql.p[at - 1]))
+        at--;
+    return at && sql.p[at - 1] == '/';
+}
+
+static bool is_shadowed(const struct km_pg_scope *scope, const PgQuery__RangeVar *r)
+{
+    if (r->schemaname && r->schemaname[0])
+        return false;
+    while (scope && !km_str_eq(scope->name, km_str_c(r->relname)))
+        scope = scope->up;
+    return scope != NULL;
+}
+
+static void see_relation(struct search *s, const struct km_pg_scope *scope,
+                         const PgQuery__RangeVar *r)
 {
     const struct km_json *by = processor_of(s->list, km_str_c(r->schemaname), km_str_c(r->relname));
     size_t at = r->location > 0 ? (size_t)r->location : 0;
@@ -117,17 +157,49 @@ static void see_relation(struct search *s, const PgQuery__RangeVar *r)
         s->refused = "pg_stats tells values of all tables";
         return;
     }
-    if (!by)
+    if (!by || is_shadowed(scope, r))
         return;
     place->n = r->location >= 0 ? name_length(km_str_skip(s->sql, at)) : 0;
-    if (s->n == PLACES || !place->n || !r->inh || (r->catalogname && r->catalogname[0])) {
+    if (s->n == PLACES || !place->n || !r->inh || (r->catalogname && r->catalogname[0]) ||
+        after_comment(s->sql, at)) {
         s->refused = "write its name plainly, without ONLY, a database, U& or comments beside it";
         return;
     }
-    place->at = at;
+    place->at = table_before(s->sql, at);
+    place->table = place->at < at;
+    place->n += at - place->at;
     place->by = by;
     place->alias = r->alias ? KM_STR_NONE : km_str_c(r->relname);
     s->n++;
+}
+
+/* schema.table.column has no such table any more: what stands there is called `table` alone. */
+static void see_column(struct search *s, const PgQuery__ColumnRef *c)
+{
+    struct km_str names[3] = { KM_STR_NONE, KM_STR_NONE, KM_STR_NONE };
+
+    for (size_t i = 0; c->n_fields >= 3 && i < c->n_fields - 1 && i < 3; i++)
+        if (c->fields[i]->node_case == PG_QUERY__NODE__NODE_STRING)
+            names[i] = km_str_c(c->fields[i]->string->sval);
+    if ((names[1].n && processor_of(s->list, names[0], names[1])) ||
+        (names[2].n && processor_of(s->list, names[1], names[2])))
+        s->refused = "write table.column, without the schema before it";
+}
+
+/* What is changed is no name of WITH, whatever is called so. */
+static void see_target(struct search *s, const PgQuery__RangeVar *r)
+{
+    if (r && processor_of(s->list, km_str_c(r->schemaname), km_str_c(r->relname)))
+        s->refused = "it can only be read";
+}
+
+static void see_sample(struct search *s, const PgQuery__RangeTableSample *t)
+{
+    const PgQuery__Node *n = t->relation;
+
+    if (n && n->node_case == PG_QUERY__NODE__NODE_RANGE_VAR &&
+        processor_of(s->list, km_str_c(n->range_var->schemaname), km_str_c(n->range_var->relname)))
+        s->refused = "leave out TABLESAMPLE, which takes of all rows of a table";
 }
 
 /* DROP names what it takes away as lists of words. */
@@ -148,12 +220,28 @@ static void see_dropped(struct search *s, const PgQuery__DropStmt *d)
     }
 }
 
-static void see(void *ctx, const struct km_pg_type *type, const ProtobufCMessage *m)
+static void see(void *ctx, const struct km_pg_scope *scope, const struct km_pg_type *type,
+                const ProtobufCMessage *message)
 {
-    if (strcmp(type->name, "RangeVar") == 0)
-        see_relation(ctx, (const PgQuery__RangeVar *)(const void *)m);
-    else if (strcmp(type->name, "DropStmt") == 0)
-        see_dropped(ctx, (const PgQuery__DropStmt *)(const void *)m);
+    const char *name = type->name;
+    const void *m = message;
+
+    if (strcmp(name, "RangeVar") == 0)
+        see_relation(ctx, scope, m);
+    else if (strcmp(name, "ColumnRef") == 0)
+        see_column(ctx, m);
+    else if (strcmp(name, "RangeTableSample") == 0)
+        see_sample(ctx, m);
+    else if (strcmp(name, "DropStmt") == 0)
+        see_dropped(ctx, m);
+    else if (strcmp(name, "InsertStmt") == 0)
+        see_target(ctx, ((const PgQuery__InsertStmt *)m)->relation);
+    else if (strcmp(name, "UpdateStmt") == 0)
+        see_target(ctx, ((const PgQuery__UpdateStmt *)m)->relation);
+    else if (strcmp(name, "DeleteStmt") == 0)
+        see_target(ctx, ((const PgQuery__DeleteStmt *)m)->relation);
+    else if (strcmp(name, "MergeStmt") == 0)
+        see_target(ctx, ((const PgQuery__MergeStmt *)m)->relation);
 }
 
 /* Only what reads can be narrowed. */
@@ -193,12 +281,14 @@ int km_pg_narrow(const struct km_json *list, const struct km_json *values,
         return 0; /* the guard says what is wrong with it */
     s->list = list;
     s->sql = *sql;
-    km_pg_tree_walk(km_pg_parser_types(parser), &tree->stmts[0]->base, see, s);
+    km_pg_tree_walk_scoped(km_pg_parser_types(parser), arena, &tree->stmts[0]->base, see, s);
     if (s->refused || (s->n && !reads(tree->stmts[0]->stmt)))
         return km_fail(err, KM_E_FORBIDDEN, "a relation of this statement is narrowed: %s",
                        s->refused ? s->refused : "it can only be read");
     while ((place = next_place(s, done))) {
         km_buf_str(&b, km_str_sub(*sql, done, place->at - done));
+        if (place->table)
+            km_buf_str(&b, KM_STR("SELECT * FROM "));
         if (km_pg_narrow_put(&b, place->by, place->alias, values, err) < 0)
             return KM_E_FORBIDDEN;
         done = place->at + place->n;
@@ -213,9 +303,11 @@ int km_pg_narrow(const struct km_json *list, const struct km_json *values,
 
 /* --- what is narrowed, for queries of the catalogue --- */
 
+/* instead: empty where nothing stands instead of it. */
 static void put_name(struct km_json_out *o, const char *kind, struct km_str relation,
-                     const struct km_json *columns)
+                     const struct km_json *columns, struct km_str instead)
 {
+    struct km_buf quoted KM_CLEANUP(km_buf_done) = KM_BUF(1000);
     size_t dot = km_str_chr(relation, '.');
 
     km_out_open(o, '{');
@@ -225,6 +317,12 @@ static void put_name(struct km_json_out *o, const char *kind, struct km_str rela
     if (columns) {
         km_out_key(o, "c");
         km_out_value(o, columns);
+    } else if (instead.n) {
+        dot = km_str_chr(instead, '.');
+        km_pg_quote(&quoted, km_str_sub(instead, 0, dot));
+        km_buf_byte(&quoted, '.');
+        km_pg_quote(&quoted, km_str_skip(instead, dot + 1));
+        km_out_member(o, "v", km_buf_view(&quoted));
     }
     km_out_close(o, '}');
 }
@@ -234,7 +332,7 @@ char *km_pg_narrow_names(const struct km_json *list, struct km_err *err)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(NAMES_BYTES);
     const struct km_json *item;
     struct km_json_iter it;
-    struct km_str unused, relation;
+    struct km_str unused, relation, instead;
     struct km_json_out o;
     char *text;
 
@@ -243,12 +341,14 @@ char *km_pg_narrow_names(const struct km_json *list, struct km_err *err)
     for (km_json_iter(list, &it); km_json_next(&it, &unused, &item);) {
         const struct km_json *columns = km_json_get(item, "columns");
 
+        instead = KM_STR_NONE;
+        (void)km_json_string(km_json_get(item, "instead"), &instead);
         if (km_json_string(km_json_get(item, "relation"), &relation))
-            put_name(&o, "narrow", relation, columns);
-        if (km_json_string(km_json_get(item, "instead"), &relation)) {
-            put_name(&o, "shown", relation, NULL);
+            put_name(&o, "narrow", relation, columns, instead);
+        if (instead.n) {
+            put_name(&o, "shown", instead, NULL, KM_STR_NONE);
             if (columns || km_json_get(item, "where"))
-                put_name(&o, "narrow", relation, columns);
+                put_name(&o, "narrow", instead, columns, KM_STR_NONE);
         }
     }
     km_out_close(&o, ']');

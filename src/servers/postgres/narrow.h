@@ -22,8 +22,8 @@ int km_pg_narrow_put(struct km_buf *b, const struct km_json *by, struct km_str a
                      const struct km_json *values, struct km_err *err) KM_MUST_USE;
 
 /* What is narrowed, for queries of the catalogue: [{"k": "narrow", "s": schema, "n": name, "c":
- * columns that are shown}, {"k": "shown", ...: stands instead of one}].  free() it; NULL with
- * err. */
+ * columns that are shown, "v": what stands instead}, {"k": "shown", ...: stands instead of one}].
+ * free() it; NULL with err. */
 char *km_pg_narrow_names(const struct km_json *list, struct km_err *err);
 
 #endif

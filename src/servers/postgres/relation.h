@@ -22,6 +22,24 @@
     "to_regclass(CASE WHEN $1::text IS NULL AND $2::text ~ '^" KM_PG_WORD "(\\." KM_PG_WORD        \
     ")?$' THEN $2::text END)"
 
+/* Queries of the catalogue tell of a column what a caller may know of it.  SHOWN: the column `att`
+ * of the relation `rel`, an oid, is shown where `list`, a parameter, says what is narrowed
+ * (narrow.h).  NAMES_HIDDEN: what is in the catalogue `class` under `oid` depends on a column that
+ * is not shown, so that its definition would tell of it. */
+#define KM_PG_SHOWN(rel, att, list)                                                                \
+    "NOT EXISTS (SELECT 1 FROM json_to_recordset(" list "::json) AS h(k text, s text, n text, "    \
+    "c json, v text) CROSS JOIN LATERAL (SELECT to_regclass(format('%I.%I', h.s, h.n)) AS o) ho "  \
+    "WHERE h.k = 'narrow' AND (ho.o = " rel " OR ho.o IN (SELECT pg_partition_ancestors(" rel      \
+    "))) AND CASE WHEN json_typeof(h.c) = 'array' THEN " att " NOT IN (SELECT "                    \
+    "json_array_elements_text(h.c)) WHEN h.v IS NOT NULL THEN NOT EXISTS (SELECT 1 FROM "          \
+    "pg_attribute ha WHERE ha.attrelid = to_regclass(h.v) AND ha.attname = " att                   \
+    " AND ha.attnum > 0 AND NOT ha.attisdropped) ELSE false END)"
+#define KM_PG_NAMES_HIDDEN(class, oid, list)                                                       \
+    "EXISTS (SELECT 1 FROM pg_depend hd JOIN pg_attribute hc ON hc.attrelid = hd.refobjid AND "    \
+    "hc.attnum = hd.refobjsubid WHERE json_array_length(" list "::json) > 0 AND hd.classid = '"    \
+    class "'::regclass AND hd.objid = " oid " AND hd.refclassid = 'pg_class'::regclass AND "       \
+    "hd.refobjsubid > 0 AND NOT " KM_PG_SHOWN("hd.refobjid", "hc.attname", list) ")"
+
 struct km_pg_column {
     struct km_str name, type; /* type: for messages */
     unsigned oid;

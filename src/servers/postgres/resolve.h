@@ -16,9 +16,14 @@
  * km_pg_anchor_sure fails with KM_PG_NOT_SURE unless that is $3, its parts with a space between. */
 extern const char km_pg_anchor[], km_pg_anchor_sure[], km_pg_anchor_pooled[];
 #define KM_PG_NOT_SURE "22P02"
-/* Before and after the look-up, where it is prepared: its plan is made once (making it takes ten
- * times as long as running it), and statements of callers have plans of their own as ever. */
+/* Before and after the look-up: its plan is made once, where it is prepared (making it takes ten
+ * times as long as running it), and never compiled; statements of callers have plans of their own
+ * as ever. */
 extern const char km_pg_plan_once[], km_pg_plan_as_ever[];
+/* The anchor's settings for the session: where there is no transaction. */
+extern const char km_pg_session[];
+/* Before a text of our own, which is about the catalogue too. */
+extern const char km_pg_jit_off[];
 /* Rows the session has changed, those of triggers and cascades too: one number that only grows
  * within a transaction. */
 extern const char km_pg_changed[];

@@ -31,7 +31,8 @@
 /* In pieces: no compiler has to take a string of more than 4,095 bytes. */
 static const char *const pieces[] = {
     "WITH RECURSIVE refs AS MATERIALIZED ("
-    "SELECT * FROM json_to_recordset($1::json) AS r(k text, a int, s name, n name, o text)), "
+    "SELECT * FROM json_to_recordset($1::json) AS r(k text, a int, s name, n name, o text, l text, "
+    "r text)), "
     "ours AS MATERIALIZED (SELECT oid FROM pg_extension "
     "WHERE extname = ANY (string_to_array($2, ','))), "
     "path AS MATERIALIZED (SELECT n.oid, n.nspname, p.i "
@@ -131,13 +132,25 @@ static const char *const pieces[] = {
     "WHERE r.k = 'operator' AND o.oid >= 16384 "
     "AND (r.s = n.nspname "
     "OR (r.s = '' AND n.oid IN (SELECT oid FROM path) AND o.oid NOT IN (SELECT oid FROM apart))) "
-    /* a cast that is not implicit must name its target; the guard names json for its makers */
+    /* between two types that PostgreSQL's own is made for, that one is taken */
+    "AND NOT (r.s = '' AND r.l IS NOT NULL AND EXISTS (SELECT 1 FROM pg_operator b "
+    "WHERE b.oprname = r.n AND b.oid < 16384 "
+    "AND b.oprleft = to_regtype('pg_catalog.' || r.l) "
+    "AND b.oprright = to_regtype('pg_catalog.' || r.r))) "
+    /* a cast that is not implicit must name its target; the guard names json for its makers.  One
+     * that is comes into play where there is a value of its source: of a type that is at hand, an
+     * extension's or PostgreSQL's own, or what a function gives that somebody vouches for */
     "UNION ALL SELECT 'cast', -1, 'pg_proc'::regclass, c.castfunc FROM pg_cast c "
     "WHERE c.oid >= 16384 AND c.castfunc >= 16384 "
     "AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_cast'::regclass "
     "AND d.objid = c.oid AND d.deptype = 'i') " /* a range's own, to its multirange */
     "AND CASE WHEN c.castcontext = 'i' THEN (c.castsource < 16384 AND c.casttarget < 16384) "
-    "OR c.castsource IN (SELECT oid FROM hand) OR c.casttarget IN (SELECT oid FROM hand) "
+    "OR c.castsource IN (SELECT oid FROM hand) "
+    "OR EXISTS (SELECT 1 FROM pg_type e WHERE e.typarray = c.castsource "
+    "AND e.oid IN (SELECT oid FROM hand)) "
+    "OR (c.casttarget IN (SELECT oid FROM hand) "
+    "AND (" KNOWN("'pg_type'::regclass", "c.castsource") " OR EXISTS (SELECT 1 FROM refs r "
+    "WHERE r.k = 'function' AND r.o LIKE '@%' AND r.o <> '@pg_catalog'))) "
     "WHEN c.casttarget = 'json'::regtype AND c.castsource IN (SELECT oid FROM hand) "
     "AND EXISTS (SELECT 1 FROM views) THEN true "
     "ELSE c.casttarget IN (SELECT oid FROM hand WHERE made) "
@@ -163,7 +176,8 @@ static const char *const pieces[] = {
     ,
     /* --- findings --- */
     "SELECT x.kind, x.a AS at, CASE x.class WHEN 'pg_proc'::regclass "
-    "THEN x.oid::regprocedure::text ELSE x.oid::regoperator::text END AS what FROM runs x "
+    "THEN x.oid::regprocedure::text ELSE (SELECT o.oprcode::regprocedure || ' of the operator ' || "
+    "o.oid::regoperator FROM pg_operator o WHERE o.oid = x.oid) END AS what FROM runs x "
     "WHERE NOT " KNOWN("x.class", "x.oid") " "
     "UNION ALL SELECT 'function', r.a, p.oid::regprocedure::text FROM refs r "
     "JOIN pg_proc p ON p.proname = r.n JOIN pg_namespace n ON n.oid = p.pronamespace "

@@ -2,7 +2,7 @@
 /* secrets.c - which relations and settings of the server may be read; see functions.h.
  *
  *     relation of pg_catalog or information_schema ── on the list: refused
- *     setting ── on the list: shown, as a row of pg_settings too (guard_settings.c)
+ *     setting ── on the list: shown, as a row of pg_settings too (guard_columns.c)
  *
  * The catalogue is meant to be read: its relations are told but for those with passwords, options
  * of foreign servers, statements of others, and values of columns.  A setting is an allow list,
@@ -18,6 +18,7 @@ static const struct km_pg_words denied[] = {
     { "_pg_foreign_table_columns", "it shows the options of foreign tables" },
     { "_pg_foreign_tables", "it shows the options of foreign tables" },
     { "_pg_user_mappings", "it shows passwords of foreign servers" },
+    { "column_options", "it shows the options of foreign tables" },
     { "foreign_data_wrapper_options", "it shows the options of foreign servers" },
     { "foreign_server_options", "it shows the options of foreign servers" },
     { "foreign_table_options", "it shows the options of foreign tables" },

@@ -19,6 +19,7 @@
 #include "servers/postgres/digest.h"
 #include "servers/postgres/hints.h"
 #include "servers/postgres/meter.h"
+#include "servers/postgres/near.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/process.h"
 #include "servers/postgres/typenames.h"
@@ -47,6 +48,11 @@ static void put_error(struct km_pg_task *task, const struct km_pg_outcome *o, st
     struct km_json_out j;
     int position = o->position;
 
+    if (task->near.n)
+        hint = km_arena_printf(task->call->arena,
+                               "near names: %.*s; list_objects and "
+                               "search_objects find others",
+                               KM_STR_ARG(task->near));
     km_json_out_init(&j, b);
     km_out_open(&j, '{');
     km_out_key(&j, "error");
@@ -309,6 +315,38 @@ static bool ask_names(struct km_pg_task *task, const struct km_pg_outcome *o)
     return task->lease;
 }
 
+/* --- near names --- */
+
+static bool on_near(void *ctx, const struct km_pg_result *r)
+{
+    struct km_pg_task *task = ctx;
+
+    if (km_pg_rows(r) == 1)
+        task->near = km_arena_str(task->call->arena, km_pg_value(r, 0, 0));
+    return true;
+}
+
+/* For an error that a name does not exist. */
+static bool ask_near(struct km_pg_task *task, const struct km_pg_outcome *o)
+{
+    static const struct km_pg_lease_events events = { on_near, on_names_end };
+    struct km_str name = km_pg_near_name(o->sqlstate, o->message);
+    struct km_arena *arena = task->call->arena;
+    const char **values = km_arena_zalloc(arena, sizeof *values);
+
+    if (!name.n || task->cancelled || task->method || task->tolerant || !values)
+        return false;
+    values[0] = km_arena_cstr(arena, name);
+    task->ended = *o;
+    task->names = (struct km_pg_request){
+        .sql = km_str_c(km_pg_near_sql), .own = true, .nparams = 1, .values = values
+    };
+    task->lease =
+        km_pg_lease_new(km_pg_server_of(task->call)->db, arena, &task->names, &events, task);
+    task->call->work = task->lease ? task : NULL;
+    return task->lease;
+}
+
 static void on_end(void *ctx, const struct km_pg_outcome *o)
 {
     struct km_pg_task *task = ctx;
@@ -317,7 +355,7 @@ static void on_end(void *ctx, const struct km_pg_outcome *o)
     km_pg_meter_lease(task, o);
     if (!o->err && !o->refused)
         km_pg_digest_answers(km_pg_server_of(task->call));
-    if (!ask_names(task, o))
+    if (!ask_names(task, o) && !ask_near(task, o))
         finish(task, o);
 }
 

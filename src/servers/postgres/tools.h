@@ -86,8 +86,9 @@ struct km_pg_task {
     bool cancelled; /* nobody wants the answer: no further statement */
     bool rewritten; /* by a processor: places in the text are not the caller's */
     bool built; /* the text is ours: nor are these */
-    struct km_pg_request names; /* of types are asked for, and */
+    struct km_pg_request names; /* of types, or near ones, are asked for, and */
     struct km_pg_outcome ended; /* this is told afterwards */
+    struct km_str near; /* names that one which does not exist may have meant; empty: none */
     bool method; /* no tool: its errors are the protocol's */
     bool tolerant; /* answer takes failures as well: it looks at the outcome itself */
     km_pg_answer_fn *answer;

@@ -20,6 +20,7 @@
 #include "http/json_out.h"
 #include "servers/postgres/advise_inside.h"
 #include "servers/postgres/hypo.h"
+#include "servers/postgres/normal.h"
 #include "servers/postgres/own.h"
 #include "servers/postgres/plan.h"
 #include "servers/postgres/process.h"
@@ -27,6 +28,7 @@
 #define EXPLAINS 200
 #define LONGEST_MS 30000 /* of all plans together */
 #define ANSWER_BYTES ((size_t)512 * 1024)
+#define SHOWN_BYTES 2000 /* of a statement */
 
 static int finish(struct km_pg_task *task, struct km_err *err)
 {
@@ -226,6 +228,7 @@ static int add_statement(struct km_pg_task *task, struct km_str sql, double weig
     if (a->nstatements == KM_PG_STATEMENTS)
         return km_fail(err, KM_E_LIMIT, "at most %d statements", KM_PG_STATEMENTS);
     s->sql = sql;
+    s->shown = km_str_sub(sql, 0, SHOWN_BYTES);
     s->weight = weight > 0 ? weight : 1;
     if (km_pg_uses_find(km_pg_db_parser(km_pg_server_of(task->call)->db), task->call->arena, sql,
                         &s->uses, err) < 0)
@@ -241,6 +244,7 @@ static int on_workload(struct km_pg_task *task, const struct km_pg_outcome *o, s
     struct km_str value = km_pg_task_value(task), sql, of, unused;
     struct km_pg_advice *a = task->data;
     const struct km_json *list, *item;
+    struct km_pg_advised *s;
     struct km_json_iter it;
     struct km_err skipped;
 
@@ -254,8 +258,12 @@ static int on_workload(struct km_pg_task *task, const struct km_pg_outcome *o, s
         of = km_pg_reading(parser, arena, sql);
         if (add_statement(task, of.n ? of : sql, km_pg_fact(item, "calls", 1), &skipped) < 0)
             continue; /* cut short, or of a newer grammar */
-        if (of.n)
-            a->statements[a->nstatements - 1].of = sql;
+        s = &a->statements[a->nstatements - 1];
+        s->shown = km_pg_normal(parser, arena, s->sql, SHOWN_BYTES);
+        if (of.n) {
+            s->of = sql;
+            s->shown_of = km_pg_normal(parser, arena, sql, SHOWN_BYTES);
+        }
     }
     return ask_tables(task, err);
 }
@@ -294,6 +302,22 @@ static int on_facts(struct km_pg_task *task, const struct km_pg_outcome *o, stru
     return km_pg_task_again(task, &request, err);
 }
 
+/* An UPDATE or DELETE is read as the SELECT of its rows, as those of pg_stat_statements are. */
+static int add_given(struct km_pg_task *task, struct km_str sql, struct km_err *err)
+{
+    const struct km_pg_parser *parser = km_pg_db_parser(km_pg_server_of(task->call)->db);
+    struct km_str reading = km_pg_reading(parser, task->call->arena, sql);
+    struct km_pg_advice *a = task->data;
+
+    if (add_statement(task, reading.n ? reading : sql, 1, err) < 0)
+        return KM_E_INVALID;
+    if (reading.n) {
+        a->statements[a->nstatements - 1].of = sql;
+        a->statements[a->nstatements - 1].shown_of = km_str_sub(sql, 0, SHOWN_BYTES);
+    }
+    return 0;
+}
+
 static int advise_indexes(struct km_mcp_call *call, struct km_err *err)
 {
     struct km_pg_task *task = km_pg_task_new(call, err);
@@ -309,7 +333,7 @@ static int advise_indexes(struct km_mcp_call *call, struct km_err *err)
     (void)km_json_i64(km_json_get(call->args, "max_indexes"), &most);
     a->most = (size_t)most;
     for (km_json_iter(km_json_get(call->args, "queries"), &it); km_json_next(&it, &unused, &item);)
-        if (km_json_string(item, &sql) && add_statement(task, sql, 1, err) < 0)
+        if (km_json_string(item, &sql) && add_given(task, sql, err) < 0)
             return KM_E_INVALID;
     task->answer = on_facts;
     if (km_pg_request_own(call, km_pg_advice_facts_sql, NULL, 0, &task->request, err) < 0)

@@ -427,7 +427,10 @@ static int delete_rows(struct km_mcp_call *call, struct km_err *err)
     "},\"required\":" required "}"
 #define FILTER                                                                                     \
     KM_PG_JSON("filter": {"type": "object", "description":                                         \
-        "{column, op, value}, {and: [...]}, {or: [...]} or {not: {...}}; not empty"})
+        "{column, op, value}, {and: [...]}, {or: [...]} or {not: {...}}; not empty",               \
+        "properties": {"op": {"enum": ["eq", "ne", "lt", "lte", "gt", "gte", "like", "not_like",   \
+            "ilike", "in", "between", "contains", "contained_by", "overlaps", "is_null",           \
+            "is_not_null", "=", "<>", "<", "<=", ">", ">=", "@>", "<@", "&&"]}}})
 #define GIVEN                                                                                      \
     KM_PG_JSON("rows": {"type": "array", "items": {"type": "object"}, "description":               \
         "Objects of columns and values; a column left out gets its default."})

@@ -200,7 +200,11 @@ static const struct km_pg_row rows[] = {
                 "columns": {"type": "array", "items": {"type": "string"},
                     "description": "Left out: all."},
                 "filter": {"type": "object", "description":
-                    "{column, op, value}, {and: [...]}, {or: [...]} or {not: {...}}"},
+                    "{column, op, value}, {and: [...]}, {or: [...]} or {not: {...}}",
+                    "properties": {"op": {"enum": ["eq", "ne", "lt", "lte", "gt", "gte", "like",
+                        "not_like", "ilike", "in", "between", "contains", "contained_by",
+                        "overlaps", "is_null", "is_not_null", "=", "<>", "<", "<=", ">", ">=",
+                        "@>", "<@", "&&"]}}},
                 "order_by": {"type": "array", "items": {"type": "object", "required": ["column"],
                     "additionalProperties": false, "properties": {"column": {"type": "string"},
                         "descending": {"type": "boolean"}}}},
@@ -218,7 +222,11 @@ static const struct km_pg_row rows[] = {
             "additionalProperties": false, "properties": {
                 "schema": {"type": "string"}, "table": {"type": "string"},
                 "filter": {"type": "object", "description":
-                    "{column, op, value}, {and: [...]}, {or: [...]} or {not: {...}}"}}})),
+                    "{column, op, value}, {and: [...]}, {or: [...]} or {not: {...}}",
+                    "properties": {"op": {"enum": ["eq", "ne", "lt", "lte", "gt", "gte", "like",
+                        "not_like", "ilike", "in", "between", "contains", "contained_by",
+                        "overlaps", "is_null", "is_not_null", "=", "<>", "<", "<=", ">", ">=",
+                        "@>", "<@", "&&"]}}}}})),
         .output = KM_PG_TEXT(KM_PG_JSON({"type": "object", "required": ["count"],
             "properties": {"count": {"type": ["integer", "string"]}}})),
         .run = count_rows } },

@@ -11,7 +11,8 @@
  * first of the search path counts; a name that is nowhere on the path is taken from another schema
  * when only one has it, or as SQL would write it (hr.people, "Sales"."Order Items").  Statistics of
  * columns are numbers only: pg_stats' values are data.  Of a relation that is narrowed ($3) the
- * columns that are shown are told, without statistics.
+ * columns that are shown are told, without statistics; of keys, indexes, triggers, policies and
+ * views those that are made of such columns alone.
  */
 #include "servers/postgres/tools.h"
 
@@ -37,8 +38,7 @@
     "ORDER BY a.attnum), '[]') "                                                                   \
     "FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid "                        \
     "AND d.adnum = a.attnum WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "     \
-    "AND (json_typeof(x.c) IS DISTINCT FROM 'array' OR a.attname IN "                              \
-    "(SELECT json_array_elements_text(x.c)))), "
+    "AND " KM_PG_SHOWN("t.oid", "a.attname", "$3") "), "
 #define KEY_COLUMNS(array, rel)                                                                    \
     "(SELECT json_agg(a.attname ORDER BY x.i) FROM unnest(" array ") WITH ORDINALITY x(n, i) "     \
     "JOIN pg_attribute a ON a.attrelid = " rel " AND a.attnum = x.n)"
@@ -52,13 +52,15 @@
     "'definition', pg_get_constraintdef(k.oid), 'validated', k.convalidated, 'comment', "          \
     "obj_description(k.oid, 'pg_constraint')) ORDER BY k.contype, k.conname), '[]') "              \
     "FROM pg_constraint k LEFT JOIN pg_class r ON r.oid = k.confrelid "                            \
-    "LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE k.conrelid = t.oid), "
+    "LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace WHERE k.conrelid = t.oid "               \
+    "AND NOT " KM_PG_NAMES_HIDDEN("pg_constraint", "k.oid", "$3") "), "
 #define REFERENCED                                                                                 \
     "'referenced_by', (SELECT coalesce(json_agg(json_build_object('table', "                       \
     "k.conrelid::regclass::text, 'name', k.conname, 'columns', "                                   \
     KEY_COLUMNS("k.conkey", "k.conrelid") ", 'definition', pg_get_constraintdef(k.oid)) "          \
     "ORDER BY k.conrelid::regclass::text, k.conname), '[]') FROM pg_constraint k "                 \
-    "WHERE k.confrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0), "
+    "WHERE k.confrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0 "                         \
+    "AND NOT " KM_PG_NAMES_HIDDEN("pg_constraint", "k.oid", "$3") "), "
 #define INDEXES                                                                                    \
     "'indexes', (SELECT coalesce(json_agg(json_build_object('name', i.indexrelid::regclass::text, "\
     "'definition', pg_get_indexdef(i.indexrelid), 'method', (SELECT m.amname FROM pg_am m "        \
@@ -66,12 +68,16 @@
     "'primary', i.indisprimary, 'valid', i.indisvalid, 'bytes', "                                  \
     "pg_relation_size(i.indexrelid), 'scans', s.idx_scan) "                                        \
     "ORDER BY NOT i.indisprimary, i.indexrelid::regclass::text), '[]') FROM pg_index i "           \
-    "LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.indexrelid WHERE i.indrelid = t.oid), "
+    "LEFT JOIN pg_stat_all_indexes s ON s.indexrelid = i.indexrelid WHERE i.indrelid = t.oid "     \
+    "AND NOT " KM_PG_NAMES_HIDDEN("pg_class", "i.indexrelid", "$3") " AND NOT EXISTS (SELECT 1 "   \
+    "FROM pg_constraint ic WHERE ic.conindid = i.indexrelid AND ic.conrelid = t.oid AND "          \
+    KM_PG_NAMES_HIDDEN("pg_constraint", "ic.oid", "$3") ")), "
 #define TRIGGERS                                                                                   \
     "'triggers', (SELECT coalesce(json_agg(json_build_object('name', g.tgname, 'definition', "     \
     "pg_get_triggerdef(g.oid), 'enabled', CASE g.tgenabled WHEN 'O' THEN 'yes' "                   \
     "WHEN 'D' THEN 'no' WHEN 'R' THEN 'replica only' ELSE 'always' END) ORDER BY g.tgname), "      \
-    "'[]') FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal), "
+    "'[]') FROM pg_trigger g WHERE g.tgrelid = t.oid AND NOT g.tgisinternal "                      \
+    "AND NOT " KM_PG_NAMES_HIDDEN("pg_trigger", "g.oid", "$3") "), "
 #define POLICIES                                                                                   \
     "'policies', (SELECT coalesce(json_agg(json_build_object('name', p.polname, 'command', "       \
     "CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' "          \
@@ -79,10 +85,12 @@
     "(SELECT json_agg(CASE WHEN o = 0 THEN 'public' ELSE pg_get_userbyid(o) END) "                 \
     "FROM unnest(p.polroles) o), 'using', pg_get_expr(p.polqual, p.polrelid), 'check', "           \
     "pg_get_expr(p.polwithcheck, p.polrelid)) ORDER BY p.polname), '[]') FROM pg_policy p "        \
-    "WHERE p.polrelid = t.oid), 'row_security', t.relrowsecurity, 'row_security_forced', "         \
+    "WHERE p.polrelid = t.oid AND NOT " KM_PG_NAMES_HIDDEN("pg_policy", "p.oid", "$3")             \
+    "), 'row_security', t.relrowsecurity, 'row_security_forced', "         \
     "t.relforcerowsecurity, "
 #define PARTITIONS                                                                                 \
-    "'partition_key', CASE WHEN t.relkind = 'p' THEN pg_get_partkeydef(t.oid) END, "               \
+    "'partition_key', CASE WHEN t.relkind = 'p' AND x.c IS NULL THEN pg_get_partkeydef(t.oid) "    \
+    "END, "                                                                                        \
     "'partition_of', CASE WHEN t.relispartition THEN (SELECT json_build_object('table', "          \
     "h.inhparent::regclass::text, 'bound', pg_get_expr(t.relpartbound, t.oid)) "                   \
     "FROM pg_inherits h WHERE h.inhrelid = t.oid) END, "                                           \
@@ -94,7 +102,9 @@
     "ORDER BY h.inhrelid::regclass::text), '[]') FROM pg_inherits h "                              \
     "JOIN pg_class c ON c.oid = h.inhrelid WHERE h.inhparent = t.oid), "
 #define SIZES                                                                                      \
-    "'view_definition', CASE WHEN t.relkind IN ('v', 'm') THEN pg_get_viewdef(t.oid) END, "        \
+    "'view_definition', CASE WHEN t.relkind IN ('v', 'm') AND NOT EXISTS (SELECT 1 FROM "          \
+    "pg_rewrite w WHERE w.ev_class = t.oid AND " KM_PG_NAMES_HIDDEN("pg_rewrite", "w.oid", "$3")   \
+    ") THEN pg_get_viewdef(t.oid) END, "                                                           \
     "'row_estimate', CASE WHEN t.reltuples >= 0 AND t.relkind <> 'v' THEN t.reltuples::int8 END, " \
     "'total_bytes', z.total, 'sizes', CASE WHEN z.total IS NOT NULL THEN json_build_object("       \
     "'table', z.heap, 'indexes', z.idx, 'toast', z.total - z.heap - z.idx) END, "
@@ -128,17 +138,23 @@ const char *const km_pg_describe_sql[] = {
     "CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' "
     "WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, 'owner', "
     "pg_get_userbyid(t.relowner), 'comment', obj_description(t.oid, 'pg_class'), " COLUMNS,
-    CONSTRAINTS REFERENCED,
-    INDEXES TRIGGERS POLICIES,
-    PARTITIONS SIZES,
+    CONSTRAINTS,
+    REFERENCED,
+    INDEXES,
+    TRIGGERS POLICIES,
+    PARTITIONS,
+    SIZES,
     STATISTICS FOUND,
     NULL,
 };
 
 static int describe_table(struct km_mcp_call *call, struct km_err *err)
 {
-    static const char *const names[] = { "schema", "name", KM_PG_NARROWED };
+    bool table = km_json_get(call->args, "table") != NULL;
+    const char *const names[] = { "schema", table ? "table" : "name", KM_PG_NARROWED };
 
+    if (!table && !km_json_get(call->args, "name"))
+        return km_fail(err, KM_E_INVALID, "arguments needs the member table");
     return km_pg_ask(call, km_pg_describe_sql, names, 3, km_pg_answer_value, err);
 }
 
@@ -151,13 +167,14 @@ static const struct km_pg_row rows[] = {
             "columns and comments, keys both ways, checks, indexes, triggers, policies, "
             "partitions, "
             "sizes, statistics."),
-        .input = KM_PG_TEXT(KM_PG_JSON({"type": "object", "required": ["name"],
+        .input = KM_PG_TEXT(KM_PG_JSON({"type": "object",
             "additionalProperties": false,
             "properties": {
                 "schema": {"type": "string", "description": 
                     "Left out: the first on the search path that has the table."},
-                "name": {"type": "string", "description":
-                    "As the catalogue has it; or, without schema, as SQL has it: hr.people."}}})),
+                "table": {"type": "string", "description":
+                    "As the catalogue has it; or, without schema, as SQL has it: hr.people."},
+                "name": {"type": "string", "description": "The same as table."}}})),
         .output = KM_PG_TEXT(KM_PG_JSON({"type": "object", "required": ["schema", "name", "kind",
             "columns"],
             "properties": {"schema": {"type": "string"}, "name": {"type": "string"}, "kind":

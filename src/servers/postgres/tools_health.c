@@ -4,8 +4,9 @@
  *     who is asking? ── check ── check ── ... ── sizes ── report
  *                         │ fails: the report says so, and the next one runs
  *
- * A check that finds nothing is told as "ok", one the role cannot see all of as limited by
- * privilege, one that failed with its reason: nothing is silently zero.  Sizes are kept from one
+ * A check that finds nothing is told as "ok" only where it saw all of its objects; what the role
+ * cannot see all of is "unknown", limited by privilege, with what would show it; so is one that
+ * failed, with its reason: nothing is silently zero.  Sizes are kept from one
  * run to the next, so that growth shows.
  */
 #include "servers/postgres/tools.h"
@@ -17,17 +18,19 @@
 #define REPORT_BYTES ((size_t)2 * 1024 * 1024)
 #define FINDINGS "20" /* of one check */
 
+enum { UNKNOWN = 4 }; /* of words */
+
 struct report {
     struct km_buf b;
     struct km_json_out o;
     size_t at; /* the check that runs */
     int version;
     bool sees_all; /* pg_monitor or more */
-    unsigned counts[4]; /* ok, info, warning, critical */
+    unsigned counts[UNKNOWN + 1]; /* of words */
     struct km_str groups; /* only this one; empty: all */
 };
 
-static const char *const words[] = { "ok", "info", "warning", "critical" };
+static const char *const words[] = { "ok", "info", "warning", "critical", "unknown" };
 
 static const char *const who_sql[] = {
     "SELECT json_build_object('user', current_user, 'version', "
@@ -58,11 +61,34 @@ static unsigned severity_of(const struct km_json *findings)
 
     for (km_json_iter(findings, &it); km_json_next(&it, &unused, &item);) {
         (void)km_json_string(km_json_get(item, "severity"), &word);
-        for (unsigned i = worst + 1; i < 4; i++)
+        for (unsigned i = worst + 1; i < UNKNOWN; i++)
             if (km_str_eq(word, km_str_c(words[i])))
                 worst = i;
     }
     return worst;
+}
+
+struct coverage {
+    int64_t seen, total, hidden; /* total < 0: they are not counted */
+};
+
+/* What of the objects of a check was not seen, in words for the owner; NULL: nothing. */
+static const char *not_seen(const struct report *r, const struct km_pg_check *c,
+                            const struct coverage *seen)
+{
+    if (c->covers == &km_pg_covers_stats)
+        return r->sees_all ? NULL : c->covers->grant;
+    return seen->seen < seen->total ? c->covers->grant : NULL;
+}
+
+static void put_coverage(struct report *r, const struct coverage *seen, const char *missed)
+{
+    if (seen->total >= 0) {
+        km_out_member_i64(&r->o, "seen", seen->seen);
+        km_out_member_i64(&r->o, "total", seen->total);
+    }
+    if (missed)
+        km_out_member(&r->o, "not_seen", km_str_c(missed));
 }
 
 static void put_check(struct km_pg_task *task, const struct km_pg_outcome *o)
@@ -70,27 +96,43 @@ static void put_check(struct km_pg_task *task, const struct km_pg_outcome *o)
     struct report *r = task->data;
     const struct km_pg_check *c = &km_pg_checks[r->at];
     struct km_str value = km_pg_task_value(task);
-    const struct km_json *findings = NULL;
-    unsigned worst = 0;
+    const struct km_json *answer = NULL, *findings = NULL, *part;
+    struct coverage seen = { 0, -1, 0 };
+    const char *missed;
+    unsigned worst = UNKNOWN;
 
-    if (value.n && km_json_parse(task->call->arena, value, &findings, NULL) == 0)
+    if (value.n && km_json_parse(task->call->arena, value, &answer, NULL) == 0)
+        findings = km_json_get(answer, "findings");
+    part = km_json_get(answer, "coverage");
+    (void)km_json_i64(km_json_get(part, "seen"), &seen.seen);
+    (void)km_json_i64(km_json_get(part, "total"), &seen.total);
+    (void)km_json_i64(km_json_get(part, "hidden"), &seen.hidden);
+    missed = not_seen(r, c, &seen);
+    if (findings)
         worst = severity_of(findings);
+    if (!worst && missed)
+        worst = UNKNOWN;
     km_out_open(&r->o, '{');
     km_out_member(&r->o, "check", km_str_c(c->name));
     km_out_member(&r->o, "group", km_str_c(c->group));
-    km_out_member(&r->o, "severity", km_str_c(findings ? words[worst] : "unknown"));
+    km_out_member(&r->o, "severity", km_str_c(words[worst]));
     km_out_member(&r->o, "window", km_str_c(c->window));
     km_out_key(&r->o, "limited_by_privilege");
-    km_out_bool(&r->o, (c->needs_stats && !r->sees_all) || km_str_eq(o->sqlstate, KM_STR("42501")));
+    km_out_bool(&r->o, (missed && (seen.total < 0 || seen.hidden > 0)) ||
+                           km_str_eq(o->sqlstate, KM_STR("42501")));
+    put_coverage(r, &seen, missed);
     km_out_key(&r->o, "findings");
-    km_out_raw(&r->o, findings ? value : KM_STR("[]"));
+    if (findings)
+        km_out_value(&r->o, findings);
+    else
+        km_out_raw(&r->o, KM_STR("[]"));
     if (!findings)
         km_out_member(&r->o, "error",
                       o->sqlstate.n ? o->message
                       : o->err      ? km_str_c(o->err->text)
                                     : KM_STR("no answer"));
     km_out_close(&r->o, '}');
-    r->counts[worst] += findings != NULL;
+    r->counts[worst]++;
 }
 
 static int finish(struct km_pg_task *task, struct km_err *err)
@@ -100,7 +142,7 @@ static int finish(struct km_pg_task *task, struct km_err *err)
     km_out_close(&r->o, ']');
     km_out_key(&r->o, "summary");
     km_out_open(&r->o, '{');
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i <= UNKNOWN; i++)
         km_out_member_i64(&r->o, words[i], r->counts[i]);
     km_out_close(&r->o, '}');
     km_out_close(&r->o, '}');
@@ -159,8 +201,10 @@ static int next_check(struct km_pg_task *task, struct km_err *err)
     struct report *r = task->data;
     struct km_pg_request request;
     const char *pieces[] = {
-        "SELECT coalesce(json_agg(x), '[]') FROM (SELECT * FROM (", NULL,
-        ") f LIMIT " FINDINGS ") x", NULL,
+        "SELECT json_build_object('findings', (SELECT coalesce(json_agg(x), '[]') FROM (SELECT * "
+        "FROM (", NULL,
+        ") f LIMIT " FINDINGS ") x), 'coverage', (SELECT row_to_json(y) FROM (", "SELECT 1 WHERE "
+        "false", ") y))", NULL,
     };
 
     while (r->at < km_pg_nchecks && !wanted(r, &km_pg_checks[r->at]))
@@ -168,6 +212,8 @@ static int next_check(struct km_pg_task *task, struct km_err *err)
     if (r->at == km_pg_nchecks)
         return finish(task, err);
     pieces[1] = km_pg_checks[r->at].sql;
+    if (km_pg_checks[r->at].covers->sql)
+        pieces[3] = km_pg_checks[r->at].covers->sql;
     if (km_pg_request_own(task->call, pieces, NULL, 0, &request, err) < 0)
         return KM_E_NOMEM;
     return km_pg_task_again(task, &request, err);
@@ -243,8 +289,8 @@ static const struct km_pg_row rows[] = {
         .description = KM_PG_TEXT(
             "Checks connections, transactions, vacuum and wraparound, bloat, indexes, memory, "
             "checkpoints, sequences, replication, constraints, security, settings and locks. Each "
-            "finding has a severity, evidence and SQL that would put it right; what the role could "
-            "not see is said."),
+            "finding has a severity, evidence and SQL that would put it right. A check that could "
+            "not see all is unknown and says what it lacks, never ok."),
         .input = KM_PG_TEXT(KM_PG_JSON({"type": "object", "additionalProperties": false,
             "properties": {"group": {"type": "string", "enum": ["connection", "transaction",
                 "vacuum", "bloat", "index", "memory", "write", "sequence", "replication", "schema",
@@ -254,7 +300,10 @@ static const struct km_pg_row rows[] = {
                 "role": {"type": "object"}, "growth": {"type": "array"},
                 "checks": {"type": "array", "items": {"type": "object",
                     "required": ["check", "severity", "limited_by_privilege", "findings"],
-                    "properties": {"check": {"type": "string"}, "severity": {"type": "string"},
+                    "properties": {"check": {"type": "string"}, "severity": {"type": "string",
+                            "enum": ["ok", "info", "warning", "critical", "unknown"]},
+                        "seen": {"type": "integer"}, "total": {"type": "integer"},
+                        "not_seen": {"type": "string"},
                         "limited_by_privilege": {"type": "boolean"},
                         "findings": {"type": "array"}}}},
                 "summary": {"type": "object"}}})),

@@ -90,7 +90,7 @@ static int list_objects(struct km_mcp_call *call, struct km_err *err)
 
 static int search_objects(struct km_mcp_call *call, struct km_err *err)
 {
-    static const char *const names[] = { "query", "limit" };
+    static const char *const names[] = { "query", "limit", KM_PG_NARROWED };
     static const char sql[] =
         "WITH found AS (SELECT n.nspname AS schema, c.relname AS name, " KINDS " AS kind, "
         "NULL::name AS \"column\", NULL::text AS type, obj_description(c.oid, 'pg_class') AS "
@@ -108,19 +108,23 @@ static int search_objects(struct km_mcp_call *call, struct km_err *err)
         "AND NOT a.attisdropped AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
         "AND NOT (" SYSTEM ") AND (strpos(lower(a.attname), lower($1)) > 0 "
         "OR strpos(lower(col_description(c.oid, a.attnum)), lower($1)) > 0) "
-        "UNION ALL SELECT n.nspname, p.proname, 'function', NULL, NULL, "
-        "obj_description(p.oid, 'pg_proc') FROM pg_proc p "
-        "JOIN pg_namespace n ON n.oid = p.pronamespace "
-        "WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT (" SYSTEM ") "
-        "AND (strpos(lower(p.proname), lower($1)) > 0 "
-        "OR strpos(lower(obj_description(p.oid, 'pg_proc')), lower($1)) > 0)), "
-        "k AS (SELECT * FROM found ORDER BY schema, name, \"column\" NULLS FIRST "
-        "LIMIT coalesce($2::int, 50) + 1) "
-        "SELECT json_build_object('matches', coalesce((SELECT json_agg(x) "
-        "FROM (SELECT * FROM k LIMIT coalesce($2::int, 50)) x), '[]'), "
-        "'more', (SELECT count(*) FROM k) > coalesce($2::int, 50))";
+        "AND " KM_PG_SHOWN(
+            "c.oid", "a.attname",
+            "$3") " "
+                  "UNION ALL SELECT n.nspname, p.proname, 'function', NULL, NULL, "
+                  "obj_description(p.oid, 'pg_proc') FROM pg_proc p "
+                  "JOIN pg_namespace n ON n.oid = p.pronamespace "
+                  "WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND NOT (" SYSTEM
+                  ") "
+                  "AND (strpos(lower(p.proname), lower($1)) > 0 "
+                  "OR strpos(lower(obj_description(p.oid, 'pg_proc')), lower($1)) > 0)), "
+                  "k AS (SELECT * FROM found ORDER BY schema, name, \"column\" NULLS FIRST "
+                  "LIMIT coalesce($2::int, 50) + 1) "
+                  "SELECT json_build_object('matches', coalesce((SELECT json_agg(x) "
+                  "FROM (SELECT * FROM k LIMIT coalesce($2::int, 50)) x), '[]'), "
+                  "'more', (SELECT count(*) FROM k) > coalesce($2::int, 50))";
 
-    return km_pg_ask(call, (const char *const[]){ sql, NULL }, names, 2, km_pg_answer_value, err);
+    return km_pg_ask(call, (const char *const[]){ sql, NULL }, names, 3, km_pg_answer_value, err);
 }
 
 static const struct km_pg_row rows[] = {

@@ -238,8 +238,11 @@ int km_pg_tree_copy(const struct km_pg_types *types, struct km_arena *arena,
 
 struct walk {
     const struct km_pg_types *types;
-    km_pg_see_fn *see;
+    km_pg_see_fn *see; /* one of the two */
+    km_pg_see_scoped_fn *see_scoped;
     void *ctx;
+    struct km_arena *arena; /* of scopes */
+    const struct km_pg_scope *scope;
     unsigned depth;
 };
 
@@ -260,6 +263,57 @@ static void walk_field(struct walk *w, const ProtobufCMessage *m, const Protobuf
         walk(w, items[i]);
 }
 
+static void add_scope(struct walk *w, const PgQuery__CommonTableExpr *cte)
+{
+    struct km_pg_scope *scope = km_arena_zalloc(w->arena, sizeof *scope);
+
+    if (!scope)
+        return;
+    *scope = (struct km_pg_scope){ w->scope, km_str_c(cte->ctename) };
+    w->scope = scope;
+}
+
+/* WITH: a query of it sees the names before its own, with RECURSIVE all of them; what follows WITH
+ * sees all. */
+static void walk_with(struct walk *w, const PgQuery__WithClause *with)
+{
+    w->see_scoped(w->ctx, w->scope, km_pg_type_of(w->types, &with->base), &with->base);
+    for (size_t i = 0; i < with->n_ctes; i++) {
+        const PgQuery__Node *n = with->ctes[i];
+
+        if (n->node_case == PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR && with->recursive)
+            add_scope(w, n->common_table_expr);
+    }
+    for (size_t i = 0; i < with->n_ctes; i++) {
+        const PgQuery__Node *n = with->ctes[i];
+
+        walk(w, &n->base);
+        if (n->node_case == PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR && !with->recursive)
+            add_scope(w, n->common_table_expr);
+    }
+}
+
+/* Its WITH comes first, wherever it stands among the fields. */
+static void walk_scoped(struct walk *w, const struct km_pg_type *t, const ProtobufCMessage *m)
+{
+    const ProtobufCFieldDescriptor *with = NULL;
+    const PgQuery__WithClause *clause = NULL;
+    const struct km_pg_scope *outer = w->scope;
+
+    for (unsigned i = 0; !with && i < t->n; i++)
+        if (strcmp(w->types->fields[t->first + i]->name, "with_clause") == 0)
+            with = w->types->fields[t->first + i];
+    if (with)
+        clause = *(const PgQuery__WithClause *const *)at(m, with->offset);
+    w->see_scoped(w->ctx, w->scope, t, m);
+    if (clause)
+        walk_with(w, clause);
+    for (unsigned i = 0; i < t->n; i++)
+        if (w->types->fields[t->first + i] != with)
+            walk_field(w, m, w->types->fields[t->first + i]);
+    w->scope = outer;
+}
+
 static void walk(struct walk *w, const ProtobufCMessage *m)
 {
     const struct km_pg_type *t = m && w->depth < KM_PG_WALK ? km_pg_type_of(w->types, m) : NULL;
@@ -267,7 +321,9 @@ static void walk(struct walk *w, const ProtobufCMessage *m)
     if (!t)
         return;
     w->depth++;
-    if (t->node) {
+    if (!t->node && w->see_scoped) {
+        walk_scoped(w, t, m);
+    } else if (t->node) {
         const PgQuery__Node *node = (const PgQuery__Node *)(const void *)m;
 
         if (node->node_case)
@@ -283,7 +339,15 @@ static void walk(struct walk *w, const ProtobufCMessage *m)
 void km_pg_tree_walk(const struct km_pg_types *types, const ProtobufCMessage *m, km_pg_see_fn *see,
                      void *ctx)
 {
-    struct walk w = { types, see, ctx, 0 };
+    struct walk w = { .types = types, .see = see, .ctx = ctx };
+
+    walk(&w, m);
+}
+
+void km_pg_tree_walk_scoped(const struct km_pg_types *types, struct km_arena *arena,
+                            const ProtobufCMessage *m, km_pg_see_scoped_fn *see, void *ctx)
+{
+    struct walk w = { .types = types, .see_scoped = see, .ctx = ctx, .arena = arena };
 
     walk(&w, m);
 }

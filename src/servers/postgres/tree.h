@@ -46,4 +46,17 @@ typedef void km_pg_see_fn(void *ctx, const struct km_pg_type *type, const Protob
 void km_pg_tree_walk(const struct km_pg_types *types, const ProtobufCMessage *m, km_pg_see_fn *see,
                      void *ctx);
 
+/* The names of WITH that a relation without a schema may mean at a place, inner ones first. */
+struct km_pg_scope {
+    const struct km_pg_scope *up;
+    struct km_str name;
+};
+
+/* scope: of the place; NULL: no name. */
+typedef void km_pg_see_scoped_fn(void *ctx, const struct km_pg_scope *scope,
+                                 const struct km_pg_type *type, const ProtobufCMessage *m);
+/* The same walk; scopes live in the arena.  Without memory a name is missing from them. */
+void km_pg_tree_walk_scoped(const struct km_pg_types *types, struct km_arena *arena,
+                            const ProtobufCMessage *m, km_pg_see_scoped_fn *see, void *ctx);
+
 #endif

@@ -73,6 +73,7 @@ static void copy(struct km_arena *arena, const struct km_pg_verdict *from, struc
     *to = *from;
     to->sql = km_arena_str(arena, from->sql);
     to->inserts = km_arena_str(arena, from->inserts);
+    to->empties = km_arena_str(arena, from->empties);
     to->refs = NULL;
     to->seen = KM_STR_NONE;
     for (const struct km_pg_ref *r = from->refs; r; r = r->next) {

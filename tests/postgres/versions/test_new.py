@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What PostgreSQL 16 to 18 added: each new function the guard lets pass has been read, new syntax
-is refused with that reason, and nothing new runs somebody's function."""
+"""What PostgreSQL 16 to 18 added: each new function the guard lets pass has been read, syntax newer
+than its grammar is refused with that reason, and nothing new runs somebody's function."""
 
 import pytest
 from releases import Release
 
-from conftest import Server
+from conftest import Server, lines_of
+from test_gates import run_hostile
 
 # Every name that came, or got another form, after 15 and may be called: read in PostgreSQL's
 # documentation and source, and found to compute or to look things up, and nothing else.
@@ -16,7 +17,7 @@ READ = set("""
     pg_column_toast_chunk_id pg_control_init pg_get_acl pg_split_walfile_name pg_stat_get_lastscan
     pg_stat_get_total_vacuum_time pg_stat_get_wal pg_stat_have_stats random random_normal regexp_count regexp_instr regexp_like regexp_match
     regexp_matches regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr reverse
-    string_agg timezone to_bin to_oct to_regtypemod uuid_extract_timestamp uuid_extract_version
+    string_agg system_user timezone to_bin to_oct to_regtypemod uuid_extract_timestamp uuid_extract_version
     uuidv4 uuidv7 xmltext
 """.split())
 # Those whose result differs from call to call, by chance, the clock or what the server counted.
@@ -84,50 +85,103 @@ def test_new_relations_are_judged(postgres, newer):
             assert passes(server, f"SELECT * FROM pg_catalog.{name} LIMIT 1") == (name in RELATIONS)
 
 
-# (since, statement); from that release on the server knows it, and the guard says why it does not.
+EVIL = """
+    CREATE FUNCTION evil_check(int) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(91); RETURN true; END';
+    CREATE FUNCTION evil_check(text) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(91); RETURN true; END';
+    CREATE DOMAIN evil_domain AS text CHECK (evil_check(VALUE));
+    CREATE DOMAIN evil_number AS int CHECK (evil_check(VALUE));
+    CREATE TYPE evil_row AS (d evil_number);
+    CREATE TYPE evil_type AS (a int);
+    CREATE FUNCTION evil_json(evil_type) RETURNS json LANGUAGE plpgsql AS
+        $$BEGIN PERFORM pg_advisory_lock(92); RETURN '{}'; END$$;
+    CREATE CAST (evil_type AS json) WITH FUNCTION evil_json(evil_type);
+    CREATE TABLE evil_table (evil_col evil_type); INSERT INTO evil_table VALUES (ROW(1));
+    GRANT SELECT ON evil_table TO mcp_ro"""
+CLEAN = """DROP TABLE evil_table; DROP CAST (evil_type AS json); DROP TYPE evil_row;
+    DROP DOMAIN evil_domain, evil_number; DROP FUNCTION evil_check(int), evil_check(text),
+    evil_json(evil_type); DROP TYPE evil_type"""
+
+
+@pytest.fixture
+def evil(newer):
+    if newer.release < 17:
+        pytest.skip("its syntax is that of 17")
+    newer.psql(EVIL)
+    yield newer
+    newer.psql(CLEAN)
+
+
+@pytest.mark.parametrize("role", ["mcp_ro", "postgres"])
+def test_hostile_lines_of_17_are_stopped(evil, role):
+    before = evil.state()
+    with Server(evil.dsn(role), "--statement-timeout", "10s") as server:
+        assert run_hostile(server, "hostile-17.tsv", role) == []
+    assert evil.state() == before
+
+
+def test_legitimate_lines_of_17_run(newer):
+    if newer.release < 17:
+        pytest.skip("its syntax is that of 17")
+    wrong = []
+    with Server(newer.dsn()) as server:
+        for sql, _ in lines_of("legit-17.tsv"):
+            result = server.call("execute_sql", sql=sql)
+            if result["isError"]:
+                wrong.append((sql, result["content"][0]["text"]))
+        assert server.ok("execute_sql", sql="SELECT JSON_VALUE('{\"a\": 5}'::jsonb, '$.a' "
+                         "RETURNING int)")["rows"] == [[5]]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_merge_returns_what_it_did(newer):
+    if newer.release < 17:
+        pytest.skip("MERGE ... RETURNING is of 17")
+    sql = ("MERGE INTO t_acct a USING (VALUES (1), (9001)) AS v(id) ON a.id = v.id WHEN MATCHED THEN "
+           "UPDATE SET bal = bal WHEN NOT MATCHED THEN INSERT (id) VALUES (v.id) "
+           "RETURNING merge_action(), a.id")
+    with Server(newer.dsn("postgres"), "--mode", "dml") as server:
+        rows = server.ok("execute_sql", sql=sql)["rows"]
+        assert sorted(rows) == [["INSERT", 9001], ["UPDATE", 1]]
+        assert server.ok("execute_sql", sql="DELETE FROM t_acct WHERE id = 9001")["command"] == "DELETE 1"
+        wide = sql.replace("a.id = v.id", "true").replace(
+            "WHEN NOT MATCHED THEN INSERT (id) VALUES (v.id)",
+            "WHEN NOT MATCHED BY SOURCE THEN DELETE").replace("(1), (9001)", "(1)")
+        with Server(newer.dsn("postgres"), "--mode", "dml", "--max-affected", 3) as capped:
+            assert "rolled back" in str(capped.error("execute_sql", sql=wide))
+        with Server(newer.dsn("postgres")) as reader:
+            assert reader.error("execute_sql", sql=sql)["code"] == "GUARD_STATEMENT"
+
+
+# What the grammar of 17 does not know; a server of 18 runs it.
 NEWER = [
-    (16, "SELECT '1' IS JSON"),
-    (16, "SELECT JSON_ARRAY(1, 2)"),
-    (16, "SELECT JSON_ARRAYAGG(id) FROM t_acct"),
-    (16, "SELECT JSON_ARRAYAGG(id ORDER BY id RETURNING text) FROM t_acct"),
-    (16, "SELECT JSON_OBJECTAGG(name: id) FROM t_acct"),
-    (16, "SELECT JSON_OBJECT('a': 1)"),
-    (16, "SELECT 0x1F, 0b11"),
-    (16, "SELECT 1_000"),
-    (16, "SELECT count(*) FROM (SELECT id FROM t_acct)"),
-    (17, "SELECT JSON_EXISTS(doc, '$.k') FROM t_acct"),
-    (17, "SELECT JSON_VALUE(doc, '$.k') FROM t_acct"),
-    (17, "SELECT JSON_VALUE(doc, '$.k' RETURNING int) FROM t_acct"),
-    (17, "SELECT JSON_QUERY(doc, '$.k' WITH WRAPPER) FROM t_acct"),
-    (17, "SELECT JSON_SCALAR(1)"),
-    (17, "SELECT JSON_SERIALIZE(doc) FROM t_acct"),
-    (17, "SELECT JSON('{}')"),
-    (17, "SELECT * FROM JSON_TABLE('[1]'::jsonb, '$[*]' COLUMNS (a int PATH '$')) t"),
-    (17, "SELECT now() AT LOCAL"),
-    (17, "MERGE INTO t_acct a USING t_ord o ON a.id = o.id + 1000 WHEN MATCHED THEN "
-         "UPDATE SET name = 'x' RETURNING merge_action(), a.id"),
-    (17, "MERGE INTO t_acct a USING t_acct b ON a.id = b.id WHEN NOT MATCHED BY SOURCE THEN DELETE"),
-    (18, "UPDATE t_acct SET name = name WHERE id = -1 RETURNING WITH (OLD AS o, NEW AS n) o.*, n.*"),
-    (18, "CREATE TABLE new_virtual (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL)"),
-    (18, "CREATE TABLE new_period (a int4range, b int4range, PRIMARY KEY (a, b WITHOUT OVERLAPS))"),
-    (18, "CREATE TABLE new_enforced (a int CHECK (a > 0) NOT ENFORCED)"),
+    ("UPDATE t_acct SET name = name WHERE id = -1 RETURNING WITH (OLD AS o, NEW AS n) o.*, n.*",
+     "RETURNING WITH"),
+    ("CREATE TABLE new_virtual (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL)", "VIRTUAL"),
+    ("CREATE TABLE new_virtual (a int, b int GENERATED ALWAYS AS (a * 2))", "STORED"),
+    ("CREATE TABLE new_period (a int4range, b int4range, PRIMARY KEY (a, b WITHOUT OVERLAPS))",
+     "WITHOUT OVERLAPS"),
+    ("CREATE TABLE new_enforced (a int CHECK (a > 0) NOT ENFORCED)", "NOT ENFORCED"),
+    ("ALTER TABLE t_acct ADD CONSTRAINT named NOT NULL name", "NOT NULL"),
 ]
 
 
-def test_newer_syntax_is_refused_with_that_reason(newer):
+def test_newer_syntax_is_refused_by_its_name(newer):
     before = newer.state()
     for mode in ("read-only", "ddl"):
         with Server(newer.dsn("postgres"), "--mode", mode) as server:
-            for since, sql in NEWER:
+            for sql, name in NEWER:
                 error = server.error("execute_sql", sql=sql)
                 words = error["message"] + error["hint"]
-                assert error["code"].startswith("GUARD_"), sql
-                assert "the guard reads the grammar of" in words, (sql, error)
+                assert error["code"] == "GUARD_SYNTAX", sql
+                assert "PostgreSQL 18" in words and "grammar of PostgreSQL 17" in words
+                assert name in words, (sql, error)
     assert newer.state() == before
     # The examples are no misspellings: the server itself runs them.
-    for since, sql in NEWER:
-        if since <= newer.release:
-            newer.psql(f"BEGIN; {sql}; ROLLBACK")
+    for sql, _ in NEWER:
+        if newer.release >= 18:
+            newer.psql(f"BEGIN; UPDATE t_acct SET name = '' WHERE name IS NULL; {sql}; ROLLBACK")
 
 
 def test_words_that_only_the_server_knows_to_be_new(newer):

@@ -7,6 +7,7 @@ from releases import RELEASES, Release
 
 from conftest import Server, lines_of
 from test_gates import run_hostile
+from test_secrets import check_columns
 from test_tuning import Session
 
 
@@ -59,6 +60,10 @@ def reader(rich):
 def owner(rich):
     with Server(rich.dsn("postgres"), "--mode", "admin", "--statement-timeout", "20s") as server:
         yield server
+
+
+def test_every_column_of_the_catalogue_was_judged(server):
+    check_columns(server)
 
 
 def test_structure(reader):

@@ -181,8 +181,9 @@ static void what_looks_into_a_value_gets_an_inverted_index(void **state)
     has("SELECT * FROM orders WHERE to_tsvector('english', body) @@ to_tsquery('a')", "gin", false);
     has("SELECT * FROM orders WHERE status LIKE '%a%'", "gin", false); /* no pg_trgm */
     make(&m, "SELECT * FROM orders WHERE status LIKE '%a%' OR status ILIKE 'b'", true);
-    assert_int_equal(m.a->nhints, 1);
+    assert_int_equal(m.a->nhints, 2);
     assert_true(km_str_starts(m.a->hints[0], KM_STR("shop.orders, column status: LIKE")));
+    assert_true(km_str_starts(m.a->hints[1], KM_STR("OR over several columns")));
     km_arena_done(&m.arena);
     make(&m, "SELECT * FROM orders WHERE body @> '{}'", true);
     assert_true(find(&m, "gin")->estimated); /* HypoPG or not */

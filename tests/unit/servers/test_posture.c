@@ -95,7 +95,8 @@ static void a_long_text_is_cut_at_its_room(void **state)
 /* It runs on a session whose path somebody else may have set: nothing in it is looked up there. */
 static void the_question_is_one_that_the_guard_would_let_pass(void **state)
 {
-    const struct km_pg_guard_options options = { .mode = KM_PG_READ_ONLY };
+    /* of_view: what it reads of pg_roles is not put in the relation's place */
+    const struct km_pg_guard_options options = { .mode = KM_PG_READ_ONLY, .of_view = true };
     struct km_pg_verdict verdict;
     struct km_pg_guard *guard;
     struct km_arena arena;
