@@ -65,6 +65,7 @@ struct km_mcp_work {
     bool asks; /* the client's user is asked, where it can be */
 
     /* the end */
+    const struct km_mcp_revision *answered; /* what the server's answer is said in; NULL: none */
     struct km_str json; /* result or error object */
     struct km_buf said; /* what units made of it */
     const char *word; /* for the audit log */

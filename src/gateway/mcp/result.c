@@ -181,8 +181,8 @@ static struct km_str other_code(struct km_mcp_work *w, struct km_str code)
 
     if (w->revision->era == KM_MCP_STATELESS)
         return km_str_eq(code, KM_STR("-32002")) ? KM_STR("-32602") : KM_STR_NONE;
-    return read && km_str_eq(code, KM_STR("-32602")) && w->member->catalogue->revision &&
-                   w->member->catalogue->revision->era == KM_MCP_STATELESS
+    return read && km_str_eq(code, KM_STR("-32602")) && w->answered &&
+                   w->answered->era == KM_MCP_STATELESS
                ? KM_STR("-32002")
                : KM_STR_NONE;
 }

@@ -103,7 +103,8 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
     bool is_error = m->s[RESULT].type == KM_JSON_ABSENT;
     uint64_t id = number(value(m, ID));
     struct km_mcp_answer answer = { .kind = is_error ? KM_MCP_ERROR : KM_MCP_RESULT,
-                                    .json = value(m, is_error ? ERROR : RESULT) };
+                                    .json = value(m, is_error ? ERROR : RESULT),
+                                    .revision = p->revision };
     struct km_job *j;
 
     answer.maybe_executed = is_error && !refuses(answer.json);

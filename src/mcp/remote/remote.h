@@ -7,7 +7,8 @@
  *
  *     remote.c         its life, what is sent, what fails
  *     jobs.c    jobs: their life, ids, time-outs, questions
- *     open.c    which era, and the handshake
+ *     era.c     which era: what is asked, which answers count
+ *     open.c    what that says is carried out, and the handshake
  *     in.c      what the server says, and to which job it belongs
  *     questions.c   what it asks
  *     hold.c    jobs that wait before they are sent: for a word of a silent process, for the end of
@@ -20,6 +21,7 @@
 #define KM_MCP_REMOTE_H
 
 #include "mcp/link/link.h"
+#include "mcp/remote/era.h"
 #include "mcp/upstream/live.h"
 
 #define KM_REMOTE_BUCKETS 64
@@ -86,8 +88,8 @@ struct km_remote {
     struct km_auth *auth; /* the upstream's, or of the newest asker; referenced; NULL: none */
     struct km_link *wire;
     enum km_remote_state state;
-    bool probed, greeted; /* while opening: discover, initialize were tried */
-    bool reprobed; /* it named our revision when it refused discover: tried once more */
+    struct km_era era; /* while opening */
+    bool asked; /* its askers are: km_asker_asked() */
     bool remembered; /* the era is what it was last time: nothing was asked */
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
     bool introducing; /* notifications/initialized is on its way */
@@ -103,6 +105,7 @@ struct km_remote {
     unsigned users; /* callers that used it: 0, 1, 2 for more */
     struct km_str user; /* the principal of the first */
     uint64_t probe_id, opening_id; /* of server/discover, of initialize; 0: none is awaited */
+    uint64_t asked_ms, until_ms; /* when that was read, as far as is known; when it is too late */
     struct km_deferred relink; /* another link is to take its place */
     uint64_t next_id;
     uint64_t next_question;
