@@ -9,7 +9,7 @@
  *     of the handshake era       initialize; discover if that is refused
  *     of the stateless era       nothing, unless its askers can be asked by a request: then
  *                                initialize, since a server of both eras sends none without
- *     held to one                that one, and no other
+ *     held to a handshake        initialize, and no other
  *
  * A process counts as of the era of the first message it took, in many servers.  So one question is
  * asked at a time, but for the silent server; and where both were asked, both answers are waited
@@ -66,15 +66,10 @@ static const struct row rows[KM_ERA_STATES_N][KM_ERA_EVENTS_N] = {
                                   [KM_ERA_DISCOVER_ODD] = ENDS(TRY_SSE),
                                   [KM_ERA_LATE] = ENDS(TOO_LATE) },
     [KM_ERA_IN_LAST_INITIALIZE] = { [KM_ERA_INITIALIZE_YES] = ENDS(USE_HANDSHAKE),
-                                    [KM_ERA_INITIALIZE_NEWER] = AND(ASK_DISCOVER, ONLY_DISCOVER),
+                                    [KM_ERA_INITIALIZE_NEWER] = AND(ASK_DISCOVER, LAST_DISCOVER),
                                     [KM_ERA_INITIALIZE_NO] = ENDS(REFUSED),
                                     [KM_ERA_INITIALIZE_ODD] = ENDS(TRY_SSE),
                                     [KM_ERA_LATE] = ENDS(TOO_LATE) },
-    [KM_ERA_IN_ONLY_DISCOVER] = { [KM_ERA_DISCOVER_YES] = ENDS(USE_STATELESS),
-                                  [KM_ERA_DISCOVER_AGAIN] = AND(ASK_DISCOVER, ONLY_DISCOVER),
-                                  [KM_ERA_DISCOVER_NO] = ENDS(REFUSED),
-                                  [KM_ERA_DISCOVER_ODD] = ENDS(REFUSED),
-                                  [KM_ERA_LATE] = ENDS(TOO_LATE) },
     [KM_ERA_IN_ONLY_INITIALIZE] = { [KM_ERA_INITIALIZE_YES] = ENDS(USE_HANDSHAKE),
                                     [KM_ERA_INITIALIZE_NEWER] = ENDS(REFUSED),
                                     [KM_ERA_INITIALIZE_NO] = ENDS(REFUSED),
@@ -100,12 +95,10 @@ const char *km_era_state_name(enum km_era_state state)
 
 static struct row first(const struct km_era_facts *f)
 {
-    if (f->held == KM_ERA_OF_HANDSHAKE)
+    if (f->held)
         return (struct row)AND(ASK_INITIALIZE, ONLY_INITIALIZE);
-    if (f->known == KM_ERA_OF_STATELESS && (f->held == KM_ERA_OF_STATELESS || !f->asked))
+    if (f->known == KM_ERA_OF_STATELESS && !f->asked)
         return (struct row)ENDS(USE_STATELESS);
-    if (f->held == KM_ERA_OF_STATELESS)
-        return (struct row)AND(ASK_DISCOVER, ONLY_DISCOVER);
     if (f->known == KM_ERA_OF_HANDSHAKE || f->asked)
         return (struct row)AND(ASK_INITIALIZE, INITIALIZE);
     return (struct row)AND(ASK_DISCOVER, DISCOVER);

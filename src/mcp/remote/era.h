@@ -9,11 +9,11 @@
 
 #include <stdbool.h>
 
-/* Of whom nothing is known yet, of what the configuration leaves open: ANY. */
+/* ANY: nothing is known. */
 enum km_era_of { KM_ERA_ANY, KM_ERA_OF_HANDSHAKE, KM_ERA_OF_STATELESS };
 
 struct km_era_facts {
-    enum km_era_of held; /* spec_version; HTTP with SSE and servers of kanmon's own: HANDSHAKE */
+    bool held; /* to a handshake: by spec_version, HTTP with SSE, a server of kanmon's own */
     enum km_era_of known; /* what it spoke last */
     bool asked; /* its askers can be asked by a request of the server, which needs a handshake */
 };
@@ -64,8 +64,7 @@ enum km_era_verdict {
     XX(DISCOVERED) /* both were; discover was answered with yes: what has initialize done? */      \
     XX(LAST_DISCOVER) /* discover alone is awaited, and the last */                                \
     XX(LAST_INITIALIZE)                                                                            \
-    XX(ONLY_DISCOVER) /* the configuration wants it so */                                          \
-    XX(ONLY_INITIALIZE)                                                                            \
+    XX(ONLY_INITIALIZE) /* it is held to that */                                                   \
     XX(OVER)
 
 enum km_era_state {

@@ -264,13 +264,11 @@ void km_remote_up(struct km_remote *p)
 {
     struct km_mcp_live *live = p->upstream->live;
     struct km_era_facts facts = {
-        .held = of(km_mcp_revision_find(p->upstream->entry->spec_version)),
+        .held = held_to(p).n || p->sse || p->upstream->builtin,
         .known = of(km_mcp_live_sure(live)),
         .asked = p->asked && !km_mcp_live_lacks(live, KM_MCP_HANDSHAKE),
     };
 
-    if (p->sse || p->upstream->builtin)
-        facts.held = KM_ERA_OF_HANDSHAKE;
     km_era_init(&p->era, &facts);
     step(p, KM_ERA_UP, NULL);
 }
@@ -281,20 +279,6 @@ static bool looks_like_sse(const struct km_remote *p, const struct km_link_failu
     return !stdio(p) && !p->sse &&
            (f->status == 400 || f->status == 404 || f->status == 405 || f->status == 415 ||
             f->status == 406);
-}
-
-static void refused(struct km_remote *p, const struct km_err *why)
-{
-    struct km_err err;
-
-    if (p->era.facts.held != KM_ERA_OF_STATELESS) {
-        fail(p, why);
-        return;
-    }
-    km_fail(&err, KM_E_UPSTREAM_PROTOCOL,
-            "'%.*s' does not speak %.*s, which its spec_version asks for: %s",
-            KM_STR_ARG(p->upstream->name), KM_STR_ARG(p->upstream->entry->spec_version), why->text);
-    fail(p, &err);
 }
 
 static void too_late(struct km_remote *p)
@@ -330,7 +314,7 @@ static void step(struct km_remote *p, enum km_era_event event, const struct km_e
         relink(p);
         break;
     case KM_ERA_REFUSED:
-        refused(p, why ? why : &silent);
+        fail(p, why ? why : &silent);
         break;
     case KM_ERA_TOO_LATE:
         too_late(p);
