@@ -2,7 +2,8 @@
 """A server of both eras on the official Python SDK that asks its client:   dual_server.py stdio|http
 
 Each tool asks what its name says.  `elicits`, `samples` and `lists_roots` send a request of their
-own, which the SDK does in the handshake era alone; `resolves` asks as the era wants it.
+own, which the SDK does in the handshake era alone; `resolves` asks as the era wants it.  `large` and
+`rows` have results of any size, as text and in structured form; beside them one of each kind.
 """
 import sys
 from typing import Annotated
@@ -46,6 +47,31 @@ async def which() -> Elicit[Word]:
 @server.tool()
 async def resolves(word: Annotated[Word, Resolve(which)]) -> str:
     return word.word
+
+
+@server.tool()
+def large(count: int) -> str:
+    return "x" * count
+
+
+class Row(BaseModel):
+    number: int
+    text: str
+
+
+@server.tool()
+def rows(count: int, size: int) -> list[Row]:
+    return [Row(number=i, text="y" * size) for i in range(count)]
+
+
+@server.resource("dual://one")
+def one() -> str:
+    return "one"
+
+
+@server.prompt()
+def greet(name: str) -> str:
+    return f"Greet {name}."
 
 
 if __name__ == "__main__":

@@ -174,6 +174,11 @@ void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
 /* client.c: the stream of whoever waits, as the call's port. */
 extern const struct km_port_ops km_mcp_client_ops;
 
+/* oversize.c: a result that is over the limit, text and structured copy of it counted once; and
+ * what is given in its place, in the call's arena. */
+bool km_mcp_result_over(struct km_str json);
+struct km_str km_mcp_result_cut(struct km_mcp_work *w, struct km_str json);
+
 /* result.c: what this client is given of an answer. */
 void km_mcp_work_result(struct km_mcp_work *w, struct km_str json);
 void km_mcp_work_error(struct km_mcp_work *w, struct km_str json);
