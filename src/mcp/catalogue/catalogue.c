@@ -3,8 +3,9 @@
  *
  * Items are kept as the bytes the server sent, for a schema that is written anew may mean
  * something else to whoever hashes or validates it; but what no client would take is mended, or
- * left out and told (shape.h): one such item would cost them the list.  A hash is taken of the JSON, not of the
- * bytes, so that a server that writes its members in another order each time has not changed.
+ * left out and told (shape.h): one such item would cost them the list.  A hash is taken of the
+ * JSON, not of the bytes, so that a server that writes its members in another order each time has
+ * not changed.
  *
  * In the store it is one JSON object:
  *

@@ -125,7 +125,9 @@ static const struct km_shape_member output_members[] = {
     { "properties", &properties_out, KM_SHAPE_STRICT, NULL },
 };
 static const struct km_shape output_own = OBJECT(output_members);
-static const struct km_shape output = { .kind = KM_SHAPE_ROOT, .of = &output_own, .other = &compiled };
+static const struct km_shape output = { .kind = KM_SHAPE_ROOT,
+                                        .of = &output_own,
+                                        .other = &compiled };
 
 /* --- what adorns --- */
 

@@ -27,7 +27,8 @@ static const struct {
                     "{\"x\":1.50}},\"required\":null}}",
       "{\"name\":\"t\",\"inputSchema\":{\"properties\":{\"a\":{},\"b\":{\"not\":{}},\"c\":"
       "{\"x\":1.50}},\"type\":\"object\"}}" },
-    { KM_MCP_TOOLS, T ",\"outputSchema\":{\"type\":\"object\",\"additionalProperties\":false}}", GOOD },
+    { KM_MCP_TOOLS, T ",\"outputSchema\":{\"type\":\"object\",\"additionalProperties\":false}}",
+      GOOD },
     { KM_MCP_TOOLS, T ",\"outputSchema\":{\"type\":\"array\",\"items\":true}}", GOOD },
     { KM_MCP_TOOLS, T ",\"outputSchema\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/none\"}}}}",
       T "}" },
