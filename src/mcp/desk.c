@@ -61,6 +61,8 @@ bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker)
 {
     struct km_mcp_live *live = p->upstream->live;
 
+    if (p->bound && (!asker || km_remote_others(p, asker->principal, asker->session)))
+        return false;
     return p->asked == km_asker_asked(asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) ||
            km_mcp_live_lacks(live, KM_MCP_STATELESS);
 }

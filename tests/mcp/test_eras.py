@@ -6,19 +6,22 @@ without kanmon.  The server is made with the official Python SDK, as are the cli
 
 import asyncio
 import json
+import os
+import pathlib
 import shlex
+import signal
 import sys
 
 import httpx2
 import pytest
-from gateway import MASTER, patient
+from gateway import MASTER, patient, wait_until
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CreateMessageResult, ElicitResult, ListRootsResult, Root, TextContent
 
 from conftest import NEW, OLD
-from served import DUAL, FAULTY, HERE, dual_over_http, served, until
+from served import DUAL, FAULTY, HERE, descendants, dual_over_http, served, status, until
 
 ASKING = ["elicits", "samples", "lists_roots", "resolves"]
 
@@ -90,6 +93,21 @@ def test_a_spec_version_that_it_does_not_speak_is_no_demand(tmp_path):
     with served(tmp_path, {"one": {**overheard(tmp_path, [FAULTY]), "spec_version": NEW}}) as gateway:
         assert until(gateway, "one", "ready", "down")["state"] == "ready"
         assert sent(tmp_path)[:2] == ["server/discover", "initialize"]
+
+
+def test_a_server_that_is_of_another_era_when_it_starts_anew_is_asked_anew(tmp_path):
+    words = tmp_path / "words"
+    words.write_text("--new")
+    line = f"exec {shlex.quote(sys.executable)} {HERE / 'odd_server.py'} $(cat {shlex.quote(str(words))})"
+    with served(tmp_path, {"one": {"transport": "stdio", "command": "/bin/sh", "args": ["-c", line]}}) as gateway:
+        for revision, said in ((NEW, ""), (OLD, "--new"), (NEW, "")):
+            wait_until(lambda: status(gateway, "one").get("revision") == revision, 30, revision)
+            call = {"name": "plain", "arguments": {}}
+            assert gateway.rpc("tools/call", call, path="/mcp/one")["result"]["content"]
+            words.write_text(said)
+            for pid in descendants(gateway.process.pid):
+                if "odd_server" in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
+                    os.kill(pid, signal.SIGKILL)
 
 
 # --- what it asks ---

@@ -180,39 +180,55 @@ static bool keep(struct km_mcp_catalogue *c, enum km_mcp_list list, const struct
     return true;
 }
 
-/* As it came, or mended; false: it is no item that clients take, which is remembered.  One that has
- * a member twice is none: clients could read another one than is pinned and looked at here. */
+/* As it came, or mended: *json and *root are what is shown; false: why it is no item that clients
+ * take.  One that has a member twice is none: clients could read another one than is pinned and
+ * looked at here. */
+static bool shape(const struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_arena *arena,
+                  struct km_buf *mended, struct km_str *json, const struct km_json **root,
+                  char *why)
+{
+    if (km_json_parse(arena, *json, root, NULL) < 0) {
+        snprintf(why, KM_SHAPE_WHY, "it has a member twice, or is nested too deep");
+        if (km_json_parse_answer(arena, *json, root, NULL) < 0)
+            *root = NULL; /* which is for its name alone */
+        return false;
+    }
+    switch (km_shape_look(list, *root, mended, why)) {
+    case KM_SHAPE_BAD:
+        return false;
+    case KM_SHAPE_MENDED:
+        *json = km_buf_view(mended);
+        snprintf(why, KM_SHAPE_WHY, "it is too large");
+        if (km_buf_failed(mended) || km_json_parse(arena, *json, root, NULL) < 0)
+            return false;
+        break;
+    case KM_SHAPE_GOOD:
+        break;
+    }
+    snprintf(why, KM_SHAPE_WHY, "its x-mcp-header cannot be sent");
+    return list != KM_MCP_TOOLS || !c->headers ||
+           km_mcp_param_marks_valid(km_json_get(*root, "inputSchema"));
+}
+
+/* false: it is left out, which is remembered. */
 static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str json,
                       size_t number, struct km_mcp_item *item)
 {
     struct km_buf mended KM_CLEANUP(km_buf_done) = KM_BUF(PARSE_BYTES);
     const struct km_json *root = NULL;
-    enum km_shape_verdict verdict = KM_SHAPE_BAD;
-    char why[KM_SHAPE_WHY] = "has a member twice, or is nested too deep";
+    char why[KM_SHAPE_WHY];
     struct km_arena arena;
     bool ok;
 
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    ok = km_json_parse(&arena, json, &root, NULL) == 0;
-    if (!ok && km_json_parse_answer(&arena, json, &root, NULL) < 0)
-        root = NULL; /* it was for its name alone */
-    if (ok)
-        verdict = km_shape_look(list, root, &mended, why);
-    if (verdict == KM_SHAPE_MENDED) {
-        json = km_buf_view(&mended);
-        ok = !km_buf_failed(&mended) && km_json_parse(&arena, json, &root, NULL) == 0;
-    }
-    if (ok && verdict != KM_SHAPE_BAD && list == KM_MCP_TOOLS && c->headers &&
-        !km_mcp_param_marks_valid(km_json_get(root, "inputSchema"))) {
-        snprintf(why, sizeof why, "its x-mcp-header cannot be sent");
-        ok = false;
-    } else if (verdict != KM_SHAPE_BAD) {
+    ok = shape(c, list, &arena, &mended, &json, &root, why);
+    if (ok && !keep(c, list, root, json, item)) {
         snprintf(why, sizeof why, "it has no %s", lists[list].name);
+        ok = false;
     }
-    ok = ok && verdict != KM_SHAPE_BAD && keep(c, list, root, json, item);
     if (!ok)
         refuse(c, list, root, number, why);
-    c->nmended += ok && verdict == KM_SHAPE_MENDED;
+    c->nmended += ok && json.p == mended.p;
     km_arena_done(&arena);
     return ok;
 }

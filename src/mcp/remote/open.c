@@ -9,7 +9,8 @@
  * silence.
  *
  * What was found is remembered with the upstream, and in the store with its catalogue, so the
- * question is asked once.
+ * question is asked once.  One that has changed since refuses server/discover, which is asked
+ * before its lists and from time to time, and is asked anew.
  */
 #include <stdio.h>
 
@@ -145,6 +146,27 @@ static void remember(struct km_remote *p, const struct km_mcp_revision *revision
                          p->era.lacks == KM_ERA_OF_STATELESS ? KM_MCP_STATELESS : KM_MCP_HANDSHAKE);
 }
 
+static bool has_roots(const struct km_remote *p)
+{
+    static const struct km_str name = { "roots", 5 };
+    struct km_json_span span = { 0 };
+
+    return !p->upstream->builtin &&
+           km_json_spans(p->asker.capabilities, &name, 1, &span, NULL, NULL) == 0 &&
+           span.type == KM_JSON_OBJECT;
+}
+
+/* A server that wants the client's roots asks for them when the handshake is over, and works with
+ * others until it has them: what is behind that in its input is answered after it has asked. */
+static void ask_behind(struct km_remote *p)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    p->introduced_id = ++p->next_id;
+    km_remote_message(p, p->introduced_id, KM_STR("ping"), KM_STR_NONE, KM_STR_NONE, &text, NULL);
+    km_remote_transmit(p, p->introduced_id, KM_STR("ping"), &text, KM_STR_NONE, NULL);
+}
+
 /* A server may show more once it was told that the handshake is over (tools that need something of
  * the client): a list that arrived before would be without them. */
 static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
@@ -157,9 +179,12 @@ static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
         remember(p, revision);
         km_desk_ok(p->desk, p->upstream);
     }
-    p->introducing = revision->era == KM_MCP_HANDSHAKE && p->upstream->origin;
+    p->introducing =
+        revision->era == KM_MCP_HANDSHAKE && (p->upstream->origin || (stdio(p) && has_roots(p)));
     if (revision->era == KM_MCP_HANDSHAKE)
         km_remote_notify(p, KM_STR("notifications/initialized"), KM_STR_NONE);
+    if (p->introducing && stdio(p))
+        ask_behind(p);
     if (p->introducing)
         km_timer_start(&p->timer, INTRODUCED_MS);
     else
@@ -170,6 +195,14 @@ void km_remote_introduced(struct km_remote *p)
 {
     if (p->introducing)
         take_jobs(p);
+}
+
+void km_remote_doubt(struct km_remote *p, struct km_str method)
+{
+    if (!p->remembered || !km_str_eq(method, KM_STR("server/discover")))
+        return;
+    km_mcp_live_speaks(p->upstream->live, NULL, p->sse);
+    km_remote_retire(p);
 }
 
 /* --- links --- */
