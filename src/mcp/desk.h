@@ -66,6 +66,10 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                    struct km_remote **ret_remote, struct km_err *err) KM_MUST_USE;
 
+/* Does it speak with its server as this asker wants to, and for no other client?  One of both eras
+ * is spoken to in both. */
+bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker);
+
 /* May it have another process? */
 bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
 /* upkeep.c: the desk is ctx; starts its timer again. */
