@@ -2,7 +2,7 @@
 /* price.h - what a call costs: integers all the way.
  *
  * A price is int64 pico-USD a token read from decimal text; a call is summed in pico-USD with
- * 128 bits and rounded half up to nano-USD once.  Most prices are flat: they have no steps, and
+ * 128 bits and rounded half up to nano-USD once, what costs anything to at least 1.  Most prices are flat: they have no steps, and
  * a call then costs a handful of multiplications.
  */
 #ifndef KM_POLICY_PRICE_H
@@ -157,6 +157,8 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
 struct km_price km_price_batch(const struct km_price *p);
 /* Is there a price for anything? */
 bool km_price_known(const struct km_price *p);
+/* Is every price that it has 0, or has it none? */
+bool km_price_is_free(const struct km_price *p);
 
 /* Is what a request asks for priced?  What is not is charged as if it had not been asked for, which
  * a budget must not be spent by.  Flex and batches are discounts: without a price of their own the
