@@ -193,9 +193,9 @@ struct km_price km_price_merge(struct km_price base, struct km_price over);
 struct km_price km_price_join(struct km_arena *arena, struct km_price base, struct km_price over);
 
 /* Tokens in a text that no deployment's measure is kept for (pace.h has one for the rest).  The
- * upper bound is for a batch's lines and what is said in a session: no byte-level tokenizer makes
- * more tokens than there are bytes, and the bytes of a request's JSON around a message are more
- * than the tokens its template adds.  The estimate is one token for 4 characters of ASCII, one for
+ * upper bound is for what is said in a session, and which prices of longer prompts may hold: no
+ * byte-level tokenizer makes more tokens than there are bytes, and the bytes of a request's JSON
+ * around a message are more than the tokens its template adds.  The estimate is one token for 4 characters of ASCII, one for
  * a character elsewhere. */
 int64_t km_tokens_upper(size_t bytes);
 int64_t km_tokens_estimate(struct km_str text);

@@ -32,8 +32,10 @@ struct km_object_work {
     struct km_object row;
     bool known; /* row is filled */
     /* the file of a batch that is to be made */
+    struct km_str endpoint; /* as its maker said */
     bool checking, checked;
     int64_t most; /* that its lines may cost */
+    int64_t unbounded; /* lines that bound their output nowhere */
     struct km_err denied;
     struct km_str body; /* the upstream's answer, once it is kept */
     bool kept;
@@ -81,6 +83,12 @@ void km_object_usage(struct km_call *call, struct km_usage *ret);
 /* --- poll.c: of km_kind_batch_look --- */
 void km_batch_look_books(struct km_call *call, struct km_ledger_entry *e);
 bool km_batch_look_ended(struct km_call *call);
+
+/* --- line.c --- */
+/* A line of the file of a batch that is to be made: what it may cost is added, what it names is
+ * noted; or why it may not be. */
+int km_object_judge_line(struct km_call *call, struct km_arena *scratch, struct km_str text,
+                         struct km_err *err) KM_MUST_USE;
 
 /* --- batch.c --- */
 /* Bytes of a batch's file: its lines are checked or counted, as its work says. */

@@ -62,6 +62,8 @@ model_list:
     litellm_params: {{model: anthropic/claude-opus-4-6, api_key: sk-ant}}
   - model_name: batcher
     litellm_params: {{<<: *base, model: openai/gpt-4o-mini, input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006}}
+  - model_name: endless
+    litellm_params: {{<<: *base, model: openai/nobody-knows-how-long, input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006}}
 general_settings: {{master_key: sk-e2e-master}}
 router_settings: {{num_retries: 2}}
 kanmon_settings:

@@ -2,7 +2,9 @@
 """Files and batches by OpenAI's own Python SDK, its oldest and its newest supported major: whose
 they are, where they are, and what a batch costs."""
 
+import base64
 import json
+import random
 import threading
 
 import openai
@@ -143,7 +145,8 @@ def test_a_batch_whose_lines_count_nonsense_is_an_estimate(media_gateway, media,
 
 @pytest.mark.parametrize("more", [
     {"max_completion_tokens": 1, "max_tokens": 1000000}, {"max_tokens": 20000, "n": 100},
-    {"max_tokens": 20000, "best_of": 100}, {"n": 10**9}])
+    {"max_tokens": 20000, "best_of": 100}, {"n_predict": 1000000, "max_tokens": 1},
+    {"max_tokens": 1000, "prompt": ["a"] * 1000}])
 def test_the_dearest_reading_of_a_batchs_line_is_held_against_the_budget(media_gateway, more):
     """0.3 USD a million tokens out: any of these may cost more than the key has."""
     mine = client_of(media_gateway, media_gateway.new_key(max_budget=0.2))
@@ -155,6 +158,58 @@ def test_the_dearest_reading_of_a_batchs_line_is_held_against_the_budget(media_g
         mine.batches.create(input_file_id=file.id, completion_window="24h",
                             endpoint="/v1/chat/completions")
     assert "budget" in str(caught.value).lower()
+
+
+def endless_line(**more):
+    return json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions", "body": {
+        "model": "nobody-knows-how-long", "messages": [{"role": "user", "content": "hi"}],
+        **more}}).encode() + b"\n"
+
+
+def test_a_line_without_a_bound_needs_what_a_call_without_one_would(media_gateway):
+    """131,072 tokens at 0.3 USD a million: 0.0393 USD, and no word of it can be lowered."""
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.05))
+    assert batch_of(poor, endless_line()).status == "in_progress"
+    with pytest.raises(openai.RateLimitError) as caught:
+        batch_of(poor, endless_line() + endless_line(max_tokens=5) + endless_line(n=1))
+    assert "2 of its lines" in caught.value.message and "max_tokens" in caught.value.message
+    assert "0.05 USD is left" in caught.value.message
+    with pytest.raises(openai.RateLimitError) as caught:
+        batch_of(poor, endless_line(max_tokens=200000))
+    assert "Lower its lines' max_tokens" in caught.value.message
+    assert batch_of(poor, endless_line(max_tokens=1000) * 100).status == "in_progress"
+    with pytest.raises(openai.BadRequestError) as caught:
+        batch_of(poor, endless_line(n=10**9))
+    assert "'n'" in caught.value.message
+
+
+def test_a_line_is_as_long_as_the_same_call_would_be(media_gateway):
+    """0.075 USD a million tokens in: 120 KB of English are 25,000, and a picture is a picture."""
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.004))
+    prose = "The quick brown fox jumps over the lazy dog, and nobody minds at all. " * 1700
+    assert batch_of(poor, endless_line(max_tokens=9, messages=[
+        {"role": "user", "content": prose}])).status == "in_progress"
+    picture = "data:image/png;base64," + base64.b64encode(
+        b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(700 << 10)).decode()
+    assert batch_of(poor, endless_line(max_tokens=9, messages=[{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": picture}}]}])).status == "in_progress"
+    with pytest.raises(openai.RateLimitError):
+        batch_of(poor, endless_line(max_tokens=9, messages=[{"role": "user", "content": prose * 3}]))
+
+
+def test_a_line_that_writes_nothing_reserves_no_output(media_gateway):
+    """And which upstreams go by the batch's endpoint, and which by the line's address, is not known:
+    where they differ it writes."""
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.03))
+    line = json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/embeddings", "body": {
+        "model": "nobody-knows-how-long", "input": "hi"}}).encode() + b"\n"
+    file = poor.files.create(file=("in.jsonl", line * 20), purpose="batch",
+                             extra_body={"model": "batcher"}).id
+    assert poor.batches.create(input_file_id=file, completion_window="24h",
+                               endpoint="/v1/embeddings").status == "in_progress"
+    with pytest.raises(openai.RateLimitError):
+        poor.batches.create(input_file_id=file, completion_window="24h",
+                            endpoint="/v1/chat/completions")
 
 
 @pytest.mark.parametrize("fields,more,words", [
@@ -397,10 +452,8 @@ def test_the_lines_of_a_batch_name_no_further_model(media_gateway):
 def test_a_budget_needs_a_price(media_gateway):
     key = media_gateway.new_key(max_budget=1)
     mine = client_of(media_gateway, key)
-    file = new_file(mine, model="free")
     with pytest.raises(openai.BadRequestError) as caught:
-        mine.batches.create(input_file_id=file.id, completion_window="24h",
-                            endpoint="/v1/chat/completions")
+        batch_of(mine, lines(1).replace(b"gpt-4o-mini", b"unheard-of"))
     assert "No price is known" in caught.value.message
 
 
