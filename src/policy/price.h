@@ -2,8 +2,8 @@
 /* price.h - what a call costs: integers all the way.
  *
  * A price is int64 pico-USD a token read from decimal text; a call is summed in pico-USD with
- * 128 bits and rounded half up to nano-USD once, what costs anything to at least 1.  Most prices are flat: they have no steps, and
- * a call then costs a handful of multiplications.
+ * 128 bits and rounded half up to nano-USD once, what costs anything to at least 1.  Most prices
+ * are flat: they have no steps, and a call then costs a handful of multiplications.
  */
 #ifndef KM_POLICY_PRICE_H
 #define KM_POLICY_PRICE_H
@@ -195,8 +195,8 @@ struct km_price km_price_join(struct km_arena *arena, struct km_price base, stru
 /* Tokens in a text that no deployment's measure is kept for (pace.h has one for the rest).  The
  * upper bound is for what is said in a session, and which prices of longer prompts may hold: no
  * byte-level tokenizer makes more tokens than there are bytes, and the bytes of a request's JSON
- * around a message are more than the tokens its template adds.  The estimate is one token for 4 characters of ASCII, one for
- * a character elsewhere. */
+ * around a message are more than the tokens its template adds.  The estimate is one token for 4
+ * characters of ASCII, one for a character elsewhere. */
 int64_t km_tokens_upper(size_t bytes);
 int64_t km_tokens_estimate(struct km_str text);
 

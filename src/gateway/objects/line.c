@@ -5,8 +5,8 @@
  *
  * A line is a request of its own, and is judged as a call of the same API is: by the same estimate
  * of what goes in, the same names of bounds, the same longest answer where none is said, at the
- * dearest price of a batch.  Only one thing is different: nothing in it can be lowered, for the file
- * is at the upstream already.  So what is left covers all lines, or the batch is refused.
+ * dearest price of a batch.  Only one thing is different: nothing in it can be lowered, for the
+ * file is at the upstream already.  So what is left covers all lines, or the batch is refused.
  *
  * The 256 tokens that a reservation has beside its quarter more are added once: of many lines some
  * are longer than their estimate and others shorter.

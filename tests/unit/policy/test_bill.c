@@ -177,8 +177,8 @@ static void no_estimate_is_above_what_was_reserved_and_none_is_free(void **state
     }
 }
 
-/* Prices from the dearest down to a millionth of a nano-USD a token, 0 and none; usages reported and
- * not, down to none.  What has a price is not booked as 0, and what has none is not more. */
+/* Prices from the dearest down to a thousandth of a nano-USD a token, 0 and none; usages reported
+ * and not, down to none.  What has a price is not booked as 0, and what has none is not more. */
 static void what_was_sent_is_never_free_where_anything_of_it_has_a_price(void **state)
 {
     static const int64_t prices[] = { -1, 0, 1, 7, 250, 499, 500, 75000000 };
