@@ -553,6 +553,19 @@ def test_a_crash_charges_what_was_under_way_and_nothing_else(fake, tmp_path):
 
 
 @pytest.mark.parametrize("accounting", ["eventual", "strict"])
+def test_what_is_said_while_an_answer_is_written_down_arrives(fake, tmp_path, accounting):
+    """The next answer's intent is committed while the last word of the one before comes: it stood in
+    line, and nothing came behind it that would have moved it."""
+    config = CONFIG.format(up=fake.url, state=tmp_path / "state", more=f"accounting: {accounting}")
+    with Gateway(tmp_path, config) as gateway:
+        for _ in range(16):
+            with Session(gateway, key=gateway.new_key(max_budget=9)) as s:
+                for _ in range(6):
+                    s.respond(behave="hang")
+                    s.until("response.created")
+
+
+@pytest.mark.parametrize("accounting", ["eventual", "strict"])
 def test_a_restart_ends_sessions_with_their_answers(fake, tmp_path, accounting):
     """The new process has the counters and the books; what was under way is charged there."""
     config = CONFIG.format(up=fake.url, state=tmp_path / "state", more=f"accounting: {accounting}")

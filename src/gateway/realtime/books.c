@@ -58,6 +58,7 @@ static void on_committed(void *ctx, const struct km_err *err)
         asks->sent = !err && s->state == KM_RT_OPEN;
         asks->used = asks->used && !err;
         booked(s, err);
+        km_rt_go_on(s); /* what its upstream said meanwhile stood in line */
         return;
     }
     km_rt_go_on(s);
