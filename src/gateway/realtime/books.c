@@ -7,9 +7,9 @@
  * and an idle session costs nothing.  The session itself is a row too, with no cost: who connected,
  * when, how it ended.
  *
- * What may come is reserved before (room.c, permit.c): what is held grows as the client says more and
- * as an answer is written, and what it really cost moves to what is spent.  When it does not fit any
- * more the session ends, before what is left is passed.
+ * What may come is reserved before (room.c, permit.c): what is held grows as the client says more
+ * and as an answer is written, and what it really cost moves to what is spent.  When it does not
+ * fit any more the session ends, before what is left is passed.
  */
 #include "gateway/realtime/realtime.h"
 
