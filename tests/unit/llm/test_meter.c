@@ -327,8 +327,8 @@ static void lowered(const struct km_meter_kind *kind, const char *body, const ch
     assert_int_equal(km_meter_request(kind, &f.request, &f.arena, NULL), 0);
     assert_int_equal(km_json_spans(f.request.body, NULL, 0, NULL, &object, NULL), 0);
     km_json_edits_init(&e, f.request.body, &object);
-    assert_int_equal(km_bounds_lower(kind->bounds, &f.request, km_str_c(model), most, &e, &f.arena,
-                                     NULL), 0);
+    assert_int_equal(
+        km_bounds_lower(kind->bounds, &f.request, km_str_c(model), most, &e, &f.arena, NULL), 0);
     assert_int_equal(km_json_parts(&e, &f.arena, &parts, &n, NULL), 0);
     km_buf_reset(out);
     for (size_t i = 0; i < n; i++)
@@ -353,7 +353,8 @@ static void a_bound_is_lowered_wherever_it_stands_and_added_where_the_model_read
         { &km_meter_invoke, "us.amazon.nova-pro-v1:0",
           "{\"messages\":[],\"inferenceConfig\":{\"topP\":1,\"maxTokens\":8000}}",
           "{\"messages\":[],\"inferenceConfig\":{\"topP\":1,\"maxTokens\":2000}}" },
-        { &km_meter_invoke, "amazon.nova-pro-v1:0", "{\"inferenceConfig\":{\"max_new_tokens\":9000}}",
+        { &km_meter_invoke, "amazon.nova-pro-v1:0",
+          "{\"inferenceConfig\":{\"max_new_tokens\":9000}}",
           "{\"inferenceConfig\":{\"max_new_tokens\":2000}}" },
         { &km_meter_invoke, "amazon.nova-pro-v1:0", "{\"inferenceConfig\":{}}",
           "{\"inferenceConfig\":{\"maxTokens\":2000}}" },
@@ -407,11 +408,13 @@ static void what_is_read_as_a_bound_is_lowered(void **state)
         for (size_t i = 0; i < kinds[k]->bounds->n; i++) {
             const struct km_bounds_in *row = &kinds[k]->bounds->rows[i];
 
-            for (size_t t = 0; t < sizeof row->tokens / sizeof row->tokens[0] && row->tokens[t]; t++) {
+            for (size_t t = 0; t < sizeof row->tokens / sizeof row->tokens[0] && row->tokens[t];
+                 t++) {
                 char body[200];
                 int64_t most, answers;
 
-                snprintf(body, sizeof body, row->in ? "{\"%s\":{\"%s\":77777}}" : "{%s\"%s\":77777}",
+                snprintf(body, sizeof body,
+                         row->in ? "{\"%s\":{\"%s\":77777}}" : "{%s\"%s\":77777}",
                          row->in ? row->in : "", row->tokens[t]);
                 assert_int_equal(bounds_of(kinds[k], body, &most, &answers), 0);
                 assert_int_equal(most, 77777);
