@@ -79,6 +79,6 @@ struct km_usage km_meter_usage(const struct km_meter *m);
 /* --- for kinds --- */
 
 /* Output that went by, for the estimate. */
-void km_meter_note(struct km_meter *m, size_t bytes);
+void km_meter_note(struct km_meter *m, struct km_str text);
 
 #endif

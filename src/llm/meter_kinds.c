@@ -139,7 +139,7 @@ static void note_text(struct km_meter *m, const struct km_json *v, const char *n
     struct km_str text;
 
     if (km_json_string(km_json_get(v, name), &text))
-        km_meter_note(m, text.n);
+        km_meter_note(m, text);
 }
 
 static void note_delta(struct km_meter *m, const struct km_json *root)

@@ -181,7 +181,7 @@ static void note(struct km_llm_stream *s, struct km_str type, struct km_str delt
         s->error = true;
     else if (km_str_ends(type, KM_STR(".delta\"")) && delta.n > 2) {
         s->events++;
-        s->text_bytes += delta.n - 2;
+        km_text_hear(&s->heard, km_str_sub(delta, 1, delta.n - 2));
     }
     if (s->keeps && type.n > 2)
         km_responses_keep(s, km_str_sub(type, 1, type.n - 2), sequence, delta, data);
