@@ -125,10 +125,9 @@ static void read_report(struct km_call *call, const struct km_json_span *span)
 /* Is there nothing to be seen in the lines that its report does not say? */
 static bool says_all(const struct km_object_work *o, struct km_str model)
 {
-    static const struct km_str plain[] = { { "/embeddings", 11 }, { "/v1/completions", 15 } };
-
     return o->report.known && model.n &&
-           (km_str_ends(o->endpoint, plain[0]) || km_str_ends(o->endpoint, plain[1]));
+           (km_str_eq(o->endpoint, KM_STR("/v1/embeddings")) ||
+            km_str_eq(o->endpoint, KM_STR("/v1/completions")));
 }
 
 /* By its output file, which is the next request, and the answer's own usage. */

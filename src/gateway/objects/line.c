@@ -35,7 +35,15 @@ struct line {
     struct km_price price; /* of a call */
 };
 
-/* By the path's end: Azure's have no version. */
+/* Azure's paths have no version. */
+static bool is_path(struct km_str path, const char *of)
+{
+    struct km_str version = KM_STR("/v1");
+
+    return km_str_eq(path, km_str_c(of)) ||
+           (km_str_starts(path, version) && km_str_eq(km_str_skip(path, version.n), km_str_c(of)));
+}
+
 static const struct km_llm_api *api_of(struct km_str path)
 {
     static const struct km_llm_api *const apis[] = {
@@ -44,7 +52,7 @@ static const struct km_llm_api *api_of(struct km_str path)
     };
 
     for (size_t i = 0; i < sizeof apis / sizeof apis[0]; i++)
-        if (km_str_ends(path, km_str_c(apis[i]->path)))
+        if (is_path(path, apis[i]->path))
             return apis[i];
     return NULL;
 }

@@ -286,9 +286,9 @@ def test_a_line_that_writes_nothing_reserves_no_output(media_gateway):
                              extra_body={"model": "batcher"}).id
     assert poor.batches.create(input_file_id=file, completion_window="24h",
                                endpoint="/v1/embeddings").status == "in_progress"
-    with pytest.raises(openai.RateLimitError):
-        poor.batches.create(input_file_id=file, completion_window="24h",
-                            endpoint="/v1/chat/completions")
+    for other in ("/v1/chat/completions", "/v1/chat/completions?a=/embeddings", "/v2/embeddings"):
+        with pytest.raises(openai.RateLimitError):
+            poor.batches.create(input_file_id=file, completion_window="24h", endpoint=other)
 
 
 @pytest.mark.parametrize("fields,more,words", [
