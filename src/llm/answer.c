@@ -250,12 +250,11 @@ int km_answer_cut(struct km_answer *a, const struct km_usage *told, struct km_er
 struct km_usage km_answer_usage(const struct km_answer *a)
 {
     const struct km_pace *pace = a->request ? a->request->pace : NULL;
-    const struct km_heard heard = { .text = km_pace_heard(pace, &a->heard),
-                                    .pieces = (int64_t)a->events,
-                                    .prompt = a->prompt_estimate };
+    struct km_heard heard = { .pieces = (int64_t)a->events, .prompt = a->prompt_estimate };
 
-    if (a->cut)
+    if (a->cut || km_usage_is_final(&a->usage, a->finished))
         return a->usage;
+    heard.text = km_pace_heard(pace, &a->heard);
     return km_usage_settle(&a->usage, a->finished, &heard);
 }
 

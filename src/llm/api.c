@@ -493,16 +493,15 @@ void km_llm_stream_doubt(struct km_llm_stream *s)
 
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 {
-    const struct km_heard heard = { .text = km_pace_heard(s->request->pace, &s->heard),
-                                    .pieces = (int64_t)s->events,
-                                    .prompt = s->usage.prompt_tokens && !s->nonsense
-                                                  ? 0
-                                                  : km_llm_prompt_estimate(s->request) };
-    const struct km_usage nothing = { 0 };
+    const struct km_usage nothing = { 0 }, *said = s->nonsense ? &nothing : &s->usage;
+    struct km_heard heard = { .pieces = (int64_t)s->events };
 
-    if (s->cut)
+    if (s->cut || km_usage_is_final(said, s->ended))
         return s->usage;
-    return km_usage_settle(s->nonsense ? &nothing : &s->usage, s->ended, &heard);
+    heard.text = km_pace_heard(s->request->pace, &s->heard);
+    if (!said->prompt_tokens)
+        heard.prompt = km_llm_prompt_estimate(s->request);
+    return km_usage_settle(said, s->ended, &heard);
 }
 
 /* Members in which answers have what was written, as strings or, for arguments, as objects. */
