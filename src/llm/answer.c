@@ -12,6 +12,8 @@
  */
 #include "llm/answer.h"
 
+#include "llm/api.h"
+
 #include "http/json.h"
 #include "llm/usage.h"
 
@@ -180,7 +182,7 @@ static void count(struct km_answer *a, const struct km_chat_event *e)
         a->upstream_id = km_arena_str(a->arena, e->id);
     } else if (is_output(e->kind)) {
         a->events++;
-        a->text_bytes += e->text.n;
+        km_text_hear(&a->heard, e->text);
         a->open[e->choice / 64] |= UINT64_C(1) << e->choice % 64;
     } else if (e->kind == KM_CHAT_FINISH) {
         a->finished = true;
@@ -247,12 +249,12 @@ int km_answer_cut(struct km_answer *a, const struct km_usage *told, struct km_er
 
 struct km_usage km_answer_usage(const struct km_answer *a)
 {
-    const struct km_heard heard = { .text = (int64_t)(a->text_bytes / 4),
-                                    .pieces = (int64_t)a->events,
-                                    .prompt = a->prompt_estimate };
+    const struct km_pace *pace = a->request ? a->request->pace : NULL;
+    struct km_heard heard = { .pieces = (int64_t)a->events, .prompt = a->prompt_estimate };
 
-    if (a->cut)
+    if (a->cut || km_usage_is_final(&a->usage, a->finished))
         return a->usage;
+    heard.text = km_pace_heard(pace, &a->heard);
     return km_usage_settle(&a->usage, a->finished, &heard);
 }
 

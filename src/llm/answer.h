@@ -26,6 +26,7 @@
 
 #include "base/buf.h"
 #include "llm/chat.h"
+#include "policy/pace.h"
 #include "policy/price.h"
 
 enum km_chat_event_kind {
@@ -122,7 +123,7 @@ struct km_answer {
     bool cut; /* it was ended early */
     uint64_t open[KM_CHOICES_MOST / 64]; /* bit a choice: it has said something and no FINISH */
     uint64_t events; /* that carry output */
-    uint64_t text_bytes; /* of text, reasoning and tools' input: an estimate's base */
+    struct km_text_heard heard; /* text, reasoning and tools' input: an estimate's base */
     struct km_choice *choices; /* gathered: whole answers, and where the encoder gathers */
     size_t nchoices;
     struct km_gather **gather; /* by choice, while it grows */

@@ -430,6 +430,15 @@ const char *km_llm_string_end(const char *p, const char *end, size_t *ret_bytes)
     return p < end ? p + 1 : end;
 }
 
+struct km_str km_llm_string_raw(const char *p, const char *end, const char **ret_after)
+{
+    size_t ignored, n;
+
+    *ret_after = km_llm_string_end(p, end, &ignored);
+    n = (size_t)(*ret_after - p);
+    return km_str(p, n && p[n - 1] == '"' ? n - 1 : n);
+}
+
 /* An error that is more than a place for one: null, "", {} and false are none. */
 static bool says_something(struct km_str json, const struct km_json_span *span)
 {
@@ -516,16 +525,15 @@ int km_llm_error_status(const struct km_arena *like, struct km_str data)
 
 struct km_usage km_llm_stream_usage(const struct km_llm_stream *s)
 {
-    const struct km_heard heard = { .text = (int64_t)(s->text_bytes / 4),
-                                    .pieces = (int64_t)s->events,
-                                    .prompt = s->usage.prompt_tokens && !s->nonsense
-                                                  ? 0
-                                                  : km_llm_prompt_estimate(s->request) };
-    const struct km_usage nothing = { 0 };
+    const struct km_usage nothing = { 0 }, *said = s->nonsense ? &nothing : &s->usage;
+    struct km_heard heard = { .pieces = (int64_t)s->events };
 
-    if (s->cut)
+    if (s->cut || km_usage_is_final(said, s->ended))
         return s->usage;
-    return km_usage_settle(s->nonsense ? &nothing : &s->usage, s->ended, &heard);
+    heard.text = km_pace_heard(s->request->pace, &s->heard);
+    if (!said->prompt_tokens)
+        heard.prompt = km_llm_prompt_estimate(s->request);
+    return km_usage_settle(said, s->ended, &heard);
 }
 
 /* Members in which answers have what was written, as strings or, for arguments, as objects. */
@@ -541,35 +549,35 @@ static bool is_written(struct km_str name)
 }
 
 /* written: whatever stands here is. */
-static size_t text_in(const struct km_json *v, bool written, unsigned depth)
+static void hear_text(const struct km_json *v, bool written, unsigned depth,
+                      struct km_text_heard *h)
 {
     struct km_json_iter it;
     const struct km_json *one;
     struct km_str key, text;
-    size_t n = 0;
 
-    if (km_json_string(v, &text))
-        return written ? text.n : 0;
+    if (km_json_string(v, &text) && written)
+        km_text_hear(h, text);
     if (depth > KM_JSON_DEPTH)
-        return 0;
+        return;
     for (km_json_iter(v, &it); km_json_next(&it, &key, &one);) {
         bool object = km_json_kind(one) == KM_JSON_OBJECT;
         bool arguments =
             object && (km_str_eq(key, KM_STR("input")) || km_str_eq(key, KM_STR("args")));
 
-        n += text_in(one, written || arguments || (is_written(key) && km_json_string(one, &text)),
-                     depth + 1);
+        hear_text(one, written || arguments || (is_written(key) && km_json_string(one, &text)),
+                  depth + 1, h);
     }
-    return n;
 }
 
-size_t km_llm_whole_text(const struct km_arena *like, struct km_str body)
+void km_llm_whole_text(const struct km_arena *like, struct km_str body, struct km_text_heard *h)
 {
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root;
 
     km_arena_init(&scratch, like->cap, like->pool);
-    return km_json_parse_answer(&scratch, body, &root, NULL) == 0 ? text_in(root, false, 0) : 0;
+    if (km_json_parse_answer(&scratch, body, &root, NULL) == 0)
+        hear_text(root, false, 0, h);
 }
 
 struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct km_usage *said,
@@ -577,15 +585,18 @@ struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct 
 {
     bool writes = r->api->wire & KM_WIRES_WRITE;
     struct km_heard heard = { .prompt = 0 };
+    struct km_text_heard text = { .bytes = 0 };
     struct km_usage u = *said;
 
     if (u.known && (u.completion_tokens > 0 || (!writes && u.prompt_tokens > 0)))
         return u;
-    heard.text = writes ? (int64_t)(km_llm_whole_text(like, body) + 3) / 4 : 0;
-    if (u.known && (writes ? heard.text == 0 : r->api->wire != KM_WIRE_EMBEDDING))
+    if (writes)
+        km_llm_whole_text(like, body, &text);
+    if (u.known && (writes ? text.bytes == 0 : r->api->wire != KM_WIRE_EMBEDDING))
         return u; /* a ranking need not be counted in tokens */
-    if (writes && heard.text == 0)
-        heard.text = km_tokens_estimate(body); /* no text that is known as such: an image, say */
+    if (writes && text.bytes == 0)
+        km_text_hear(&text, body); /* no text that is known as such: an image, say */
+    heard.text = km_pace_heard(r->pace, &text);
     heard.prompt = km_llm_prompt_estimate(r);
     return km_usage_settle(&u, false, &heard);
 }

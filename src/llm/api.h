@@ -152,7 +152,7 @@ struct km_llm_stream {
     struct km_usage usage;
     bool nonsense; /* a first piece of it could not be: its last is not believed either */
     uint64_t events; /* with choices */
-    uint64_t text_bytes; /* of content, reasoning and arguments */
+    struct km_text_heard heard; /* content, reasoning and arguments */
     bool finished; /* a finish_reason came */
     bool ended; /* what was said of usage last is all that will be: its API says so */
     bool done; /* [DONE] came; it is not passed on here: its owner sends it */
@@ -256,6 +256,8 @@ struct km_llm_whole {
 /* Behind the quote that ends a JSON string whose first byte is p; `end` where none does.
  * *ret_bytes: of its text, an escape counted as one: what estimates of output are made of. */
 const char *km_llm_string_end(const char *p, const char *end, size_t *ret_bytes);
+/* The same string as it is written, without its quotes. */
+struct km_str km_llm_string_raw(const char *p, const char *end, const char **ret_after);
 
 /* An answer of an upstream that speaks the caller's protocol, as parts in the arena: its bytes, the
  * model's name set back to the one asked for.  KM_E_UPSTREAM_PROTOCOL: it is no JSON object, or one
@@ -293,8 +295,8 @@ struct km_usage km_llm_stream_usage(const struct km_llm_stream *s);
  * an arena with the cap and pool of a scratch one. */
 struct km_usage km_llm_whole_usage(const struct km_llm_request *r, const struct km_usage *said,
                                    const struct km_arena *like, struct km_str body);
-/* Bytes of text a model wrote in it: in whatever API's form. */
-size_t km_llm_whole_text(const struct km_arena *like, struct km_str body);
+/* Adds the text that a model wrote in it: in whatever API's form. */
+void km_llm_whole_text(const struct km_arena *like, struct km_str body, struct km_text_heard *h);
 
 /* Does a member of that name choose a model, beside the call's own?  inside: below the outermost
  * object. */

@@ -9,11 +9,16 @@
  * of them count, and the largest is what can come.  A name in another case is refused, for some
  * of these readers are not exact about it, and so is a number in a form that only some read.
  *
+ * To lower a bound is to lower all of them.  To add one where none is said needs more: the member
+ * that this model reads, by its name (own_rows); of a model that has no row none is added.
+ *
  * Sources: Amazon Bedrock's API reference (Converse, InferenceConfiguration) and its inference
  * parameters for Claude, Nova, Titan, Llama, Mistral, Cohere, AI21, DeepSeek and gpt-oss; Vertex
  * AI's reference of predict and rawPredict.
  */
 #include "llm/bounds.h"
+
+#include "llm/spellings.h"
 
 #define NAMES_MOST 16
 
@@ -138,4 +143,163 @@ int km_bounds_read(const struct km_bounds *b, struct km_llm_request *r, const st
                            : read_row(row, r, object, err);
     }
     return e;
+}
+
+/* --- lowering --- */
+
+const struct km_llm_api km_api_bounded_body = { .path = "", .wire = KM_WIRE_CHAT };
+
+/* What models read in a body of their own, by a part of their names. */
+static const struct {
+    const char *model, *in, *member;
+} own_rows[] = {
+    { "claude", NULL, "max_tokens" },
+    { "amazon.nova", "inferenceConfig", "maxTokens" },
+    { "amazon.titan-text", "textGenerationConfig", "maxTokenCount" },
+    { "amazon.titan-tg1", "textGenerationConfig", "maxTokenCount" },
+    { "meta.llama", NULL, "max_gen_len" },
+    { "mistral", NULL, "max_tokens" },
+    { "cohere.command", NULL, "max_tokens" },
+    { "ai21.jamba", NULL, "max_tokens" },
+    { "deepseek.", NULL, "max_tokens" },
+    { "qwen.", NULL, "max_tokens" },
+    { "openai.gpt-oss", NULL, "max_completion_tokens" },
+};
+
+static bool own_member(const struct km_bounds *b, struct km_str model, struct km_str *ret_in,
+                       struct km_str *ret_name)
+{
+    if (b == &km_bounds_converse) {
+        *ret_in = KM_STR("inferenceConfig");
+        *ret_name = KM_STR("maxTokens");
+        return true;
+    }
+    for (size_t i = 0; i < sizeof own_rows / sizeof own_rows[0]; i++)
+        if (km_str_find(model, km_str_c(own_rows[i].model)) < model.n) {
+            *ret_in = own_rows[i].in ? km_str_c(own_rows[i].in) : KM_STR_NONE;
+            *ret_name = km_str_c(own_rows[i].member);
+            return true;
+        }
+    return false;
+}
+
+bool km_bounds_can_lower(const struct km_bounds *b, const struct km_llm_request *r,
+                         struct km_str model)
+{
+    struct km_str ignored;
+
+    return r->max_tokens >= 0 || own_member(b, model, &ignored, &ignored);
+}
+
+/* An object of the body, and where in that it is: edits are of the whole. */
+struct place {
+    struct km_str object;
+    uint32_t at;
+};
+
+struct lowering {
+    const struct km_llm_request *r;
+    int64_t most;
+    struct km_json_edits *e;
+    struct km_arena *arena;
+};
+
+static bool says_more(struct km_str object, const struct km_json_span *span, int64_t most)
+{
+    int64_t v;
+
+    return span->type == KM_JSON_NUMBER &&
+           (km_str_i64(km_json_value(object, span), &v) < 0 || v > most);
+}
+
+static int lower_names(const struct lowering *l, const struct km_bounds_in *row, struct place p,
+                       struct km_err *err)
+{
+    struct km_str names[NAMES_MOST];
+    struct km_json_span spans[NAMES_MOST];
+    size_t n = add_names(row->tokens, sizeof row->tokens / sizeof row->tokens[0], names, 0);
+    int r = n ? km_json_spans(p.object, names, n, spans, NULL, err) : 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        if (says_more(p.object, &spans[i], l->most)) {
+            spans[i].value += p.at;
+            km_json_replace(l->e, &spans[i], km_arena_i64(l->arena, l->most));
+        }
+    return r;
+}
+
+static int lower_all(const struct lowering *l, const struct km_bounds *b, struct place p,
+                     struct km_err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < b->n; i++) {
+        const struct km_bounds_in *row = &b->rows[i];
+        struct km_json_span span = { .type = KM_JSON_OBJECT };
+        struct km_str name = row->in ? km_str_c(row->in) : KM_STR_NONE;
+        struct place in = p;
+
+        if (row->in)
+            r = km_json_spans(p.object, &name, 1, &span, NULL, err);
+        if (r < 0 || span.type != KM_JSON_OBJECT)
+            continue;
+        if (row->in)
+            in = (struct place){ km_json_value(p.object, &span), p.at + span.value };
+        r = row->model ? lower_all(l, &km_bounds_model, in, err) : lower_names(l, row, in, err);
+        if (row->model || !row->in)
+            km_spellings_bound_thinking(in.object, in.at, l->r->max_tokens, l->e, l->arena,
+                                        l->most);
+    }
+    return r;
+}
+
+/* Under any name that it has in this object: it was lowered there. */
+static bool has_own(const struct km_bounds *b, struct km_str in, struct km_str object)
+{
+    struct km_str names[NAMES_MOST];
+    struct km_json_span spans[NAMES_MOST];
+    bool has = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n; i++)
+        if (b->rows[i].in && km_str_eq(km_str_c(b->rows[i].in), in))
+            n = add_names(b->rows[i].tokens, sizeof b->rows[i].tokens / sizeof b->rows[i].tokens[0],
+                          names, n);
+    if (km_json_spans(object, names, n, spans, NULL, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        has = has || spans[i].type == KM_JSON_NUMBER;
+    return has;
+}
+
+static int add_own(const struct lowering *l, const struct km_bounds *b, struct km_str in,
+                   struct km_str name, struct km_err *err)
+{
+    struct km_str value = km_arena_i64(l->arena, l->most), body = l->r->body;
+    struct km_json_span top;
+    int r = km_json_spans(body, in.n ? &in : &name, 1, &top, NULL, err);
+
+    if (r < 0 || (!in.n && top.type == KM_JSON_NUMBER) ||
+        (in.n && top.type == KM_JSON_OBJECT && has_own(b, in, km_json_value(body, &top))))
+        return r;
+    if (in.n)
+        return km_llm_set_inner(l->e, l->arena, &top, in, name, value, err);
+    if (top.type == KM_JSON_ABSENT)
+        km_json_add(l->e, l->arena, name, value);
+    else
+        km_json_replace(l->e, &top, value);
+    return 0;
+}
+
+int km_bounds_lower(const struct km_bounds *b, const struct km_llm_request *r, struct km_str model,
+                    int64_t most, struct km_json_edits *e, struct km_arena *arena,
+                    struct km_err *err)
+{
+    const struct lowering l = { r, most, e, arena };
+    struct km_str in, name;
+    int rc = lower_all(&l, b, (struct place){ r->body, 0 }, err);
+
+    if (rc == 0 && own_member(b, model, &in, &name))
+        rc = add_own(&l, b, in, name, err);
+    return rc;
 }

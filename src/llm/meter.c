@@ -26,10 +26,10 @@ void km_meter_done(struct km_meter *m)
     m->framer = km_framer_free(m->framer);
 }
 
-void km_meter_note(struct km_meter *m, size_t bytes)
+void km_meter_note(struct km_meter *m, struct km_str text)
 {
-    m->stream.events += bytes > 0;
-    m->stream.text_bytes += bytes;
+    m->stream.events += text.n > 0;
+    km_text_hear(&m->stream.heard, text);
 }
 
 /* Does the caller get this stream edited, or as it is? */
@@ -76,7 +76,7 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
     if (m->stream.cut)
         return;
     if (m->lost || !m->framer) { /* what cannot be read is output all the same */
-        km_meter_note(m, n);
+        km_meter_note(m, km_str(bytes, n));
         km_buf_bytes(out, bytes, n);
         return;
     }
@@ -131,9 +131,10 @@ static bool writes(const struct km_meter *m)
 /* Of an answer whose usage says nothing, or that nothing came out: is there text all the same? */
 static void note_whole(struct km_meter *m, struct km_str body)
 {
-    size_t text = km_llm_whole_text(m->like, body);
-
-    km_meter_note(m, text || m->stream.usage.known ? text : body.n);
+    km_llm_whole_text(m->like, body, &m->stream.heard);
+    if (!m->stream.heard.bytes && !m->stream.usage.known)
+        km_text_hear(&m->stream.heard, body);
+    m->stream.events += m->stream.heard.bytes > 0;
     m->stream.finished = true;
 }
 
@@ -156,7 +157,7 @@ void km_meter_whole(struct km_meter *m, const struct km_headers *headers, struct
     } else {
         m->kind->read(m, headers, root);
     }
-    if (m->stream.text_bytes == 0 &&
+    if (m->stream.heard.bytes == 0 &&
         (!m->stream.usage.known || (m->stream.usage.completion_tokens == 0 && writes(m))))
         note_whole(m, body);
 }

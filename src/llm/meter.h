@@ -17,17 +17,19 @@
 #include "llm/api.h"
 
 struct km_meter;
+struct km_bounds; /* bounds.h */
 
 struct km_meter_kind {
     const char *name;
     const struct km_llm_api *api; /* whose answers these are; NULL: read() and event() */
     enum km_framing framing; /* of its streams */
     bool asks_usage; /* its streams say it only when asked */
-    /* The member that bounds the output, and the object it stands in (NULL: at the top);
-     * bound NULL: it cannot be set for the caller. */
+    /* The member of api's that bounds the output, and the object it stands in (NULL: at the top);
+     * bound NULL: it writes none. */
     const char *bound_in, *bound;
-    /* Reads model, stream and bounds of a body that api->parse() does not know; NULL: parse(). */
-    int (*request)(struct km_llm_request *r, struct km_arena *arena, struct km_err *err);
+    /* Where a body that api->parse() does not know has its bounds, which are read and lowered by
+     * this; NULL: parse() does. */
+    const struct km_bounds *bounds;
     /* A whole answer, where it is not api's own. */
     void (*read)(struct km_meter *m, const struct km_headers *headers, const struct km_json *root);
     /* One event of a stream without api. */
@@ -48,6 +50,10 @@ struct km_meter {
     struct km_buf *out; /* of the feeding under way; NULL: nobody wants it */
     bool lost; /* something was not understood: no more is read */
 };
+
+/* Stream, bounds, and what changes the price, of a body that kind->api does not know. */
+int km_meter_request(const struct km_meter_kind *kind, struct km_llm_request *r,
+                     struct km_arena *arena, struct km_err *err) KM_MUST_USE;
 
 /* request and arena live as long as the meter. */
 void km_meter_init(struct km_meter *m, const struct km_meter_kind *kind,
@@ -73,6 +79,6 @@ struct km_usage km_meter_usage(const struct km_meter *m);
 /* --- for kinds --- */
 
 /* Output that went by, for the estimate. */
-void km_meter_note(struct km_meter *m, size_t bytes);
+void km_meter_note(struct km_meter *m, struct km_str text);
 
 #endif

@@ -19,8 +19,8 @@
 
 /* --- requests --- */
 
-static int read_body(struct km_llm_request *r, struct km_arena *arena,
-                     const struct km_bounds *bounds, struct km_err *err)
+int km_meter_request(const struct km_meter_kind *kind, struct km_llm_request *r,
+                     struct km_arena *arena, struct km_err *err)
 {
     static const struct km_str stream = { "stream", 6 };
     struct km_arena scratch KM_CLEANUP(km_arena_done);
@@ -31,24 +31,15 @@ static int read_body(struct km_llm_request *r, struct km_arena *arena,
     if (e == 0)
         e = km_llm_parse_body(&scratch, r->body, &root, err);
     if (e == 0)
-        e = km_bounds_read(bounds, r, root, err);
+        e = km_bounds_read(kind->bounds, r, root, err);
     if (e < 0)
         return e;
     if (km_llm_present(r, 0) && !km_json_bool(km_json_get(root, "stream"), &r->stream))
         return km_llm_bad(err, "stream", "must be true or false");
     r->prompt = r->body;
     return km_llm_priced_read(
-        r, bounds == &km_bounds_converse ? KM_PRICED_CONVERSE : KM_PRICED_MODEL, NULL, arena, err);
-}
-
-static int read_model_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
-{
-    return read_body(r, arena, &km_bounds_model, err);
-}
-
-static int read_converse_body(struct km_llm_request *r, struct km_arena *arena, struct km_err *err)
-{
-    return read_body(r, arena, &km_bounds_converse, err);
+        r, kind->bounds == &km_bounds_converse ? KM_PRICED_CONVERSE : KM_PRICED_MODEL, NULL, arena,
+        err);
 }
 
 /* --- usage under its many names --- */
@@ -148,7 +139,7 @@ static void note_text(struct km_meter *m, const struct km_json *v, const char *n
     struct km_str text;
 
     if (km_json_string(km_json_get(v, name), &text))
-        km_meter_note(m, text.n);
+        km_meter_note(m, text);
 }
 
 static void note_delta(struct km_meter *m, const struct km_json *root)
@@ -328,20 +319,18 @@ const struct km_meter_kind km_meter_gemini_stream = { .name = "streamGenerateCon
                                                       .bound_in = "generationConfig",
                                                       .bound = "maxOutputTokens" };
 const struct km_meter_kind km_meter_gemini_embed = { .name = "embedContent",
-                                                     .request = read_model_body,
+                                                     .bounds = &km_bounds_model,
                                                      .read = read_vectors,
                                                      .event = raw_event };
-const struct km_meter_kind km_meter_predict = { .name = "predict", .request = read_model_body,
+const struct km_meter_kind km_meter_predict = { .name = "predict", .bounds = &km_bounds_model,
                                                 .read = read_predict, .event = raw_event };
-const struct km_meter_kind km_meter_raw = { .name = "rawPredict", .request = read_model_body,
+const struct km_meter_kind km_meter_raw = { .name = "rawPredict", .bounds = &km_bounds_model,
                                             .read = read_raw, .event = raw_event };
 const struct km_meter_kind km_meter_converse = { .name = "Converse", .framing = KM_FRAMING_AWS,
-                                                 .bound_in = "inferenceConfig",
-                                                 .bound = "maxTokens",
-                                                 .request = read_converse_body,
+                                                 .bounds = &km_bounds_converse,
                                                  .read = read_converse,
                                                  .event = converse_event,
                                                  .cut = km_converse_cut };
 const struct km_meter_kind km_meter_invoke = { .name = "InvokeModel", .framing = KM_FRAMING_AWS,
-                                               .request = read_model_body, .read = read_raw,
+                                               .bounds = &km_bounds_model, .read = read_raw,
                                                .event = invoke_event, .cut = km_invoke_cut };

@@ -121,32 +121,43 @@ static int lower(struct km_str body, const struct km_json_span *spans, uint32_t 
 /* What is thought is a part of the output, and Anthropic refuses a budget of it that is not below
  * the bound.  One that was becomes half of what is left, or the least that there is; where not even
  * that is left, nothing is thought. */
-static void lower_thinking(struct km_str body, struct km_json_edits *e, struct km_arena *arena,
-                           int64_t most)
+void km_spellings_bound_thinking(struct km_str object, uint32_t at, int64_t said,
+                                 struct km_json_edits *e, struct km_arena *arena, int64_t most)
 {
-    static const struct km_str top[] = { { "thinking", 8 }, { "max_tokens", 10 } };
-    static const struct km_str budget = { "budget_tokens", 13 };
-    struct km_json_span spans[2], found;
-    int64_t tokens, said = INT64_MAX;
+    static const struct km_str top = { "thinking", 8 }, budget = { "budget_tokens", 13 };
+    struct km_json_span span, found;
     struct km_str thinking;
+    int64_t tokens;
 
-    if (km_json_spans(body, top, 2, spans, NULL, NULL) < 0 || spans[0].type != KM_JSON_OBJECT)
+    if (km_json_spans(object, &top, 1, &span, NULL, NULL) < 0 || span.type != KM_JSON_OBJECT)
         return;
-    thinking = km_json_value(body, &spans[0]);
+    thinking = km_json_value(object, &span);
+    span.value += at;
     if (km_json_spans(thinking, &budget, 1, &found, NULL, NULL) < 0 ||
         found.type != KM_JSON_NUMBER || km_str_i64(km_json_value(thinking, &found), &tokens) < 0)
         return;
-    if (spans[1].type == KM_JSON_NUMBER && km_str_i64(km_json_value(body, &spans[1]), &said) < 0)
+    if (tokens < most || (said >= 0 && tokens >= said)) /* it was above the caller's own: may be */
         return;
-    if (tokens < most || tokens >= said) /* or it was above the caller's own, which some may be */
-        return;
-    found.value += spans[0].value;
+    found.value += span.value;
     if (most > KM_THINKING_LEAST)
         km_json_replace(
             e, &found,
             km_arena_i64(arena, most / 2 > KM_THINKING_LEAST ? most / 2 : KM_THINKING_LEAST));
     else
-        km_json_replace(e, &spans[0], KM_STR("{\"type\":\"disabled\"}"));
+        km_json_replace(e, &span, KM_STR("{\"type\":\"disabled\"}"));
+}
+
+static void lower_thinking(struct km_str body, struct km_json_edits *e, struct km_arena *arena,
+                           int64_t most)
+{
+    static const struct km_str bound = { "max_tokens", 10 };
+    struct km_json_span span;
+    int64_t said = -1;
+
+    if (km_json_spans(body, &bound, 1, &span, NULL, NULL) < 0 ||
+        (span.type == KM_JSON_NUMBER && km_str_i64(km_json_value(body, &span), &said) < 0))
+        return;
+    km_spellings_bound_thinking(body, 0, said, e, arena, most);
 }
 
 int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,

@@ -52,6 +52,11 @@ int km_spellings_bound(const struct km_llm_request *r, struct km_json_edits *e,
 int km_spellings_bound_but(struct km_str body, struct km_str set, struct km_json_edits *e,
                            struct km_arena *arena, int64_t most, struct km_err *err) KM_MUST_USE;
 
+/* An object's `thinking` alone: it stands at `at` in the body that is edited, whose own bound was
+ * `said` (-1: none). */
+void km_spellings_bound_thinking(struct km_str object, uint32_t at, int64_t said,
+                                 struct km_json_edits *e, struct km_arena *arena, int64_t most);
+
 /* Is it a name of what an answer may have at most?  For parameters of a deployment. */
 bool km_spelling_bounds(struct km_str name);
 

@@ -191,7 +191,7 @@ struct km_usage km_usage_settle(const struct km_usage *said, bool ended,
     int64_t least = heard->text > heard->pieces ? heard->text : heard->pieces;
     struct km_usage u;
 
-    if (said->known && ended && (said->completion_tokens > 0 || heard->text == 0))
+    if (km_usage_is_final(said, ended) || (said->known && ended && heard->text == 0))
         return *said;
     u = *said;
     u.known = false;

@@ -77,6 +77,12 @@ struct km_heard {
     int64_t prompt; /* an estimate, where nothing is said of it */
 };
 
+/* Does it stand as it is, whatever was heard?  Most do, and nobody has to measure then. */
+static inline bool km_usage_is_final(const struct km_usage *said, bool ended)
+{
+    return said->known && ended && said->completion_tokens > 0;
+}
+
 /* The one rule of what is final.  said: the last that the upstream said, known: it can be; ended:
  * its codec came to the end of what the upstream says of it.  Then it stands as it is, unless
  * nothing came out where text was heard.  Else it is an estimate: never less than what was said so

@@ -14,8 +14,8 @@
  *       another status than these
  *
  * Reported usage that cannot be is no report (usage_limits.h).  An estimate never exceeds what was
- * reserved, in tokens and in money, and of a request that was sent it is never nothing where its
- * tokens have a price.
+ * reserved, in tokens and in money.  Of a request that was sent to a model that writes and has a
+ * price the sum is never 0, whatever was reported: it is a nano-USD at least.
  */
 #ifndef KM_POLICY_BILL_H
 #define KM_POLICY_BILL_H

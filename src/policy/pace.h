@@ -49,6 +49,16 @@ struct km_text_size km_text_measure(struct km_str json);
 int64_t km_pace_input(const struct km_pace *p, const struct km_text_size *size);
 /* Tokens of a bare text, of an answer: without what a request has about it. */
 int64_t km_pace_text(const struct km_pace *p, const struct km_text_size *size);
+/* Text of an answer, of which the pieces come one after the other: as JSON has them, or bare. */
+struct km_text_heard {
+    struct km_text_size size; /* of what is measured */
+    uint64_t bytes; /* of all pieces */
+    size_t n;
+    char part[256]; /* what is not yet */
+};
+void km_text_hear(struct km_text_heard *h, struct km_str piece);
+/* Tokens of all of it, never less than 1 of what is not empty. */
+int64_t km_pace_heard(const struct km_pace *p, const struct km_text_heard *h);
 /* What is reserved for as many by estimate: a quarter more, and 256. */
 int64_t km_pace_reserve(int64_t estimate);
 /* Milli-tokens a second. */

@@ -6,7 +6,7 @@
  *     x thousandths of speed and place
  *     + pico-USD a second of audio, a use of a hosted tool, a page, a request
  *                                                            128 bits: nothing overflows
- *     -> rounded half up to nano-USD once, saturated at 63 bits
+ *     -> rounded half up to nano-USD once, at least 1 where it is more than 0, saturated at 63 bits
  *
  * A provider's numbers are taken as they come but never against the customer twice: the cached
  * and the cache-written part are cut to what the prompt has, and the rest costs what input
@@ -223,6 +223,18 @@ bool km_price_known(const struct km_price *p)
     return by_tokens(p) || p->request >= 0 || p->second >= 0 || p->page >= 0 || m->character >= 0 ||
            m->output_second >= 0 || m->input_image >= 0 || m->output_image >= 0 ||
            m->input_pixel >= 0 || m->output_pixel >= 0;
+}
+
+bool km_price_is_free(const struct km_price *p)
+{
+    const int64_t *rate = &p->rates.input, *unit = &p->media.character;
+    bool costs = p->request > 0 || p->second > 0 || p->page > 0;
+
+    for (size_t i = 0; i < KM_RATES_COUNT; i++)
+        costs = costs || rate[i] > 0;
+    for (size_t i = 0; i < KM_MEDIA_PRICES; i++)
+        costs = costs || unit[i] > 0;
+    return !costs;
 }
 
 int64_t km_tokens_upper(size_t bytes)

@@ -2,8 +2,8 @@
 /* price.h - what a call costs: integers all the way.
  *
  * A price is int64 pico-USD a token read from decimal text; a call is summed in pico-USD with
- * 128 bits and rounded half up to nano-USD once.  Most prices are flat: they have no steps, and
- * a call then costs a handful of multiplications.
+ * 128 bits and rounded half up to nano-USD once, what costs anything to at least 1.  Most prices
+ * are flat: they have no steps, and a call then costs a handful of multiplications.
  */
 #ifndef KM_POLICY_PRICE_H
 #define KM_POLICY_PRICE_H
@@ -162,6 +162,8 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
 struct km_price km_price_batch(const struct km_price *p);
 /* Is there a price for anything? */
 bool km_price_known(const struct km_price *p);
+/* Is every price that it has 0, or has it none? */
+bool km_price_is_free(const struct km_price *p);
 
 /* Is what a request asks for priced?  What is not is charged as if it had not been asked for, which
  * a budget must not be spent by.  Flex and batches are discounts: without a price of their own the
@@ -196,10 +198,10 @@ struct km_price km_price_merge(struct km_price base, struct km_price over);
 struct km_price km_price_join(struct km_arena *arena, struct km_price base, struct km_price over);
 
 /* Tokens in a text that no deployment's measure is kept for (pace.h has one for the rest).  The
- * upper bound is for a batch's lines and what is said in a session: no byte-level tokenizer makes
- * more tokens than there are bytes, and the bytes of a request's JSON around a message are more
- * than the tokens its template adds.  The estimate is one token for 4 characters of ASCII, one for
- * a character elsewhere. */
+ * upper bound is for what is said in a session, and which prices of longer prompts may hold: no
+ * byte-level tokenizer makes more tokens than there are bytes, and the bytes of a request's JSON
+ * around a message are more than the tokens its template adds.  The estimate is one token for 4
+ * characters of ASCII, one for a character elsewhere. */
 int64_t km_tokens_upper(size_t bytes);
 int64_t km_tokens_estimate(struct km_str text);
 

@@ -18,10 +18,13 @@ __extension__ typedef __int128 km_wide;
 km_wide km_price_beside(const struct km_price *p, const struct km_usage *u);
 /* What it costs to ask at all, pico-USD. */
 km_wide km_price_requests(const struct km_price *p, const struct km_usage *u);
-/* pico-USD as nano-USD, rounded half up; saturates.  Of nearly all by a division of 64 bits, which
- * costs a tenth of one of 128. */
+/* pico-USD as nano-USD, rounded half up, and at least 1 of what costs anything: no sum is so small
+ * that it is free.  Saturates.  Of nearly all by a division of 64 bits, which costs a tenth of one
+ * of 128. */
 static inline int64_t km_price_rounded(km_wide pico)
 {
+    if (pico > 0 && pico < 500)
+        return 1;
     pico += 500;
     if (pico >= 0 && pico <= INT64_MAX)
         return (int64_t)pico / 1000;

@@ -5,6 +5,8 @@ signed anew for it; what has begun to reach the client is never repeated."""
 import http.client
 import json
 
+import boto3
+import botocore.config
 import pytest
 
 from bedrock_upstream import AKID, SECRET, TOKEN, BedrockUpstream
@@ -168,3 +170,41 @@ def test_a_refused_signature_is_the_gateways_fault_not_the_callers(bedrock_gatew
     assert answer.status == 502, answer
     assert answer.json()["error"]["code"] == "upstream_auth_error"
     assert SECRET not in answer.body.decode()
+
+
+# --- bodies of the models' own, by boto3 ---
+
+SAID = [{"role": "user", "content": [{"text": "hello"}]}]
+# Model, USD for a token of its output; a body, and where it has its bound, under its own name.
+OWN = {
+    "anthropic.claude-3-haiku-20240307-v1:0": (1.25e-6, {"anthropic_version": "bedrock-2023-05-31",
+                                                         "messages": [{"role": "user", "content": "hello"}]},
+                                               None, "max_tokens"),
+    "amazon.nova-pro-v1:0": (3.2e-6, {"messages": SAID}, "inferenceConfig", "maxTokens"),
+    "amazon.titan-text-express-v1": (1.7e-6, {"inputText": "hello"}, "textGenerationConfig", "maxTokenCount"),
+    "meta.llama3-8b-instruct-v1:0": (6e-7, {"prompt": "hello"}, None, "max_gen_len"),
+    "mistral.mistral-large-2402-v1:0": (2.4e-5, {"prompt": "hello"}, None, "max_tokens"),
+    "cohere.command-text-v14": (2e-6, {"prompt": "hello"}, None, "max_tokens"),
+}
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["bounded", "unbounded"])
+@pytest.mark.parametrize("model", OWN)
+def test_a_models_own_bound_is_lowered_and_signed_anew(bedrock_gateway, regions, model, said):
+    """What is left of the budget covers a part of it: that is sent, under the model's own name."""
+    price, body, inside, name = OWN[model]
+    if said:
+        body = {**body, **({inside: {name: 100000, "topP": 1}} if inside else {name: 100000})}
+    client = boto3.client("bedrock-runtime", endpoint_url=f"{bedrock_gateway.url}/bedrock",
+                          aws_access_key_id=bedrock_gateway.new_key(max_budget=1000 * price),
+                          aws_secret_access_key="any", region_name="us-east-1",
+                          config=botocore.config.Config(retries={"total_max_attempts": 1}))
+    for one in regions:
+        one.seen.clear()
+    answer = client.invoke_model(modelId=f"two/{model}", body=json.dumps(body))
+    (seen,) = regions[0].seen + regions[1].seen
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200 and seen["denied"] is None
+    bound = int(answer["ResponseMetadata"]["HTTPHeaders"]["x-kanmon-max-tokens"])
+    sent = seen["body"][inside] if inside else seen["body"]
+    assert sent[name] == bound < 100000, seen
+    assert {**seen["body"], name: 0, inside: 0} == {**body, name: 0, inside: 0}

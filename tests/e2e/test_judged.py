@@ -205,19 +205,12 @@ def test_no_reader_finds_more_than_was_reserved(judging, recorder, poor, path, l
 @pytest.mark.parametrize("path,more", [
     ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},"inferenceConfig":{"maxTokens":8000}'),
     ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1,"maxTokens":8000}'),
-    ("/bedrock/model/m/converse",
-     '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"max_tokens":8000}'),
     ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1,"MaxTokens":8000}'),
     ("/bedrock/model/m/converse", '"InferenceConfig":{"maxTokens":8000}'),
     ("/bedrock/model/m/converse",
      '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"max_tokens":1,"max_tokens":8000}'),
-    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},'
-     '"additionalModelRequestFields":{"inferenceConfig":{"max_new_tokens":8000}}'),
-    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},'
-     '"additionalModelRequestFields":{"textGenerationConfig":{"maxTokenCount":8000}}'),
     ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{},'
      '"additionalModelRequestFields":{"max_tokens":8000}'),
-    ("/bedrock/model/m/invoke", '"max_tokens":1,"max_gen_len":8000'),
     ("/bedrock/model/m/invoke", '"max_tokens":1,"max_tokens":8000'),
     ("/gemini/v1beta/models/m:generateContent",
      '"generationConfig":{"maxOutputTokens":1},"generation_config":{"max_output_tokens":65000}'),
@@ -231,6 +224,25 @@ def test_known_ways_past_a_budget(judging, recorder, poor, path, more):
     answer = judging.call("POST", path, f"{base},{more}}}", key=poor())
     assert answer.status in (400, 429), answer
     assert not recorder.take()
+
+
+@pytest.mark.parametrize("path,more", [
+    ("/bedrock/model/m/converse",
+     '"inferenceConfig":{"maxTokens":1},"additionalModelRequestFields":{"max_tokens":8000}'),
+    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},'
+     '"additionalModelRequestFields":{"inferenceConfig":{"max_new_tokens":8000}}'),
+    ("/bedrock/model/m/converse", '"inferenceConfig":{"maxTokens":1},'
+     '"additionalModelRequestFields":{"textGenerationConfig":{"maxTokenCount":8000}}'),
+    ("/bedrock/model/m/invoke", '"max_tokens":1,"max_gen_len":8000'),
+])
+def test_a_larger_bound_under_another_name_is_reserved_and_lowered(judging, recorder, poor, path, more):
+    base = json.dumps(APIS[path][0])[:-1]
+    recorder.take()
+    answer = judging.call("POST", path, f"{base},{more}}}", key=poor())
+    assert answer.status == 200, answer
+    ((_, sent, *_),) = recorder.take()
+    most = int(answer.header("x-kanmon-max-tokens"))
+    assert most < 8000 and set(bounds_found(path, sent)) == {1, most}, sent
 
 
 def test_the_larger_of_openais_two_bounds_is_reserved_and_lowered(judging, recorder, poor):

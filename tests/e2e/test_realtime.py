@@ -15,7 +15,7 @@ from realtime import CONFIG, RealtimeUpstream, Session
 
 # gpt-realtime, nano-USD a token: text 4000 (cached 400), 16000; audio 32000 (cached 400), 64000.
 COST = (59 * 4000 + 60 * 400 + 9 * 32000 + 4 * 400 + 30 * 16000 + 91 * 64000)
-ROOM = 0.2949  # what one answer of the longest kind can cost, about: 1024 tokens in, 4096 out
+ROOM = 0.1639  # what one answer needs to begin with, about: 1024 tokens in, a slice of 2048 out
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +278,70 @@ def test_a_small_budget_is_enough_for_small_answers(gw):
         assert s.end()[1] == 1008
 
 
+WORDS = {"input_tokens": 10, "input_token_details": {"text_tokens": 10},
+         "output_token_details": {"audio_tokens": 0}}
+
+
+def wrote(tokens):
+    return {**WORDS, "output_tokens": tokens, "total_tokens": tokens + 10,
+            "output_token_details": {"text_tokens": tokens, "audio_tokens": 0}}
+
+
+def test_the_bound_of_an_answer_is_what_it_needs(gw):
+    """Of the session's it hears nothing, and the session's stays as it is."""
+    key = gw.new_key(max_budget=0.05)  # 1024 tokens in, and some 260 out
+    with Session(gw, key=key) as s:
+        for _ in range(2):
+            s.respond(wrote(100), max_output_tokens=100)
+            s.until("response.done")
+        s.respond()
+        assert s.end()[1] == 1008
+    assert [nano(r) for r in answers(gw, s.call_id, 2)] == [10 * 4000 + 100 * 16000] * 2
+
+
+def test_what_is_written_is_reserved_as_it_comes(gw):
+    """All 4096 tokens at the price of speech would be more than the key has: they are text."""
+    key = gw.new_key(max_budget=ROOM + 0.14)
+    with Session(gw, key=key) as s:
+        s.respond(wrote(4000), behave="write", words=3000)
+        s.until("response.done")
+        (row,) = answers(gw, s.call_id)
+    assert nano(row) == 10 * 4000 + 4000 * 16000 and not row["over_reserved"]
+
+
+def test_an_answer_that_needs_more_than_is_left_ends_the_session(gw, fake):
+    """A slice of 2048 words, at 0.000064 each, and what is left after that; not a word beyond."""
+    key = gw.new_key(max_budget=ROOM + 0.02)
+    with Session(gw, key=key) as s:
+        s.respond(wrote(2400), behave="write", words=4000)
+        events, code, reason = s.end()
+    heard = [e["type"] for e in events].count("response.output_text.delta")
+    assert code == 1008 and reason.startswith("Budget has been exceeded!")
+    assert 2048 / 1.25 <= heard <= 2400, heard
+    assert fake.sessions()[-1]["events"][-1] == "response.cancel"
+    (row,) = answers(gw, s.call_id)
+    assert nano(row) == 10 * 4000 + 2400 * 16000
+    assert gw.key_info(key)["spend"] <= ROOM + 0.02
+
+
+def test_an_answer_of_a_model_of_unknown_length_is_bounded_by_the_money_alone(gw):
+    key = gw.new_key(max_budget=1)
+    with Session(gw, model="endless", key=key) as s:
+        s.respond(wrote(9000), behave="write", words=7000)  # more than once was guessed
+        s.until("response.done")
+        (row,) = answers(gw, s.call_id)
+    assert nano(row) == 10 * 4000 + 9000 * 64000 and not row["estimated"]
+
+
+def test_an_answer_that_nobody_counted_is_what_was_heard_of_it(gw):
+    key = gw.new_key(max_budget=1)
+    with Session(gw, model="endless", key=key) as s:
+        s.respond({"input_tokens": -1}, behave="write", words=1000)
+        s.until("response.done")
+        (row,) = answers(gw, s.call_id)
+    assert row["estimated"] and 1000 <= row["completion_tokens"] <= 1250, row
+
+
 def test_transcripts_are_reserved_before_they_are_made(gw, fake):
     key = gw.new_key(max_budget=0.001)
     with Session(gw, key=key, path="/v1/realtime?model={}&intent=transcription") as s:
@@ -481,11 +545,24 @@ def test_a_crash_charges_what_was_under_way_and_nothing_else(fake, tmp_path):
     left, = [nano(r) for r in found if r["incomplete"]]
     assert costs == [COST, COST] and 0 < left < COST  # what it was asked, and what was heard of it
     held, = gateway.call("GET", "/kanmon/spend/holds").json()["holds"]
-    assert 4096 * 64000 < left + float(held["amount"]) * 1e9 < ROOM * 1e9  # the worst of one answer
+    assert 2048 * 64000 < left + float(held["amount"]) * 1e9 < ROOM * 1e9  # what one answer began with
     costs.append(left)
     assert all(nano(r) == 0 for r in rows(gateway, type="_arealtime_session"))
     assert round(gateway.key_info(key)["spend"] * 1e9) == sum(costs)
     gateway.stop()
+
+
+@pytest.mark.parametrize("accounting", ["eventual", "strict"])
+def test_what_is_said_while_an_answer_is_written_down_arrives(fake, tmp_path, accounting):
+    """The next answer's intent is committed while the last word of the one before comes: it stood in
+    line, and nothing came behind it that would have moved it."""
+    config = CONFIG.format(up=fake.url, state=tmp_path / "state", more=f"accounting: {accounting}")
+    with Gateway(tmp_path, config) as gateway:
+        for _ in range(16):
+            with Session(gateway, key=gateway.new_key(max_budget=9)) as s:
+                for _ in range(6):
+                    s.respond(behave="hang")
+                    s.until("response.created")
 
 
 @pytest.mark.parametrize("accounting", ["eventual", "strict"])

@@ -18,7 +18,7 @@ HELLO, RELEASED, GO, SYNC, SYNCED, ASK, ANSWER = 1, 2, 4, 7, 8, 9, 10
 VERSION = b"kanmon hand-over 2"
 MORE, AGAIN = 3, 4  # enum km_permit_part
 ANSWER_BYTES = 608
-LONG = "x" * 4000  # counts as many tokens at most, which the longest answer's room has not
+LONG = "x" * 4000  # counts as many tokens at most, which a slice's room has not
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_what_an_answer_needs_more_is_asked_for_and_given_back(daemon, fake):
     assert [nano(r) for r in answers(daemon, s.call_id)] == [COST]
     assert round(daemon.key_info(key)["spend"] * 1e9) == COST
     with Session(daemon, key=key) as s:  # all the rest can be held
-        for _ in range(3):
+        for _ in range(5):
             s.respond(behave="hang")
             s.until("response.created")
         s.respond()

@@ -99,7 +99,7 @@ static inline void fuzz_stream(const struct dialect *dialect, const char *p, siz
     if (complete && !km_buf_failed(&whole.out)) {
         must(reading_feed(&again, whole.out.p, whole.out.n, whole.out.n));
         must(again.answer.events >= whole.answer.events); /* a refusal says why twice */
-        must(again.answer.text_bytes >= whole.answer.text_bytes);
+        must(again.answer.heard.bytes >= whole.answer.heard.bytes);
     }
     reading_done(&whole);
     reading_done(&cut);

@@ -27,7 +27,7 @@ static void an_answer(const char *p, size_t n)
     if (km_messages_decode(&r.d, km_str(p, n), NULL) == 0 &&
         km_messages_encoder.whole(&r.answer, NULL) == 0 && !km_buf_failed(&r.out)) {
         must(km_messages_decode(&again.d, km_buf_view(&r.out), NULL) == 0);
-        must(again.answer.text_bytes >= r.answer.text_bytes);
+        must(again.answer.heard.bytes >= r.answer.heard.bytes);
     }
     reading_done(&r);
     reading_done(&again);

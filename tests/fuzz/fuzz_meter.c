@@ -36,7 +36,7 @@ static int read_request(const struct km_meter_kind *kind, struct km_arena *arena
 
     *r = (struct km_llm_request){ .body = body, .max_tokens = -1, .choices = 1, .num_retries = -1 };
     return kind->api ? km_llm_request_parse(r, kind->api, arena, body, KM_STR("m"), &err)
-                     : kind->request(r, arena, &err);
+                     : km_meter_request(kind, r, arena, &err);
 }
 
 static void begin(struct run *run, const struct km_meter_kind *kind)

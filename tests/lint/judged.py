@@ -32,8 +32,7 @@ ANSWERS = {
     # a provider's answer, passed on, billed or kept
     "src/gateway/llm/call.c": {"type_of"},
     "src/gateway/objects/batch.c": {"count_line"},
-    "src/gateway/objects/call.c": {"reserve"},
-    "src/gateway/objects/charge.c": {"count_batch", "km_object_end"},
+    "src/gateway/objects/charge.c": {"km_object_end", "read_report"},
     "src/kept/made.c": {"keep_whole", "keep_event"},
     "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
                       "km_llm_whole_text"},  # which judges the tree itself

@@ -92,6 +92,32 @@ def test_a_stream_that_is_not_paid_for_ends_as_one_at_its_bound(world, path, mod
     assert entry.outcome == "gone", entry
 
 
+ASKED = {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9000, "messages": said()}
+CONVERSE = {"messages": [{"role": "user", "content": [{"text": "hello"}]}], "inferenceConfig": {"maxTokens": 9000}}
+# Bodies that are no API of ours, and where they have their bound.
+NATIVE = [("/bedrock/model/{}/invoke", "bc", ASKED, lambda body: body["max_tokens"]),
+          ("/bedrock/model/{}/converse", "be", CONVERSE, lambda body: body["inferenceConfig"]["maxTokens"]),
+          ("/bedrock/model/{}/converse", "be", {"messages": CONVERSE["messages"]},
+           lambda body: body["inferenceConfig"]["maxTokens"])]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("path,model,body,bound", NATIVE, ids=["invoke", "converse", "converse-unbound"])
+def test_a_bound_of_a_vendors_own_is_lowered_to_what_is_left(world, path, model, body, bound, stream):
+    plan = world.vendor.plan(words=50, prompt=5)
+    key = world.loop.run(world.key(max_budget=400 * OUTPUT))
+    more = "" if not stream else "-with-response-stream" if "invoke" in path else "-stream"
+    answer = post(world, path.format(f"{model}-{plan.id}") + more, body, key)
+    assert answer.status == 200 and answer.whole, answer
+    entry, = plan.entries
+    sent = json.loads(entry.body)
+    assert 300 < bound(sent) < 400 and answer.headers["x-kanmon-max-tokens"] == str(bound(sent)), answer
+    assert {**sent, "max_tokens": 0, "inferenceConfig": 0} == {**body, "max_tokens": 0, "inferenceConfig": 0}
+    rich = world.loop.run(world.key(max_budget=100))  # where it is covered the bytes are the caller's
+    post(world, path.format(f"{model}-{plan.id}") + more, body, rich)
+    assert plan.entries[1].body == json.dumps(body).encode()
+
+
 def test_a_stream_that_is_longer_than_its_model_is_known_to_write_is_paid_for(world):
     """What a table has as its maximum may be old, and whoever leaves before the report pays by
     estimate, which is never above what was reserved."""

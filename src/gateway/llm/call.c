@@ -158,12 +158,12 @@ static int read_event(struct km_call *call, const struct km_sse_event *event, st
 {
     struct km_llm_stream *s = &call->at->stream;
     size_t before = out->n;
-    uint64_t written = s->text_bytes, events = s->events;
+    uint64_t written = s->heard.bytes, events = s->events;
     int r = s->cut ? 0 : call->api->event(s, event, out, err);
 
-    if (s->error && !s->no && !s->text_bytes && !s->events)
+    if (s->error && !s->no && !s->heard.bytes && !s->events)
         s->no = km_llm_error_status(&call->arena, event->data);
-    if (out->n == before || (s->text_bytes != written && !s->error && is_bare(call, event)))
+    if (out->n == before || (s->heard.bytes != written && !s->error && is_bare(call, event)))
         return r; /* as most events */
     if (s->error || s->events == events || !is_bare(call, event) ||
         km_veil_tells_failure(km_str_skip(km_buf_view(out), before)))

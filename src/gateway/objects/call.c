@@ -19,6 +19,7 @@
  * Exactly one call charges it (store/objects.h), whatever dies in between.
  */
 #include "gateway/objects/objects.h"
+#include "base/money.h"
 
 #include "call/model.h"
 #include "door/http_port.h"
@@ -72,11 +73,19 @@ static int look_up(struct km_call *call, const char *kind)
 }
 
 /* Members of a request for a batch: what names its file, and what is the gateway's own. */
-enum { KM_B_FILE, KM_B_MODEL, KM_B_PROVIDER, KM_B_TARGETS, KM_B_LITELLM, KM_B_COUNT };
+enum {
+    KM_B_FILE,
+    KM_B_ENDPOINT,
+    KM_B_MODEL,
+    KM_B_PROVIDER,
+    KM_B_TARGETS,
+    KM_B_LITELLM,
+    KM_B_COUNT
+};
 static const struct km_str batch_names[KM_B_COUNT] = {
-    { "input_file_id", 13 },       { "model", 5 },
-    { "custom_llm_provider", 19 }, { "target_model_names", 18 },
-    { "litellm_metadata", 16 },
+    { "input_file_id", 13 },       { "endpoint", 8 },
+    { "model", 5 },                { "custom_llm_provider", 19 },
+    { "target_model_names", 18 },  { "litellm_metadata", 16 },
 };
 
 static int read_batch(struct km_call *call, struct km_err *err)
@@ -94,6 +103,9 @@ static int read_batch(struct km_call *call, struct km_err *err)
                           "/batches: Missing required parameter: 'input_file_id'.");
     if (r == 0)
         km_object_of(call)->id = km_json_text(&call->arena, call->body, &req->spans[KM_B_FILE]);
+    if (r == 0 && req->spans[KM_B_ENDPOINT].type == KM_JSON_STRING)
+        km_object_of(call)->endpoint =
+            km_json_text(&call->arena, call->body, &req->spans[KM_B_ENDPOINT]);
     return r;
 }
 
@@ -237,22 +249,12 @@ static int prepare(struct km_call *call, struct km_err *err)
     return r;
 }
 
-/* The input of a batch is its file; what comes out, nobody can say. */
+/* Nothing beforehand: what the lines of a batch may cost is known when they were read. */
 static int reserve(struct km_call *call, struct km_err *err)
 {
-    struct km_price price;
-    struct km_usage u = { 0 };
-    struct km_json_span at;
-    struct km_str name = KM_STR("bytes");
-
+    (void)err;
     call->reserve = 0;
-    if (km_object_api(call)->action != KM_OBJECT_MAKE || !km_object_is_batch(call))
-        return 0;
-    price = km_price_batch(km_call_price(call, call->match.v[0].deployment, &price));
-    if (!km_json_sure_spans(km_object_of(call)->row.json, &name, 1, &at, NULL, NULL) ||
-        km_str_i64(km_json_value(km_object_of(call)->row.json, &at), &u.prompt_tokens) < 0)
-        u.prompt_tokens = 0; /* the upstream did not say how long the file is */
-    return km_price_cost(&price, &u, &call->reserve) ? 0 : km_call_unpriced(call, err);
+    return 0;
 }
 
 /* --- the request --- */
@@ -375,6 +377,25 @@ static void on_head(struct km_call *call, const struct km_response *response)
     km_call_start_answer(call, response->status, km_buf_view(head), response->content_length);
 }
 
+static int too_dear(const struct km_object_work *o, int64_t left, struct km_err *err)
+{
+    char most[KM_MONEY_LEN], rest[KM_MONEY_LEN];
+
+    km_money_text(o->most, most);
+    km_money_text(left > 0 ? left : 0, rest);
+    if (o->unbounded)
+        return km_fail_param(err, KM_E_BUDGET, "input_file_id",
+                             "The batch may cost %s USD, and %s USD is left of your key's budget. "
+                             "%lld of its lines bound their output nowhere: set max_tokens there, "
+                             "or make it shorter.",
+                             most, rest, (long long)o->unbounded);
+    return km_fail_param(
+        err, KM_E_BUDGET, "input_file_id",
+        "The batch may cost %s USD, and %s USD is left of your key's budget. Lower "
+        "its lines' max_tokens, or make it shorter.",
+        most, rest);
+}
+
 /* All lines were read: the batch is made, or not. */
 static int lines_checked(struct km_call *call, struct km_err *err)
 {
@@ -393,10 +414,8 @@ static int lines_checked(struct km_call *call, struct km_err *err)
     if (r < 0)
         return r;
     o->checking = call->at->relaying = false;
-    if (key && key->row.max_budget >= 0 && o->most - call->reserve > km_key_left(key))
-        return km_fail_param(err, KM_E_BUDGET, "input_file_id",
-                             "The batch may cost more than is left of your key's budget. Bound its "
-                             "lines' output (max_tokens), or make it shorter.");
+    if (key && key->row.max_budget >= 0 && o->most > km_key_left(key))
+        return too_dear(o, km_key_left(key), err);
     return make_batch_now(call, err) < 0 ? err->code : KM_E_AGAIN;
 }
 

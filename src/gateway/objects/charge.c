@@ -3,7 +3,10 @@
  * what a batch that has ended costs.
  *
  *     answer ─> store: as the upstream says it now, and the files it wrote
- *            ─> ended? ─> usage: the answer's, else its output file's lines ─> claim ─> books
+ *            ─> ended? ─> its output file's lines ─> its own usage ─> claim ─> books
+ *
+ * A batch that reports its usage says neither which models its lines named nor which tools were run
+ * for them, so the lines are read all the same, but of one that names its model and could run none.
  *
  * It is the same whoever asks, its owner or the gateway itself (poll.c): the claim decides which
  * call charges.
@@ -12,10 +15,19 @@
 
 /* --- what is kept --- */
 
-enum { KM_O_ID, KM_O_STATUS, KM_O_OUTPUT, KM_O_ERRORS, KM_O_USAGE, KM_O_MODEL, KM_O_COUNT };
+enum {
+    KM_O_ID,
+    KM_O_STATUS,
+    KM_O_OUTPUT,
+    KM_O_ERRORS,
+    KM_O_USAGE,
+    KM_O_MODEL,
+    KM_O_ENDPOINT,
+    KM_O_COUNT
+};
 static const struct km_str object_names[KM_O_COUNT] = {
     { "id", 2 },    { "status", 6 }, { "output_file_id", 14 }, { "error_file_id", 13 },
-    { "usage", 5 }, { "model", 5 },
+    { "usage", 5 }, { "model", 5 },  { "endpoint", 8 },
 };
 
 static void on_stored(void *ctx, const struct km_err *err)
@@ -91,27 +103,51 @@ static int keep(struct km_call *call, const struct km_json_span *at, struct km_e
 
 /* --- what is charged --- */
 
-/* By the answer's own usage; else by the output file, which is the next request. */
-static int count_batch(struct km_call *call, const struct km_json_span *at, struct km_err *err)
+static struct km_str text_of(struct km_call *call, const struct km_json_span *span)
+{
+    return span->type == KM_JSON_STRING ? km_json_text(&call->arena, km_object_of(call)->body, span)
+                                        : KM_STR_NONE;
+}
+
+static void read_report(struct km_call *call, const struct km_json_span *span)
 {
     struct km_object_work *o = km_object_of(call);
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *usage;
 
     km_arena_init(&scratch, 1 << 20, km_loop_arenas(call->w->loop));
-    if (at[KM_O_MODEL].type == KM_JSON_STRING)
-        o->model = km_json_text(&call->arena, o->body, &at[KM_O_MODEL]);
-    if (at[KM_O_USAGE].type == KM_JSON_OBJECT &&
-        km_json_parse_answer(&scratch, km_json_value(o->body, &at[KM_O_USAGE]), &usage, NULL) ==
-            0 &&
-        !km_object_add_usage(o, usage))
-        o->uncounted = at[KM_O_OUTPUT].type != KM_JSON_STRING; /* its lines say it better */
-    o->counted = o->used.prompt_tokens + o->used.completion_tokens > 0 ||
-                 at[KM_O_OUTPUT].type != KM_JSON_STRING;
-    if (o->counted)
+    if (span->type == KM_JSON_OBJECT &&
+        km_json_parse_answer(&scratch, km_json_value(o->body, span), &usage, NULL) == 0)
+        km_object_read_report(usage, &o->report);
+    o->report.known = o->report.known && o->report.prompt_tokens + o->report.completion_tokens > 0;
+}
+
+/* Is there nothing to be seen in the lines that its report does not say? */
+static bool says_all(const struct km_object_work *o, struct km_str model)
+{
+    return o->report.known && model.n &&
+           (km_str_eq(o->endpoint, KM_STR("/v1/embeddings")) ||
+            km_str_eq(o->endpoint, KM_STR("/v1/completions")));
+}
+
+/* By its output file, which is the next request, and the answer's own usage. */
+static int count_batch(struct km_call *call, const struct km_json_span *at, struct km_err *err)
+{
+    struct km_object_work *o = km_object_of(call);
+    struct km_str model = text_of(call, &at[KM_O_MODEL]);
+
+    if (!o->counted) {
+        read_report(call, &at[KM_O_USAGE]);
+        o->endpoint = text_of(call, &at[KM_O_ENDPOINT]);
+        o->output = text_of(call, &at[KM_O_OUTPUT]);
+        o->counted = !o->output.n || says_all(o, model) || (o->blind && o->report.known);
+    }
+    if (o->counted) {
+        km_object_settle_report(call, model);
         return 0;
-    o->output = km_json_text(&call->arena, o->body, &at[KM_O_OUTPUT]);
+    }
     o->counting = true;
+    o->line.max = KM_OBJECT_LINE_WRITTEN;
     km_object_ask_content(call, o->output);
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory")
                                              : KM_E_AGAIN;
@@ -147,8 +183,7 @@ static int charge_batch(struct km_call *call, const struct km_json_span *at, str
     for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
         if (km_str_eq(status, open[i]))
             return 0;
-    if (!o->counted)
-        r = count_batch(call, at, err);
+    r = count_batch(call, at, err);
     if (r == 0 && o->used.prompt_tokens + o->used.completion_tokens > 0)
         r = claim(call);
     else if (r == 0)
@@ -186,5 +221,11 @@ void km_object_usage(struct km_call *call, struct km_usage *ret)
         return;
     *ret = o->used;
     ret->known = !o->uncounted;
-    o->price = km_object_batch_price(call);
+    /* Its lines were priced one by one: here it is a price of all of it. */
+    if (o->priced) {
+        o->price.input = o->price.output = 0;
+        o->price.request = o->cost > INT64_MAX / 1000 ? INT64_MAX : o->cost * 1000;
+    } else {
+        o->price.request = -1;
+    }
 }

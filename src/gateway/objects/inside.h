@@ -25,6 +25,7 @@ struct km_object_api {
 extern const struct km_object_api km_object_get_batch;
 
 #define KM_OBJECT_LINE ((size_t)4 << 20) /* of a batch's file: longer ones are not read */
+#define KM_OBJECT_LINE_WRITTEN ((size_t)16 << 20) /* of the file that it wrote, images and all */
 
 struct km_object_work {
     struct km_str id; /* of the path, or the file a batch is made of */
@@ -32,20 +33,30 @@ struct km_object_work {
     struct km_object row;
     bool known; /* row is filled */
     /* the file of a batch that is to be made */
+    struct km_str endpoint; /* as its maker said */
     bool checking, checked;
     int64_t most; /* that its lines may cost */
+    int64_t unbounded; /* lines that bound their output nowhere */
     struct km_err denied;
     struct km_str body; /* the upstream's answer, once it is kept */
     bool kept;
     /* a batch that has ended */
     bool counted, counting, claimed, asked;
     bool free; /* it has ended, and there is nothing to charge */
+    bool blind; /* its output file cannot be had: what it reports has to do */
     struct km_str output; /* the file's id */
-    struct km_str model; /* that its lines name */
     struct km_buf line;
+    struct km_usage report; /* the batch's own, if it is known */
+    int64_t lines, unread; /* answers that were counted, and lines that could not be */
     bool uncounted; /* a line was unreadable or a count was none: what is charged is an estimate */
     struct km_usage used;
-    struct km_price price;
+    int64_t cost; /* nano-USD; of lines whose model has a price, if priced */
+    bool priced;
+    char model[200]; /* of the line before, and its price */
+    size_t model_n;
+    bool model_known;
+    struct km_price line_price;
+    struct km_price price; /* of all of it */
     struct km_batch_poll *poll; /* the gateway asks, not the owner */
 };
 
@@ -82,14 +93,21 @@ void km_object_usage(struct km_call *call, struct km_usage *ret);
 void km_batch_look_books(struct km_call *call, struct km_ledger_entry *e);
 bool km_batch_look_ended(struct km_call *call);
 
+/* --- line.c --- */
+/* A line of the file of a batch that is to be made: what it may cost is added, what it names is
+ * noted; or why it may not be. */
+int km_object_judge_line(struct km_call *call, struct km_arena *scratch, struct km_str text,
+                         struct km_err *err) KM_MUST_USE;
+
 /* --- batch.c --- */
 /* Bytes of a batch's file: its lines are checked or counted, as its work says. */
 void km_object_lines(struct km_call *call, struct km_str bytes);
 void km_object_last_line(struct km_call *call); /* one without an end */
-/* A `usage` of an answer or of a batch; false: it is none, and nothing was added. */
-bool km_object_add_usage(struct km_object_work *o, const struct km_json *usage) KM_MUST_USE;
-/* The price of the model that the batch's lines name, where it is one of ours or listed. */
-struct km_price km_object_batch_price(const struct km_call *call);
+/* What a batch says that all of it used. */
+void km_object_read_report(const struct km_json *usage, struct km_usage *ret);
+/* All lines were counted that could be: what else there is, by what the batch reported (o->report),
+ * at the price of its model where it names one. */
+void km_object_settle_report(struct km_call *call, struct km_str model);
 
 /* call.c: of a request for an object, and of what the gateway asks of a batch. */
 extern const struct km_call_kind km_kind_object, km_kind_batch_look;

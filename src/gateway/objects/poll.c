@@ -11,6 +11,9 @@
  * each look up to 32 times that.  When and how often is in the store (store/due.h), so a restart
  * changes nothing.
  *
+ * Where the file that a batch wrote is gone, but the batch itself says what was used, it is charged
+ * by that, which a second look does at once.
+ *
  * It gives up after a month: no upstream remembers a batch for longer.
  */
 #include "gateway/objects/poll.h"
@@ -19,6 +22,7 @@
 
 #include "base/backoff.h"
 #include "gateway/objects/inside.h"
+#include "policy/bill.h"
 #include "store/due.h"
 
 #define CALL_BYTES ((size_t)64 << 20)
@@ -30,6 +34,7 @@ struct km_batch_poll {
     struct km_timer timer;
     bool busy; /* a round is under way; it counts as a call of the worker's */
     bool ending;
+    bool blind; /* the look under way is a second one: the batch's output is gone */
     struct km_call *call; /* the look under way */
     struct km_due due; /* views into record */
     struct km_buf record;
@@ -123,6 +128,7 @@ static struct km_object_work *work_of(struct km_batch_poll *p, struct km_call *c
     o->id = due.object.id;
     o->row = due.object;
     o->known = true;
+    o->blind = p->blind;
     o->poll = p;
     memcpy(o->owner, due.object.owner, sizeof o->owner);
     o->line.max = KM_OBJECT_LINE;
@@ -175,12 +181,29 @@ static void give_up(struct km_batch_poll *p)
     km_store_due_set(p->w->gw->store, p->w->mailbox, &p->due.object, 0, on_given_up, p);
 }
 
+/* It reports what it used, and its upstream says that the file with its lines is not there. */
+static bool is_blind(const struct km_call *call)
+{
+    const struct km_object_work *o = km_object_of(call);
+    int status = call->at->status;
+
+    return call->failed && o->counting && !o->blind && o->report.known &&
+           call->err.code == KM_E_UPSTREAM_STATUS &&
+           km_bill_end_of(status, false, true) == KM_BILL_REFUSED && status < 500 && status != 429;
+}
+
 /* The exchange of nobody ends: the round goes on. */
 bool km_batch_look_ended(struct km_call *call)
 {
     struct km_batch_poll *p = km_object_of(call)->poll;
 
     p->call = NULL;
+    p->blind = is_blind(call) && may_look(p);
+    if (p->blind) {
+        look(p);
+        p->blind = false;
+        return true;
+    }
     if (call->failed && !p->ending)
         km_log_msg(p->w->gw->log, KM_LOG_WARN, "batch.unreachable",
                    "batch %.*s could not be looked at: %s", KM_STR_ARG(km_object_of(call)->id),

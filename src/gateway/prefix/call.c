@@ -143,7 +143,7 @@ static int complete(struct km_call *call, struct km_err *err)
         return 0;
     }
     if (km_prefix_of(call)->coding.n) { /* nobody here can read it: it is as long as it is */
-        km_meter_note(&km_prefix_of(call)->meter, call->at->answer.n);
+        km_meter_note(&km_prefix_of(call)->meter, km_buf_view(&call->at->answer));
     } else {
         km_meter_whole(&km_prefix_of(call)->meter, &call->at->refusal,
                        km_buf_view(&call->at->answer));

@@ -19,6 +19,7 @@
 #include "llm/api/gemini.h"
 #include "llm/api/priced.h"
 #include "llm/api/responses.h"
+#include "llm/bounds.h"
 
 static struct km_key *key_of(const struct km_call *call)
 {
@@ -303,7 +304,7 @@ static int read_request(struct km_call *call, struct km_err *err)
     if (e == 0 && kind && kind->api)
         return km_llm_request_parse(r, kind->api, &call->arena, call->body, from_path, err);
     if (e == 0 && kind)
-        e = kind->request(r, &call->arena, err);
+        e = km_meter_request(kind, r, &call->arena, err);
     if (e == 0 && kind && kind->framing == KM_FRAMING_AWS) /* the path says it, not the body */
         r->stream = km_str_ends(km_str_c(p->rule->path), KM_STR("-stream"));
     r->model = from_path;
@@ -341,6 +342,24 @@ static void drop_meter(void *meter)
     km_meter_done(meter);
 }
 
+/* Of a body that is no API of ours: whoever serves it, can its answer be bounded there? */
+static bool can_lower(const struct km_call *call)
+{
+    const struct km_prefix_call *p = km_prefix_of(call);
+    const struct km_bounds *bounds = p->rule->meter->bounds;
+    bool can = bounds && p->to.match.n > 0;
+
+    for (size_t i = 0; can && i < p->to.match.n; i++) {
+        const struct km_deployment *d = p->to.match.v[i].deployment;
+        struct km_str model = d->upstream_model;
+
+        if (!p->to.known || km_str_chr(model, '*') < model.n)
+            model = call->req.model;
+        can = km_bounds_can_lower(bounds, &call->req, model);
+    }
+    return can;
+}
+
 static int prepare_cost(struct km_call *call, struct km_err *err)
 {
     struct km_prefix_call *p = km_prefix_of(call);
@@ -350,7 +369,9 @@ static int prepare_cost(struct km_call *call, struct km_err *err)
     if (p->rule->cost != KM_VENDOR_METERED)
         return 0;
     call->priced = true;
-    call->bounded = !p->rule->meter->bound;
+    if (can_lower(call))
+        call->req.api = &km_api_bounded_body;
+    call->bounded = !p->rule->meter->bound && !call->req.api;
     km_meter_init(&p->meter, p->rule->meter, &call->req, &call->arena);
     return km_arena_defer(&call->arena, drop_meter, &p->meter);
 }

@@ -11,6 +11,7 @@
 #include "call/forward.h"
 #include "call/model.h"
 #include "gateway/prefix/prefix.h"
+#include "llm/bounds.h"
 #include "llm/spellings.h"
 
 #define HEAD_MAX ((size_t)64 * 1024)
@@ -158,10 +159,14 @@ static int ask_usage(struct km_call *call, struct km_json_edits *e, struct km_er
 static int bound_output(struct km_call *call, struct km_json_edits *e, struct km_err *err)
 {
     const struct km_meter_kind *kind = km_prefix_of(call)->meter.kind;
-
     int r;
 
-    if (call->bound_tokens < 0 || !kind->bound)
+    if (call->bound_tokens < 0)
+        return 0;
+    if (kind->bounds)
+        return km_bounds_lower(kind->bounds, &call->req, km_prefix_model(call), call->bound_tokens,
+                               e, &call->arena, err);
+    if (!kind->bound)
         return 0;
     r = set(call, e, kind->bound_in, kind->bound, km_arena_i64(&call->arena, call->bound_tokens),
             err);

@@ -7,20 +7,12 @@
  * and an idle session costs nothing.  The session itself is a row too, with no cost: who connected,
  * when, how it ended.
  *
- * The session's permit holds, all the while, what may come of what was said so far:
- *
- *     (conversation as last counted + what was added since) x dearest input
- *     + longest answer x dearest output                          x answers at once
- *     + audio not transcribed yet x the transcriber's dearest
- *
- * A session that only stands open holds nothing.  An answer that is asked for is one; from the
- * first audio on there is always one, for a voice may begin it at any time.  What is held grows
- * as the client says more, and what an answer really cost moves to what is spent.  When it does
- * not fit any more the session ends, before what is left is passed (permit.c asks).
+ * What may come is reserved before (room.c, permit.c): what is held grows as the client says more
+ * and as an answer is written, and what it really cost moves to what is spent.  When it does not
+ * fit any more the session ends, before what is left is passed.
  */
 #include "gateway/realtime/realtime.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "call/metrics.h"
@@ -29,77 +21,7 @@
 #include "policy/pace.h"
 #include "policy/usage_limits.h"
 
-#define OUTPUT_MOST 4096 /* tokens of an answer, where the model's row says nothing */
-#define CONTEXT_MOST 128000 /* of a conversation, likewise */
-#define AUDIO_BASE64_A_TOKEN 3200 /* spoken: 50 ms of PCM16 at 24 kHz */
-#define HEARD_MOST 864000 /* tokens of audio: a day of it */
 #define META_BYTES 512
-
-/* --- what may come --- */
-
-static int64_t at_most(int64_t v, int64_t most)
-{
-    return v < most ? v : most;
-}
-
-static bool price_of(const struct km_rt_session *s, struct km_str model, struct km_price *ret)
-{
-    const struct km_snapshot *snap = s->call->visit->view->snap;
-
-    *ret = (struct km_price)KM_PRICE_NONE;
-    return model.n && km_prices_find(snap->prices, s->call->at->d->provider_name, model, ret);
-}
-
-static int64_t answer_cost(const struct km_rt_session *s, int64_t more)
-{
-    const struct km_price *p = &s->worst;
-    int64_t longest = p->max_output_tokens > 0 ? p->max_output_tokens : OUTPUT_MOST;
-    struct km_usage u = {
-        .prompt_tokens = at_most(s->context + s->added + more,
-                                 p->max_input_tokens > 0 ? p->max_input_tokens : CONTEXT_MOST),
-        .completion_tokens = at_most(s->max_output, longest),
-    };
-    int64_t cost = 0;
-
-    return km_price_cost(p, &u, &cost) ? cost : 0;
-}
-
-/* A transcript has fewer tokens than its audio; one of these is 100 ms at most. */
-static int64_t transcript_cost(const struct km_rt_session *s)
-{
-    struct km_usage u = { .prompt_tokens = s->heard,
-                          .completion_tokens = s->heard,
-                          .audio_ms = s->heard * 100 };
-    struct km_price price, worst;
-    int64_t cost = 0;
-
-    if (!s->heard || !price_of(s, km_str_c(s->transcriber), &price))
-        return 0;
-    worst = km_rt_worst(&price);
-    worst.second = price.second;
-    return km_price_cost(&worst, &u, &cost) ? cost : 0;
-}
-
-int64_t km_rt_need(const struct km_rt_session *s, int64_t more)
-{
-    int64_t answers = s->active + s->asked;
-
-    if (!answers && s->voice)
-        answers = 1;
-    return (answers ? answer_cost(s, more) * answers : 0) + transcript_cost(s);
-}
-
-void km_rt_add(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text)
-{
-    int64_t most = km_rt_tokens_upper(e, text);
-
-    s->added = s->added > INT64_MAX / 2 ? s->added : s->added + most;
-    if (e->kind != KM_RT_AUDIO_APPEND)
-        return;
-    s->heard = at_most(s->heard + most, HEARD_MOST);
-    s->heard_new = at_most(s->heard_new + most, HEARD_MOST);
-    s->voice = !s->query.n; /* a session for transcripts has no answers */
-}
 
 /* --- rows --- */
 
@@ -136,6 +58,7 @@ static void on_committed(void *ctx, const struct km_err *err)
         asks->sent = !err && s->state == KM_RT_OPEN;
         asks->used = asks->used && !err;
         booked(s, err);
+        km_rt_go_on(s); /* what its upstream said meanwhile stood in line */
         return;
     }
     km_rt_go_on(s);
@@ -178,16 +101,6 @@ static void wait_for(struct km_rt_session *s, struct km_rt_wait *wait, bool wait
         km_rt_hold(s);
 }
 
-/* What is known of one that is under way; what was heard is no reason to forget it. */
-static struct km_usage heard(const struct km_rt_session *s)
-{
-    struct km_usage u = { .prompt_tokens = s->context + (s->added + 3) / 4 };
-
-    u.audio_completion_tokens = (int64_t)(s->audio_bytes / AUDIO_BASE64_A_TOKEN);
-    u.completion_tokens = (int64_t)(s->text_bytes / 4) + u.audio_completion_tokens;
-    return u;
-}
-
 /* As it stands: what would be charged if nothing were heard of it any more. */
 static void open_row(struct km_rt_session *s, const struct km_rt_response *r,
                      const struct km_usage *u, char *ip, struct km_ledger_entry *e)
@@ -213,7 +126,7 @@ static int write_intent(struct km_rt_session *s, struct km_rt_response *r, km_br
                         struct km_err *err)
 {
     struct km_rt_wait *wait = calloc(1, sizeof *wait);
-    struct km_usage u = heard(s);
+    struct km_usage u = km_rt_heard(s);
     struct km_ledger_entry e;
     char ip[KM_ADDR_TEXT];
     bool waits = false;
@@ -232,7 +145,7 @@ static int write_intent(struct km_rt_session *s, struct km_rt_response *r, km_br
 
 void km_rt_tell_books(struct km_rt_session *s)
 {
-    struct km_usage u = heard(s);
+    struct km_usage u = km_rt_heard(s);
 
     for (size_t i = 0; i < KM_RT_RESPONSES; i++) {
         const struct km_rt_response *r = &s->responses[i];
@@ -319,6 +232,7 @@ static struct km_rt_response *place(struct km_rt_session *s, struct km_str id)
             continue;
         *r = (struct km_rt_response){ .used = true, .sent = true, .start_us = km_wall_us() };
         r->row = km_uuid7_at(km_loop_ids(s->call->w->loop), r->start_us);
+        r->bound = km_rt_bound(s, KM_RT_OUTPUT_NONE);
         set_id(r, id);
         return r;
     }
@@ -347,7 +261,8 @@ int km_rt_ask(struct km_rt_session *s, km_broker_fn *booked, struct km_err *err)
     if (!r)
         return km_fail(err, KM_E_LIMIT, "Over %d answers at once.", KM_RT_RESPONSES);
     r->asked = true;
-    r->reserved = answer_cost(s, 0);
+    r->bound = km_rt_bound(s, s->judged.max_output);
+    km_rt_reserved(s);
     code = write_intent(s, r, booked, err);
     r->sent = code == 0;
     r->used = code == 0 || code == KM_E_AGAIN;
@@ -381,7 +296,9 @@ int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_
         r = begin(s, e->id, &asked);
     if (!r)
         return km_fail(err, KM_E_LIMIT, "The upstream begins more answers than can be counted.");
-    r->reserved = answer_cost(s, 0);
+    if (e->max_output != KM_RT_OUTPUT_NONE)
+        r->bound = km_rt_bound(s, e->max_output);
+    km_rt_reserved(s);
     if (!asked) {
         km_rt_unasked(s, r);
         code = write_intent(s, r, NULL, err);
@@ -392,17 +309,18 @@ int km_rt_begin(struct km_rt_session *s, const struct km_rt_event *e, struct km_
 /* What an answer came to that nobody counted; the first stands for all that are under way. */
 static struct km_usage estimate(struct km_rt_session *s)
 {
-    struct km_usage u = heard(s);
+    struct km_usage u = km_rt_heard(s);
 
-    s->text_bytes = s->audio_bytes = 0;
+    km_rt_all_ended(s);
     return u;
 }
 
 /* No more goes in than is in the session, and no more comes out than a model writes. */
-static bool can_be(const struct km_rt_session *s, const struct km_usage *u)
+static bool can_be(const struct km_rt_session *s, const struct km_rt_response *r,
+                   const struct km_usage *u)
 {
     const struct km_usage_limits limits = {
-        .bound_sent = s->max_output < OUTPUT_MOST ? s->max_output : -1,
+        .bound_sent = r->bound,
         .known_max = s->worst.max_output_tokens,
         .answers = 1,
         .bytes_sent = s->context + s->added,
@@ -431,7 +349,7 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
     entry.metadata = note(s, km_str(r->id, r->id_n), &meta);
-    if (e->usage_bad || !can_be(s, &u) || (!u.known && s->text_bytes + s->audio_bytes > 0))
+    if (e->usage_bad || !can_be(s, r, &u) || (!u.known && km_rt_heard(s).completion_tokens > 0))
         u = estimate(s);
     else
         u.known = true; /* one that failed, or was stopped before a word, used nothing */
@@ -443,7 +361,7 @@ int km_rt_ended(struct km_rt_session *s, const struct km_rt_event *e, struct km_
         s->added = 0;
     }
     if (s->active == 0)
-        s->text_bytes = s->audio_bytes = 0;
+        km_rt_all_ended(s);
     if (s->state != KM_RT_OPEN)
         return 0;
     return km_rt_hold_need(s, err);
@@ -460,7 +378,7 @@ static void close_one(struct km_rt_session *s, struct km_rt_response *r, enum km
     if (!r->asked)
         u = estimate(s);
     else if (end == KM_BILL_LIVE)
-        u.prompt_tokens = heard(s).prompt_tokens;
+        u.prompt_tokens = km_rt_heard(s).prompt_tokens;
     row(s, &r->row, "_arealtime", ip, &entry);
     entry.start_us = entry.first_us = r->start_us;
     entry.reserved = r->reserved;
@@ -498,7 +416,7 @@ int km_rt_transcriber(struct km_rt_session *s, struct km_str model, struct km_er
     if (r < 0)
         return r;
     if (!key || key->row.max_budget < 0 || s->call->visit->view->snap->keys->allow_unpriced ||
-        price_of(s, model, &price))
+        km_rt_price(s, model, &price))
         return 0;
     return km_fail_param(err, KM_E_UNPRICED, "session.audio.input.transcription.model",
                          "No price is known for '%.*s', and this key has a budget. Run `kanmon "
@@ -531,7 +449,7 @@ void km_rt_transcribed(struct km_rt_session *s, const struct km_rt_event *e)
     if (model.n)
         entry.model = model;
     entry.metadata = note(s, e->id, &meta);
-    (void)price_of(s, model, &price);
+    (void)km_rt_price(s, model, &price);
     settle(s, &entry, &price, &u, KM_BILL_ANSWERED);
     s->heard = s->heard_new; /* what was heard before the last one is surely in this one */
     s->heard_new = 0;

@@ -65,6 +65,7 @@ static int prepare(struct km_call *call, struct km_err *err)
     s->call = call;
     s->context = FIRST_TOKENS;
     s->max_output = KM_RT_OUTPUT_INF;
+    s->judged.max_output = KM_RT_OUTPUT_NONE;
     km_rt_init(s);
     if (km_arena_defer(&call->arena, km_rt_done, s) < 0)
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -173,12 +174,21 @@ static int attempt(struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
+static bool has_budget(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return key && key->row.max_budget >= 0 &&
+           call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
+}
+
 static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_rt_session *s = km_rt_of(call);
     int r = km_ws_response_check(response, km_str(s->key, KM_WS_KEY_LEN), KM_STR_NONE, &s->why);
 
     s->worst = km_rt_worst(&call->at->d->price);
+    s->slices = has_budget(call);
     if (r == 0)
         r = km_rt_start(s, &s->why);
     if (r == 0)

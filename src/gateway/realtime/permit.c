@@ -11,6 +11,7 @@
  */
 #include "gateway/realtime/realtime.h"
 
+#define SLICE_LEAST 16 /* tokens; a budget that leaves less is spent */
 #define SLACK 2048 /* tokens reserved ahead, so that not every event asks */
 
 /* The process that holds the counters is gone, or an older one: what is held stays as it is, and
@@ -247,6 +248,60 @@ int km_rt_make_room(struct km_rt_session *s, struct km_err *err)
 int km_rt_hold_need(struct km_rt_session *s, struct km_err *err)
 {
     return awaited(s, km_broker_top_up(s->call, km_rt_need(s, 0), on_room, s, err));
+}
+
+static void on_slice(void *ctx, const struct km_err *why);
+
+static void have_slice(struct km_rt_session *s, int64_t more)
+{
+    s->written_for += more;
+    s->last_slice = false;
+    km_rt_reserved(s);
+}
+
+/* So many tokens more for what is written, or half as many as long as the key has not even those:
+ * what is left of a budget is written, too.  refused: NULL, or why twice as many were. */
+static int ask_slice(struct km_rt_session *s, int64_t more, const struct km_err *refused,
+                     struct km_err *err)
+{
+    if (refused)
+        *err = *refused;
+    for (bool first = !refused; first || more >= SLICE_LEAST; first = false, more /= 2) {
+        int64_t need = km_rt_need_written(s, more);
+        int r = need <= s->call->reserve ? 0 : km_broker_top_up(s->call, need, on_slice, s, err);
+
+        if (r == KM_E_AGAIN)
+            s->asked_for = more;
+        else if (r == 0)
+            have_slice(s, more);
+        if (r == 0 || r == KM_E_AGAIN || nobody_says(err))
+            return awaited(s, r == KM_E_AGAIN ? r : 0);
+    }
+    if (s->last_slice && km_rt_past_reserved(s))
+        return err->code;
+    s->last_slice = true;
+    return 0;
+}
+
+static void on_slice(void *ctx, const struct km_err *why)
+{
+    struct km_rt_session *s = ctx;
+    struct km_err err = { 0 };
+    int64_t more = s->asked_for;
+
+    s->asked_for = 0;
+    if (!why)
+        have_slice(s, more);
+    else if (!nobody_says(why) && ask_slice(s, more / 2, why, &err) < 0)
+        km_rt_end(s, err.code == KM_E_BUDGET ? KM_WS_POLICY : KM_WS_TRY_LATER, &err, true);
+    answered(s);
+}
+
+int km_rt_make_slice(struct km_rt_session *s, struct km_err *err)
+{
+    int64_t more = s->asked_for || s->state != KM_RT_OPEN ? 0 : km_rt_slice_due(s);
+
+    return more > 0 ? ask_slice(s, more, NULL, err) : 0;
 }
 
 /* If it does not fit, the next word ends it: nothing waits for that. */

@@ -8,7 +8,8 @@
  *     relay.c    messages both ways, judged before they go on
  *     frames.c   what is written to either side, what waits in line for that, and back-pressure
  *     life.c     how it begins, keep-alive, every way it ends
- *     books.c    what each answer may cost and did
+ *     books.c    what each answer did cost
+ *     room.c     what may come, and must be reserved for it
  *     permit.c   limits in mid-session: what is asked of the broker
  *
  * All of it runs on the worker's loop thread and lives in the call's arena.
@@ -19,6 +20,7 @@
 #include "call/call.h"
 #include "http/websocket.h"
 #include "llm/api/realtime.h"
+#include "policy/pace.h"
 
 #define KM_RT_RESPONSES 16 /* answers under way at once */
 #define KM_RT_ID 96 /* bytes of a response's id */
@@ -40,6 +42,7 @@ struct km_rt_response {
     char id[KM_RT_ID];
     size_t id_n;
     struct km_uuid row;
+    int64_t bound; /* tokens that it writes at most */
     int64_t reserved, start_us;
     uint64_t unasked; /* its number among those, while the broker has not answered */
 };
@@ -50,6 +53,7 @@ struct km_rt_judged {
     bool asks; /* for an answer */
     bool counted; /* as one that is asked for */
     bool leaving; /* the session was already */
+    int64_t max_output; /* of the answer that it asks for; KM_RT_OUTPUT_NONE: the session's */
     size_t name_at, name_n; /* in its text: the model's name, which goes on as another */
 };
 
@@ -80,8 +84,14 @@ struct km_rt_session {
     struct km_rt_judged judged; /* the client's message that is looked at */
     uint64_t unasked, unasked_told; /* answers nobody asked for: counted, and the broker said so */
     bool voice; /* it speaks: an answer may begin that nobody asks for */
-    int64_t max_output;
-    uint64_t text_bytes, audio_bytes; /* produced since the last answer ended */
+    int64_t max_output; /* the session's own bound of an answer; KM_RT_OUTPUT_... */
+    /* written by the answers under way, since there are any */
+    struct km_text_heard written;
+    uint64_t audio_bytes;
+    bool slices; /* what they write is reserved as it comes: the key has a budget */
+    int64_t written_for; /* tokens reserved for it, beyond a slice each */
+    int64_t asked_for; /* that the broker was asked for: so many more */
+    bool last_slice; /* there is no more: what is reserved is written yet */
 
     /* the end */
     struct km_err why;
@@ -165,11 +175,28 @@ void km_rt_resume(struct km_rt_session *s);
 void km_rt_client_drained(struct km_rt_session *s);
 void km_rt_upstream_drained(struct km_rt_session *s);
 
-/* --- books.c --- */
-/* What must be reserved for what may come next, and so many tokens more; nano-USD. */
+/* --- room.c --- */
+/* What must be reserved for what may come next, and so many tokens more of input, or of what is
+ * written; nano-USD. */
 int64_t km_rt_need(const struct km_rt_session *s, int64_t more);
+int64_t km_rt_need_written(const struct km_rt_session *s, int64_t more);
+/* The tokens that an answer of that bound (KM_RT_OUTPUT_NONE: the session's) may have. */
+int64_t km_rt_bound(const struct km_rt_session *s, int64_t said);
+/* Of answers under way: tokens that are to be reserved next, 0: none yet; is all written that is
+ * reserved?; and what is reserved is so for each of them. */
+int64_t km_rt_slice_due(const struct km_rt_session *s);
+bool km_rt_past_reserved(const struct km_rt_session *s);
+void km_rt_reserved(struct km_rt_session *s);
 /* The client says something: what may come grows. */
 void km_rt_add(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text);
+/* A piece of an answer came; what came in all; and no answer is under way any more. */
+void km_rt_hear(struct km_rt_session *s, const struct km_rt_event *e);
+struct km_usage km_rt_heard(const struct km_rt_session *s);
+void km_rt_all_ended(struct km_rt_session *s);
+/* false: none is known. */
+bool km_rt_price(const struct km_rt_session *s, struct km_str model, struct km_price *ret);
+
+/* --- books.c --- */
 /* One is asked for: its intent, before the question goes out.  KM_E_AGAIN: booked is called, once
  * it is committed or could not be. */
 int km_rt_ask(struct km_rt_session *s, km_broker_fn *booked, struct km_err *err) KM_MUST_USE;
@@ -200,6 +227,8 @@ int km_rt_said(struct km_rt_session *s, const struct km_rt_event *e, struct km_s
  * there before, if it does not fit: then the next word ends it. */
 int km_rt_make_room(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
 int km_rt_hold_need(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
+/* An answer has more text: perhaps more is to be reserved. */
+int km_rt_make_slice(struct km_rt_session *s, struct km_err *err) KM_MUST_USE;
 void km_rt_hold_what_fits(struct km_rt_session *s);
 /* An answer began that nobody asked for: one more request, or it is stopped. */
 void km_rt_unasked(struct km_rt_session *s, struct km_rt_response *r);

@@ -45,7 +45,7 @@ static int judge(struct km_rt_session *s, const struct km_rt_event *e, struct km
         r = km_rt_transcriber(s, e->transcriber, err);
     if (r == 0)
         r = km_asks_judge(s->call, &e->priced, "tools", err);
-    if (e->max_output > s->max_output)
+    if (e->kind == KM_RT_SESSION_UPDATE && e->max_output > s->max_output)
         s->max_output = e->max_output;
     return r == 0 ? km_rt_said(s, e, text, err) : r;
 }
@@ -87,7 +87,9 @@ static int from_client(struct km_rt_session *s, struct km_arena *scratch, struct
     struct km_err err = { 0 };
     int r = km_rt_read_client(scratch, text, &e, &err);
 
-    s->judged = (struct km_rt_judged){ 0 };
+    s->judged = (struct km_rt_judged){ .max_output = KM_RT_OUTPUT_NONE };
+    if (r == 0 && e.kind == KM_RT_RESPONSE_CREATE)
+        s->judged.max_output = e.max_output;
     if (r == 0)
         r = judge(s, &e, text, &err);
     if (e.model_value.n)
@@ -217,20 +219,7 @@ static void note_session(struct km_rt_session *s, const struct km_rt_event *e)
         snprintf(s->transcriber, sizeof s->transcriber, "%.*s", KM_STR_ARG(e->transcriber));
 }
 
-/* What an answer makes, for the estimate when nobody says. */
-static void note_delta(struct km_rt_session *s, struct km_str type, struct km_str text)
-{
-    if (!km_str_starts(type, KM_STR("response.")) || !km_str_ends(type, KM_STR("delta")))
-        return;
-    if (km_str_eq(type, KM_STR("response.output_audio.delta")) ||
-        km_str_eq(type, KM_STR("response.audio.delta")))
-        s->audio_bytes += text.n;
-    else
-        s->text_bytes += text.n;
-}
-
-static int read_books(struct km_rt_session *s, const struct km_rt_event *e, struct km_str text,
-                      struct km_err *err)
+static int read_books(struct km_rt_session *s, const struct km_rt_event *e, struct km_err *err)
 {
     switch (e->kind) {
     case KM_RT_SESSION:
@@ -247,8 +236,8 @@ static int read_books(struct km_rt_session *s, const struct km_rt_event *e, stru
         km_rt_refused(s);
         return 0;
     default:
-        note_delta(s, e->type, text);
-        return 0;
+        km_rt_hear(s, e);
+        return km_rt_make_slice(s, err);
     }
 }
 
@@ -263,7 +252,7 @@ static void from_upstream(struct km_rt_session *s, struct km_arena *scratch, str
         km_rt_end(s, KM_WS_BAD_GATEWAY, &err, false);
         return;
     }
-    r = read_books(s, &e, text, &err);
+    r = read_books(s, &e, &err);
     if (e.kind == KM_RT_ERROR)
         text = km_veil_str(s->call->w->gw->veil, scratch, text);
     if (e.kind == KM_RT_SESSION && e.model.n)

@@ -55,22 +55,21 @@ int km_gemini_answer(const struct km_llm_request *r, struct km_arena *arena, str
     return e;
 }
 
-/* Bytes of the texts, and of what stands for arguments: enough for an estimate. */
-static size_t output_bytes(struct km_str candidates)
+/* The texts, and what stands for arguments: enough for an estimate. */
+static void hear_output(struct km_llm_stream *s, struct km_str candidates)
 {
     static const char key[] = "\"text\":";
     struct km_str rest = candidates, text;
-    size_t bytes = 0, more;
+    const char *ignored;
 
     for (;;) {
         size_t at = km_str_find(rest, km_str(key, sizeof key - 1));
 
         if (at == rest.n)
-            return bytes;
+            return;
         rest = km_str_trim(km_str_skip(rest, at + sizeof key - 1));
         text = km_str_skip(rest, 1);
-        (void)km_llm_string_end(text.p, text.p + text.n, &more);
-        bytes += more;
+        km_text_hear(&s->heard, km_llm_string_raw(text.p, text.p + text.n, &ignored));
     }
 }
 
@@ -93,7 +92,7 @@ static void note(struct km_llm_stream *s, struct km_str data, const struct km_js
         last = true;
     if (spans[A_CANDIDATES].type == KM_JSON_ARRAY) {
         s->events++;
-        s->text_bytes += output_bytes(candidates);
+        hear_output(s, candidates);
         if (s->keeps)
             km_gemini_keep(s, data, candidates);
         last = last || holds(candidates, "\"finishReason\"");

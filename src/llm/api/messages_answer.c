@@ -69,24 +69,22 @@ int km_messages_count_answer(const struct km_llm_request *r, struct km_arena *ar
 
 /* --- streams --- */
 
-/* Bytes of the string behind `key`, as they are written: a base for estimates. */
-static size_t string_bytes(struct km_str data, struct km_str key)
+/* The string behind `key`, as it is written: a base for estimates. */
+static void hear(struct km_llm_stream *s, struct km_str data, struct km_str key)
 {
     size_t at = km_str_find(data, key);
-    size_t bytes;
+    const char *ignored;
 
-    if (at == data.n)
-        return 0;
-    (void)km_llm_string_end(data.p + at + key.n, data.p + data.n, &bytes);
-    return bytes;
+    if (at < data.n)
+        km_text_hear(&s->heard, km_llm_string_raw(data.p + at + key.n, data.p + data.n, &ignored));
 }
 
 static void note_delta(struct km_llm_stream *s, struct km_str data)
 {
     s->events++;
-    s->text_bytes += string_bytes(data, KM_STR("\"text\":\"")) +
-                     string_bytes(data, KM_STR("\"thinking\":\"")) +
-                     string_bytes(data, KM_STR("\"partial_json\":\""));
+    hear(s, data, KM_STR("\"text\":\""));
+    hear(s, data, KM_STR("\"thinking\":\""));
+    hear(s, data, KM_STR("\"partial_json\":\""));
 }
 
 /* An event whose data changed: its own framing, with other data. */

@@ -164,7 +164,8 @@ static int64_t count_list(const struct km_json *v)
 }
 
 /* vLLM takes vectors beside the text, each of them a prompt too (its CompletionRequest). */
-static int count_prompts(struct km_llm_request *r, const struct km_arena *arena, struct km_err *err)
+int km_openai_count_prompts(struct km_llm_request *r, const struct km_arena *arena,
+                            struct km_err *err)
 {
     static const struct km_str lists[] = { { "prompt", 6 }, { "prompt_embeds", 13 } };
     struct km_arena scratch KM_CLEANUP(km_arena_done);
@@ -213,7 +214,7 @@ static int read_bounds(struct km_llm_request *r, struct km_arena *arena, struct 
     if (best_of > r->choices)
         r->choices = best_of;
     if (e == 0 && r->api == &km_api_completion)
-        e = count_prompts(r, arena, err);
+        e = km_openai_count_prompts(r, arena, err);
     return e == 0 ? km_spellings_read(r, arena, own, err) : e;
 }
 

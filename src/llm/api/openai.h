@@ -19,6 +19,11 @@ int km_openai_answer(const struct km_llm_request *r, struct km_arena *arena, str
 int km_openai_event(struct km_llm_stream *s, const struct km_sse_event *event, struct km_buf *out,
                     struct km_err *err) KM_MUST_USE;
 
+/* r->prompts, of a body for completions that km_llm_read_members() has read: each is answered by
+ * itself.  arena: an arena with the cap and pool of a scratch one. */
+int km_openai_count_prompts(struct km_llm_request *r, const struct km_arena *arena,
+                            struct km_err *err) KM_MUST_USE;
+
 /* openai_cut.c: of an event with choices, what a cut needs; and the cut (api.h). */
 void km_openai_keep(struct km_llm_stream *s, struct km_str data, struct km_str choices);
 int km_openai_cut(struct km_llm_stream *s, const struct km_llm_cut *c,

@@ -70,8 +70,8 @@ static bool is_output(struct km_str key)
            km_str_eq(key, KM_STR("arguments")) || km_str_eq(key, KM_STR("text"));
 }
 
-/* Reads `choices` of an event, string by string: the bytes of those that are output, enough for
- * an estimate, and whether a finish_reason is a string, which completes the answer.  Every event
+/* Reads `choices` of an event, string by string: those that are output are heard, for an
+ * estimate, and whether a finish_reason is a string, which completes the answer.  Every event
  * of every stream passes here, so it is one pass. */
 static void note_choices(struct km_llm_stream *s, struct km_str choices)
 {
@@ -80,7 +80,7 @@ static void note_choices(struct km_llm_stream *s, struct km_str choices)
 
     while ((p = memchr(p, '"', (size_t)(end - p)))) {
         const char *name = p + 1, *after = km_llm_string_end(name, end, &bytes);
-        struct km_str key;
+        struct km_str key, text;
 
         p = behind_space(after, end);
         if (p == end || *p != ':')
@@ -89,9 +89,9 @@ static void note_choices(struct km_llm_stream *s, struct km_str choices)
         p = behind_space(p + 1, end);
         if (p == end || *p != '"')
             continue;
-        p = km_llm_string_end(p + 1, end, &bytes);
+        text = km_llm_string_raw(p + 1, end, &p);
         if (is_output(key))
-            s->text_bytes += bytes;
+            km_text_hear(&s->heard, text);
         else if (km_str_eq(key, KM_STR("finish_reason")))
             s->finished = true;
     }

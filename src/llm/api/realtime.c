@@ -51,11 +51,12 @@ static struct km_str text_at(struct km_arena *arena, struct km_str text,
     return span->type == KM_JSON_STRING ? km_json_text(arena, text, span) : KM_STR_NONE;
 }
 
-enum top { TYPE, EVENT_ID, SESSION, RESPONSE, USAGE, ITEM_ID, NTOP };
+enum top { TYPE, EVENT_ID, SESSION, RESPONSE, USAGE, ITEM_ID, DELTA, NTOP };
 
-static const struct km_str top_names[NTOP] = { { "type", 4 },     { "event_id", 8 },
-                                               { "session", 7 },  { "response", 8 },
-                                               { "usage", 5 },    { "item_id", 7 } };
+static const struct km_str top_names[NTOP] = { { "type", 4 },    { "event_id", 8 },
+                                               { "session", 7 }, { "response", 8 },
+                                               { "usage", 5 },   { "item_id", 7 },
+                                               { "delta", 5 } };
 
 static int ask_parser(struct km_arena *arena, struct km_str text, bool client,
                       struct km_json_span *spans, struct km_err *err)
@@ -221,6 +222,17 @@ static int read_usage(struct km_arena *arena, struct km_str text, struct km_usag
     return 0;
 }
 
+/* A piece of what an answer has: its text, what it says in words, or the sound of it. */
+static void read_delta(struct km_str text, const struct km_json_span *span, struct km_rt_event *e)
+{
+    if (span->type != KM_JSON_STRING || !km_str_starts(e->type, KM_STR("response.")) ||
+        !km_str_ends(e->type, KM_STR("delta")))
+        return;
+    e->delta = km_str_sub(km_json_value(text, span), 1, span->value_n - 2);
+    e->speaks = km_str_eq(e->type, KM_STR("response.output_audio.delta")) ||
+                km_str_eq(e->type, KM_STR("response.audio.delta"));
+}
+
 /* --- the contract --- */
 
 static enum km_rt_kind kind_of(struct km_str type, bool client)
@@ -262,6 +274,8 @@ static int read_event(struct km_arena *arena, struct km_str text, bool client,
     if (r < 0)
         return r;
     ret->kind = kind_of(ret->type, client);
+    if (ret->kind == KM_RT_OTHER && !client)
+        read_delta(text, &spans[DELTA], ret);
     if (ret->kind == KM_RT_OTHER || ret->kind == KM_RT_AUDIO_APPEND || ret->kind == KM_RT_ERROR)
         return 0;
     if (ret->kind == KM_RT_SESSION_UPDATE || ret->kind == KM_RT_SESSION) {

@@ -39,6 +39,8 @@ struct km_rt_event {
     struct km_str model_value; /* its place: the JSON value inside the text */
     struct km_str transcriber; /* the model that transcribes what is heard */
     int64_t max_output; /* of session or response: tokens, KM_RT_OUTPUT_... */
+    struct km_str delta; /* a piece of an answer: its text as JSON has it, or base64 of audio */
+    bool speaks; /* it is audio */
     struct km_llm_priced priced; /* what the client's session or response asks for */
     struct km_usage usage; /* known: it was there, and can be */
     bool usage_bad; /* it was there, and cannot be */

@@ -72,6 +72,8 @@ struct km_str km_responses_id(struct km_str response, struct km_arena *arena);
 bool km_responses_refers(const struct km_json *item, struct km_str *ret_id);
 /* By its name, may an event be a stream's last?  Of most it says that they are not. */
 bool km_responses_may_be_last(struct km_str type);
+/* `usage` of an answer, an object: u is filled anew, u->known: it can be. */
+void km_responses_read_usage(const struct km_json *usage, struct km_usage *u);
 /* Adds the uses of tools that OpenAI ran, which are items of an answer's `output`. */
 void km_responses_hosted(const struct km_json *output, struct km_usage *u);
 /* The answer's object in the data of a stream's last event; empty: this is not the last. */

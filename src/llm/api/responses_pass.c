@@ -27,25 +27,30 @@ static const struct km_str object_members[O_COUNT] = {
     { "service_tier", 12 },
 };
 
-static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
+void km_responses_read_usage(const struct km_json *usage, struct km_usage *u)
 {
-    struct km_arena scratch KM_CLEANUP(km_arena_done);
-    const struct km_json *root, *in, *out;
+    const struct km_json *in = km_json_get(usage, "input_tokens_details");
+    const struct km_json *out = km_json_get(usage, "output_tokens_details");
     bool bad = false;
 
-    km_arena_init(&scratch, arena->cap, arena->pool);
-    if (km_json_parse_answer(&scratch, text, &root, NULL) < 0 ||
-        km_json_kind(root) != KM_JSON_OBJECT)
-        return;
-    in = km_json_get(root, "input_tokens_details");
-    out = km_json_get(root, "output_tokens_details");
-    *u = (struct km_usage){ .prompt_tokens = km_usage_due(root, "input_tokens", &bad),
-                            .completion_tokens = km_usage_due(root, "output_tokens", &bad),
+    *u = (struct km_usage){ .prompt_tokens = km_usage_due(usage, "input_tokens", &bad),
+                            .completion_tokens = km_usage_due(usage, "output_tokens", &bad),
                             .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
                             .cache_write_tokens = km_usage_count(in, "cache_write_tokens", &bad),
                             .reasoning_tokens = km_usage_count(out, "reasoning_tokens", &bad) };
-    km_usage_extras(root, u, &bad);
+    km_usage_extras(usage, u, &bad);
     km_usage_judge(u, bad);
+}
+
+static void read_usage(const struct km_arena *arena, struct km_str text, struct km_usage *u)
+{
+    struct km_arena scratch KM_CLEANUP(km_arena_done);
+    const struct km_json *root;
+
+    km_arena_init(&scratch, arena->cap, arena->pool);
+    if (km_json_parse_answer(&scratch, text, &root, NULL) == 0 &&
+        km_json_kind(root) == KM_JSON_OBJECT)
+        km_responses_read_usage(root, u);
 }
 
 /* Is it the first that has this container?  A session is one, however often it is used. */
@@ -176,7 +181,7 @@ static void note(struct km_llm_stream *s, struct km_str type, struct km_str delt
         s->error = true;
     else if (km_str_ends(type, KM_STR(".delta\"")) && delta.n > 2) {
         s->events++;
-        s->text_bytes += delta.n - 2;
+        km_text_hear(&s->heard, km_str_sub(delta, 1, delta.n - 2));
     }
     if (s->keeps && type.n > 2)
         km_responses_keep(s, km_str_sub(type, 1, type.n - 2), sequence, delta, data);

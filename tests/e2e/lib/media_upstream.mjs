@@ -8,7 +8,7 @@
 //
 // The first segment of a path chooses a temper: /ok (serves), /fail (500 when all was read), /busy
 // (429 at once, Retry-After), /stall (never reads), /cut (breaks its stream), /early (401 before
-// the body).  GET /seen is what came, POST /forget empties it; POST /finish ends every batch, POST
+// the body).  GET /seen is what came, POST /forget empties it; POST /finish and /finish-with end every batch, POST
 // /busy-batches?n=N answers the next N questions for one with 429.
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -209,6 +209,22 @@ function newBatch(x) {
   return json(x.response, object);
 }
 
+/* Every line of every open batch is answered in turn by one of these bodies, or not at all (null);
+ * the batch says of itself what `report` has, and its output may be gone already. */
+function finishWith({ bodies, report, gone }) {
+  for (const { object, input } of batches.values()) {
+    if (object.status !== "in_progress") continue;
+    const lines = input.content.toString().split("\n").filter(Boolean).map((l) => JSON.parse(l));
+    const answers = lines.map((line, i) => JSON.stringify({ id: `r${i}`, custom_id: line.custom_id,
+      error: null, response: { status_code: 200, request_id: `q${i}`,
+        body: bodies[i % bodies.length] } }));
+    object.output_file_id = newFile("out.jsonl", "batch_output",
+      Buffer.from(`${answers.join("\n")}\n`)).id;
+    if (gone) files.delete(object.output_file_id);
+    Object.assign(object, { status: "completed" }, report);
+  }
+}
+
 /* Every line of every open batch is answered: 10 tokens in, 5 out, or what `counted` says. */
 function finishBatches(withUsage, counted) {
   for (const { object, input } of batches.values()) {
@@ -288,6 +304,12 @@ async function serve(request, response) {
   const url = new URL(request.url, "http://fake");
   const control = { "/seen": () => json(response, seen), "/forget": () => { seen = []; json(response, {}); },
     "/finish": () => { finishBatches(url.searchParams.get("usage") === "1", url.searchParams.get("line")); json(response, {}); },
+    "/finish-with": async () => {
+      const parts = [];
+      for await (const part of request) parts.push(part);
+      finishWith(JSON.parse(Buffer.concat(parts)));
+      json(response, {});
+    },
     "/busy-batches": () => { busyBatches = Number(url.searchParams.get("n")); json(response, {}); } };
   if (control[url.pathname]) return control[url.pathname]();
   const [, temper, rest] = /^\/(ok|fail|busy|stall|cut|early)(\/.*)$/.exec(url.pathname) ?? [];

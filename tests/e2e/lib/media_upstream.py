@@ -62,6 +62,10 @@ model_list:
     litellm_params: {{model: anthropic/claude-opus-4-6, api_key: sk-ant}}
   - model_name: batcher
     litellm_params: {{<<: *base, model: openai/gpt-4o-mini, input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006}}
+  - model_name: endless
+    litellm_params: {{<<: *base, model: openai/nobody-knows-how-long, input_cost_per_token: 0.00000015, output_cost_per_token: 0.0000006, search_context_cost_per_query: 0.01, code_interpreter_cost_per_session: 0.03}}
+  - model_name: dear
+    litellm_params: {{<<: *base, model: openai/dear-one, input_cost_per_token: 0.000002, output_cost_per_token: 0.00001}}
 general_settings: {{master_key: sk-e2e-master}}
 router_settings: {{num_retries: 2}}
 kanmon_settings:
@@ -99,6 +103,11 @@ class MediaUpstream:
         """line: the JSON that stands for the usage of each of its answers."""
         more = "" if line is None else "&line=" + urllib.parse.quote(line)
         self._ask(f"/finish?usage={int(usage)}{more}", b"")
+
+    def finish_with(self, *bodies, gone=False, **report):
+        """The answers of a batch's lines, in turn, and members of the batch itself."""
+        self._ask("/finish-with",
+                  json.dumps({"bodies": bodies, "report": report, "gone": gone}).encode())
 
 
 def config_of(upstream, state):

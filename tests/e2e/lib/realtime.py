@@ -33,6 +33,10 @@ model_list:
     litellm_params: {{model: openai/rt-500, api_base: "{up}/v1", api_key: sk-upstream, order: 1}}
   - model_name: either
     litellm_params: {{model: openai/gpt-realtime, api_base: "{up}/v1", api_key: sk-upstream, order: 2}}
+  - model_name: endless
+    litellm_params:
+      {{model: openai/nobody-knows-how-long, api_base: "{up}/v1", api_key: sk-upstream,
+        input_cost_per_token: 0.000004, output_cost_per_token: 0.000064}}
   - model_name: other
     litellm_params: {{model: anthropic/claude-opus-4-6, api_key: sk-ant}}
 general_settings: {{master_key: """ + MASTER + """}}
@@ -104,8 +108,8 @@ class Session:
                 return event
             assert event["type"] != "error", event
 
-    def respond(self, usage=None, behave=None, **members):
-        metadata = {}
+    def respond(self, usage=None, behave=None, words=None, **members):
+        metadata = {} if words is None else {"words": str(words)}
         if usage:
             metadata["usage"] = json.dumps(usage)
         if behave:

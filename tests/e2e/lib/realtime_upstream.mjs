@@ -6,7 +6,7 @@
 //     GET /log   what every session was: path, headers, digests of all text both ways, events
 //
 // The model's name scripts it: rt-401, rt-429, rt-500 refuse the handshake, rt-wrong answers it
-// badly, rt-mute answers no pings.  response.metadata scripts an answer: usage (JSON), behave: hang | close | burst.
+// badly, rt-mute answers no pings.  response.metadata scripts an answer: usage (JSON), behave: hang | close | burst | write (words).
 // Deleting the item `die` kills the connection.
 import crypto from 'node:crypto';
 import http from 'node:http';
@@ -148,6 +148,7 @@ class Session {
     this.say({ type: audio, response_id: response.id, item_id: 'item_1', output_index: 0, content_index: 0, delta: 'UklGRg=='.repeat(800) });
     if (behave === 'close') this.socket.close(4321, 'upstream says so');
     else if (behave === 'burst') this.burst(response.id);
+    else if (behave === 'write') this.write(response.id, Number(asked.metadata.words));
     else if (behave !== 'hang') this.done(response.id, 'completed');
   }
 
@@ -158,6 +159,16 @@ class Session {
     this.log.out += 1;
     this.log.said.update(text);
     return this.socket.send(text, () => this.burst(responseId, left - 1));
+  }
+
+  // So many words, a token each, as fast as they are taken; it stops when it is told to.
+  write(responseId, left) {
+    if (!this.running.has(responseId)) return undefined;
+    if (left === 0) return this.done(responseId, 'completed');
+    const text = JSON.stringify({ type: 'response.output_text.delta', event_id: id('event'), response_id: responseId, delta: 'word ' });
+    this.log.out += 1;
+    this.log.said.update(text);
+    return this.socket.send(text, () => setImmediate(() => this.write(responseId, left - 1)));
   }
 
   done(responseId, status) {

@@ -2,7 +2,9 @@
 """Files and batches by OpenAI's own Python SDK, its oldest and its newest supported major: whose
 they are, where they are, and what a batch costs."""
 
+import base64
 import json
+import random
 import threading
 
 import openai
@@ -141,9 +143,89 @@ def test_a_batch_whose_lines_count_nonsense_is_an_estimate(media_gateway, media,
     assert row["estimated"] is True and row["completion_tokens"] > 0 and row["spend"] < 0.001, row
 
 
+def charged_for(gateway, media, endpoint, bodies, n=1, model="nobody-knows-how-long", **report):
+    """What a batch of n lines costs its key, in nano-dollars, and its row."""
+    key = gateway.new_key()
+    mine = client_of(gateway, key)
+    line = json.dumps({"custom_id": "c", "method": "POST", "url": endpoint, "body": {
+        "model": model, "messages": []}}).encode() + b"\n"
+    file = mine.files.create(file=("in.jsonl", line * n), purpose="batch",
+                             extra_body={"model": "batcher"})
+    batch = mine.batches.create(input_file_id=file.id, completion_window="24h", endpoint=endpoint)
+    media.finish_with(*bodies, **report)
+    assert mine.batches.retrieve(batch.id).status == "completed"
+    wait_until(lambda: gateway.key_info(key)["spend"] > 0, what="the batch's price")
+    (row,) = [r for r in gateway.spend_logs(api_key=key) if r["spend"]]
+    return round(row["spend"] * 1e9), row
+
+
+def response_of(model="nobody-knows-how-long", tools=(), **usage):
+    return {"id": "resp_1", "object": "response", "model": model, "status": "completed",
+            "output": [{"type": kind, "id": f"x{i}", "status": "completed", **more}
+                       for i, (kind, more) in enumerate(tools)],
+            "usage": {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110, **usage}}
+
+
+REPORT = {"input_tokens": 200, "output_tokens": 20, "total_tokens": 220,
+          "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+
+
+@pytest.mark.parametrize("report", [{}, {"usage": REPORT, "model": "nobody-knows-how-long"}])
+def test_tools_that_a_line_had_run_are_charged(media_gateway, media, report):
+    """Whether the batch says what it used or not: tools are only in its lines."""
+    ran = response_of(tools=[("web_search_call", {"action": {"type": "search"}}),
+                             ("web_search_call", {"action": {"type": "open_page"}}),
+                             ("web_search_call", {"action": {"type": "search"}}),
+                             ("code_interpreter_call", {"container_id": "cntr_1"})])
+    nano, row = charged_for(media_gateway, media, "/v1/responses", [ran, response_of()], 2, **report)
+    assert nano == 2 * (100 * 75 + 10 * 300) + 2 * 10_000_000 + 30_000_000, row
+    assert row["prompt_tokens"] == 200 and row["completion_tokens"] == 20 and not row["estimated"]
+
+
+def test_each_line_is_charged_at_the_price_of_the_model_that_it_names(media_gateway, media):
+    """Also where the batch says of itself no more than how many tokens there were."""
+    bodies = [response_of("dear-one-2026-01-02"), response_of()]
+    true = 100 * 1000 + 10 * 5000 + 100 * 75 + 10 * 300
+    assert charged_for(media_gateway, media, "/v1/responses", bodies, 2)[0] == true
+    assert charged_for(media_gateway, media, "/v1/responses", bodies, 2, usage=REPORT)[0] == true
+    # of another model whose name begins likewise: a table's, and no version of one of ours
+    bodies = [response_of("gpt-4o-mini-search-preview")]
+    assert charged_for(media_gateway, media, "/v1/responses", bodies)[0] == 100 * 75 + 10 * 300
+
+
+def test_what_a_batch_reports_beyond_its_lines_is_charged(media_gateway, media):
+    """And instead of them, where they counted nothing."""
+    nano, row = charged_for(media_gateway, media, "/v1/responses", [response_of(), None], 2, usage=REPORT)
+    assert nano == 200 * 75 + 20 * 300 and not row["estimated"], row
+    uncounted = {**response_of(), "usage": None}
+    nano, row = charged_for(media_gateway, media, "/v1/responses", [uncounted], 2, usage=REPORT)
+    assert nano == 200 * 75 + 20 * 300 and not row["estimated"], row
+
+
+def test_a_search_that_a_chat_cites_is_charged_once(media_gateway, media):
+    body = {"id": "c", "object": "chat.completion", "model": "nobody-knows-how-long", "choices": [{
+        "index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "a", "annotations": [
+            {"type": "url_citation", "url_citation": {"url": "https://example.com", "title": "a"}}] * 2}}],
+        "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}}
+    nano, row = charged_for(media_gateway, media, "/v1/chat/completions", [body])
+    assert nano == 100 * 75 + 10 * 300 + 10_000_000, row
+
+
+def test_an_answer_of_many_mebibytes_is_charged(media_gateway, media):
+    body = response_of(tools=[("image_generation_call", {"result": "QUJD" * (1500 << 10)})])
+    assert charged_for(media_gateway, media, "/v1/responses", [body])[0] == 100 * 75 + 10 * 300
+
+
+def test_lines_that_cannot_be_read_are_as_dear_as_the_others(media_gateway, media):
+    bodies = [response_of(), response_of(tools=[("message", {"content": "a" * (17 << 20)})])]
+    nano, row = charged_for(media_gateway, media, "/v1/responses", bodies, 2)
+    assert nano == 2 * (100 * 75 + 10 * 300) and row["estimated"] is True, row
+
+
 @pytest.mark.parametrize("more", [
     {"max_completion_tokens": 1, "max_tokens": 1000000}, {"max_tokens": 20000, "n": 100},
-    {"max_tokens": 20000, "best_of": 100}, {"n": 10**9}])
+    {"max_tokens": 20000, "best_of": 100}, {"n_predict": 1000000, "max_tokens": 1},
+    {"max_tokens": 1000, "prompt": ["a"] * 1000}])
 def test_the_dearest_reading_of_a_batchs_line_is_held_against_the_budget(media_gateway, more):
     """0.3 USD a million tokens out: any of these may cost more than the key has."""
     mine = client_of(media_gateway, media_gateway.new_key(max_budget=0.2))
@@ -155,6 +237,58 @@ def test_the_dearest_reading_of_a_batchs_line_is_held_against_the_budget(media_g
         mine.batches.create(input_file_id=file.id, completion_window="24h",
                             endpoint="/v1/chat/completions")
     assert "budget" in str(caught.value).lower()
+
+
+def endless_line(**more):
+    return json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions", "body": {
+        "model": "nobody-knows-how-long", "messages": [{"role": "user", "content": "hi"}],
+        **more}}).encode() + b"\n"
+
+
+def test_a_line_without_a_bound_needs_what_a_call_without_one_would(media_gateway):
+    """131,072 tokens at 0.3 USD a million: 0.0393 USD, and no word of it can be lowered."""
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.05))
+    assert batch_of(poor, endless_line()).status == "in_progress"
+    with pytest.raises(openai.RateLimitError) as caught:
+        batch_of(poor, endless_line() + endless_line(max_tokens=5) + endless_line(n=1))
+    assert "2 of its lines" in caught.value.message and "max_tokens" in caught.value.message
+    assert "0.05 USD is left" in caught.value.message
+    with pytest.raises(openai.RateLimitError) as caught:
+        batch_of(poor, endless_line(max_tokens=200000))
+    assert "Lower its lines' max_tokens" in caught.value.message
+    assert batch_of(poor, endless_line(max_tokens=1000) * 100).status == "in_progress"
+    with pytest.raises(openai.BadRequestError) as caught:
+        batch_of(poor, endless_line(n=10**9))
+    assert "'n'" in caught.value.message
+
+
+def test_a_line_is_as_long_as_the_same_call_would_be(media_gateway):
+    """0.075 USD a million tokens in: 120 KB of English are 25,000, and a picture is a picture."""
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.004))
+    prose = "The quick brown fox jumps over the lazy dog, and nobody minds at all. " * 1700
+    assert batch_of(poor, endless_line(max_tokens=9, messages=[
+        {"role": "user", "content": prose}])).status == "in_progress"
+    picture = "data:image/png;base64," + base64.b64encode(
+        b"\x89PNG\r\n\x1a\n" + random.Random(1).randbytes(700 << 10)).decode()
+    assert batch_of(poor, endless_line(max_tokens=9, messages=[{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": picture}}]}])).status == "in_progress"
+    with pytest.raises(openai.RateLimitError):
+        batch_of(poor, endless_line(max_tokens=9, messages=[{"role": "user", "content": prose * 3}]))
+
+
+def test_a_line_that_writes_nothing_reserves_no_output(media_gateway):
+    """And which upstreams go by the batch's endpoint, and which by the line's address, is not known:
+    where they differ it writes."""
+    poor = client_of(media_gateway, media_gateway.new_key(max_budget=0.03))
+    line = json.dumps({"custom_id": "c", "method": "POST", "url": "/v1/embeddings", "body": {
+        "model": "nobody-knows-how-long", "input": "hi"}}).encode() + b"\n"
+    file = poor.files.create(file=("in.jsonl", line * 20), purpose="batch",
+                             extra_body={"model": "batcher"}).id
+    assert poor.batches.create(input_file_id=file, completion_window="24h",
+                               endpoint="/v1/embeddings").status == "in_progress"
+    for other in ("/v1/chat/completions", "/v1/chat/completions?a=/embeddings", "/v2/embeddings"):
+        with pytest.raises(openai.RateLimitError):
+            poor.batches.create(input_file_id=file, completion_window="24h", endpoint=other)
 
 
 @pytest.mark.parametrize("fields,more,words", [
@@ -274,6 +408,13 @@ def test_an_upstream_that_is_not_there_is_asked_again(polling, media):
     wait_until(lambda: looks(media, batch) >= 4, what="looks after two refusals")
     media.finish(True)
     wait_until(lambda: charged(polling, key) == [LINE_NANO], what="the batch's price")
+
+
+def test_a_batch_whose_output_is_gone_is_charged_by_what_it_reports(polling, media):
+    key = polling.new_key()
+    new_batch(client_of(polling, key), 2)
+    media.finish_with({}, gone=True, usage=REPORT)
+    wait_until(lambda: charged(polling, key) == [200 * 75 + 20 * 300], what="the batch's price")
 
 
 def test_a_batch_whose_deployment_left_the_configuration(polling, media):
@@ -397,10 +538,8 @@ def test_the_lines_of_a_batch_name_no_further_model(media_gateway):
 def test_a_budget_needs_a_price(media_gateway):
     key = media_gateway.new_key(max_budget=1)
     mine = client_of(media_gateway, key)
-    file = new_file(mine, model="free")
     with pytest.raises(openai.BadRequestError) as caught:
-        mine.batches.create(input_file_id=file.id, completion_window="24h",
-                            endpoint="/v1/chat/completions")
+        batch_of(mine, lines(1).replace(b"gpt-4o-mini", b"unheard-of"))
     assert "No price is known" in caught.value.message
 
 

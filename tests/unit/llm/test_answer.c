@@ -67,7 +67,7 @@ static void a_stream_that_needs_no_whole_keeps_none(void **state)
     PUT(f, .kind = KM_CHAT_START);
     PUT(f, .kind = KM_CHAT_TEXT, .text = KM_STR("a"));
     assert_int_equal(f->answer.nchoices, 0);
-    assert_int_equal(f->answer.text_bytes, 1);
+    assert_int_equal(f->answer.heard.bytes, 1);
 }
 
 static void what_is_out_of_order_is_the_upstream_s_fault(void **state)
@@ -94,11 +94,11 @@ static void the_last_usage_holds_and_none_is_estimated(void **state)
     begin_answer(f, &plain, true, false);
     PUT(f, .kind = KM_CHAT_START);
     for (int i = 0; i < 3; i++)
-        PUT(f, .kind = KM_CHAT_TEXT, .text = KM_STR("12345678"));
+        PUT(f, .kind = KM_CHAT_TEXT, .text = KM_STR("ab cdef "));
     u = km_answer_usage(&f->answer);
     assert_false(u.known);
     assert_int_equal(u.prompt_tokens, 3);
-    assert_int_equal(u.completion_tokens, 6);
+    assert_int_equal(u.completion_tokens, 7); /* by what is heard: six words */
     PUT(f, .kind = KM_CHAT_USAGE,
         .usage = { .prompt_tokens = 1, .completion_tokens = 2, .known = true });
     PUT(f, .kind = KM_CHAT_USAGE,
@@ -114,7 +114,7 @@ static void the_last_usage_holds_and_none_is_estimated(void **state)
     u = km_answer_usage(&f->answer); /* what it says is nonsense but for what went in */
     assert_false(u.known);
     assert_int_equal(u.prompt_tokens, 1);
-    assert_int_equal(u.completion_tokens, 6);
+    assert_int_equal(u.completion_tokens, 7);
 }
 
 static void a_long_text_grows_by_doubling(void **state)

@@ -14,7 +14,7 @@
 #include "llm/api/responses.h"
 #include "llm/meter.h"
 
-#define PIECE "abcdefgh" /* of output: two tokens */
+#define PIECE " ab cdef" /* of output: two words */
 #define PIECE_TOKENS 2
 
 struct row {

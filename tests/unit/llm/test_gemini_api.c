@@ -392,7 +392,7 @@ static void a_stream_is_passed_on_under_the_callers_name(void **state)
                                 "fast", "b", ",\"finishReason\":\"STOP\"") USAGE "}\r\n\r\n");
         assert_true(r.s.finished);
         assert_int_equal(r.s.usage.completion_tokens, 5);
-        assert_int_equal(r.s.text_bytes, 4);
+        assert_int_equal(r.s.heard.bytes, 4);
     }
     assert_string_equal(relay(f, &r, &km_api_gemini_array, in, 9),
                         "[" CHUNK("fast", "\xe9\x96\xa2", "") "},\r\n" CHUNK(

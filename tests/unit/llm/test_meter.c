@@ -10,6 +10,7 @@
 
 #include "base/encode.h"
 #include "llm/aws/eventstream.h"
+#include "llm/bounds.h"
 #include "llm/meter.h"
 
 struct fixture {
@@ -213,7 +214,7 @@ static int bounds_of(const struct km_meter_kind *kind, const char *body, int64_t
 
     begin(&f, kind);
     f.request.body = km_str_c(body);
-    r = kind->request(&f.request, &f.arena, NULL);
+    r = km_meter_request(kind, &f.request, &f.arena, NULL);
     *ret_most = f.request.max_tokens;
     *ret_answers = f.request.choices;
     end(&f);
@@ -305,10 +306,126 @@ static void bounds_are_found_where_models_take_them(void **state)
 
         begin(&f, &km_meter_invoke);
         f.request.body = km_str_c(rows[i].body);
-        assert_int_equal(km_meter_invoke.request(&f.request, &f.arena, NULL), 0);
+        assert_int_equal(km_meter_request(&km_meter_invoke, &f.request, &f.arena, NULL), 0);
         assert_int_equal(f.request.max_tokens, rows[i].most);
         end(&f);
     }
+}
+
+/* The body with its bound lowered, in *out. */
+static void lowered(const struct km_meter_kind *kind, const char *body, const char *model,
+                    int64_t most, struct km_buf *out)
+{
+    struct fixture f;
+    struct km_json_object object;
+    struct km_json_edits e;
+    struct km_str *parts;
+    size_t n;
+
+    begin(&f, kind);
+    f.request.body = km_str_c(body);
+    assert_int_equal(km_meter_request(kind, &f.request, &f.arena, NULL), 0);
+    assert_int_equal(km_json_spans(f.request.body, NULL, 0, NULL, &object, NULL), 0);
+    km_json_edits_init(&e, f.request.body, &object);
+    assert_int_equal(
+        km_bounds_lower(kind->bounds, &f.request, km_str_c(model), most, &e, &f.arena, NULL), 0);
+    assert_int_equal(km_json_parts(&e, &f.arena, &parts, &n, NULL), 0);
+    km_buf_reset(out);
+    for (size_t i = 0; i < n; i++)
+        km_buf_str(out, parts[i]);
+    end(&f);
+}
+
+static void a_bound_is_lowered_wherever_it_stands_and_added_where_the_model_reads_it(void **state)
+{
+    static const struct {
+        const struct km_meter_kind *kind;
+        const char *model, *body, *lowered; /* to 2000 */
+    } rows[] = {
+        { &km_meter_invoke, "anthropic.claude-x", "{\"max_tokens\":8000,\"a\":1}",
+          "{\"max_tokens\":2000,\"a\":1}" },
+        { &km_meter_invoke, "anthropic.claude-x", "{\"max_tokens\":100}", "{\"max_tokens\":100}" },
+        { &km_meter_invoke, "arn:aws:bedrock:e:1:inference-profile/us.anthropic.claude-x",
+          "{\"a\":1}", "{\"a\":1,\"max_tokens\":2000}" },
+        { &km_meter_invoke, "anthropic.claude-x",
+          "{\"max_tokens\":8000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":4000}}",
+          "{\"max_tokens\":2000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":1024}}" },
+        { &km_meter_invoke, "us.amazon.nova-pro-v1:0",
+          "{\"messages\":[],\"inferenceConfig\":{\"topP\":1,\"maxTokens\":8000}}",
+          "{\"messages\":[],\"inferenceConfig\":{\"topP\":1,\"maxTokens\":2000}}" },
+        { &km_meter_invoke, "amazon.nova-pro-v1:0",
+          "{\"inferenceConfig\":{\"max_new_tokens\":9000}}",
+          "{\"inferenceConfig\":{\"max_new_tokens\":2000}}" },
+        { &km_meter_invoke, "amazon.nova-pro-v1:0", "{\"inferenceConfig\":{}}",
+          "{\"inferenceConfig\":{\"maxTokens\":2000}}" },
+        { &km_meter_invoke, "amazon.nova-pro-v1:0", "{\"messages\":[]}",
+          "{\"messages\":[],\"inferenceConfig\":{\"maxTokens\":2000}}" },
+        { &km_meter_invoke, "amazon.titan-text-express-v1",
+          "{\"inputText\":\"a\",\"textGenerationConfig\":{\"maxTokenCount\":8000}}",
+          "{\"inputText\":\"a\",\"textGenerationConfig\":{\"maxTokenCount\":2000}}" },
+        { &km_meter_invoke, "meta.llama3-8b", "{\"prompt\":\"a\",\"max_gen_len\":8e3}",
+          "{\"prompt\":\"a\",\"max_gen_len\":2000}" },
+        { &km_meter_invoke, "meta.llama3-8b", "{\"prompt\":\"a\",\"max_tokens\":5}",
+          "{\"prompt\":\"a\",\"max_tokens\":5,\"max_gen_len\":2000}" },
+        { &km_meter_invoke, "mistral.mistral-large", "{\"max_tokens\":null}",
+          "{\"max_tokens\":2000}" },
+        { &km_meter_invoke, "cohere.command-r", "{\"message\":\"a\"}",
+          "{\"message\":\"a\",\"max_tokens\":2000}" },
+        { &km_meter_invoke, "who.knows", "{\"max_tokens\":3000,\"min_tokens\":2500,\"n\":1}",
+          "{\"max_tokens\":2000,\"min_tokens\":2000,\"n\":1}" },
+        { &km_meter_raw, "claude-x@1", "{\"max_tokens\":8000}", "{\"max_tokens\":2000}" },
+        { &km_meter_predict, "who-knows", "{\"parameters\":{\"maxOutputTokens\":8000}}",
+          "{\"parameters\":{\"maxOutputTokens\":2000}}" },
+        { &km_meter_converse, "m", "{\"inferenceConfig\":{\"maxTokens\":8000}}",
+          "{\"inferenceConfig\":{\"maxTokens\":2000}}" },
+        { &km_meter_converse, "m", "{\"messages\":[]}",
+          "{\"messages\":[],\"inferenceConfig\":{\"maxTokens\":2000}}" },
+        { &km_meter_converse, "m",
+          "{\"inferenceConfig\":{\"maxTokens\":8000},\"additionalModelRequestFields\":"
+          "{\"max_tokens\":9000,\"thinking\":{\"budget_tokens\":7000}}}",
+          "{\"inferenceConfig\":{\"maxTokens\":2000},\"additionalModelRequestFields\":"
+          "{\"max_tokens\":2000,\"thinking\":{\"budget_tokens\":1024}}}" },
+    };
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lowered(rows[i].kind, rows[i].body, rows[i].model, 2000, &out);
+        if (!km_str_eq(km_buf_view(&out), km_str_c(rows[i].lowered)))
+            fail_msg("%s became %.*s", rows[i].body, KM_STR_ARG(km_buf_view(&out)));
+    }
+}
+
+/* Whatever the table reads as a bound is lowered by it: read again it says no more. */
+static void what_is_read_as_a_bound_is_lowered(void **state)
+{
+    static const struct km_meter_kind *const kinds[] = { &km_meter_invoke, &km_meter_converse };
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    unsigned looked = 0;
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < kinds[k]->bounds->n; i++) {
+            const struct km_bounds_in *row = &kinds[k]->bounds->rows[i];
+
+            for (size_t t = 0; t < sizeof row->tokens / sizeof row->tokens[0] && row->tokens[t];
+                 t++) {
+                char body[200];
+                int64_t most, answers;
+
+                snprintf(body, sizeof body,
+                         row->in ? "{\"%s\":{\"%s\":77777}}" : "{%s\"%s\":77777}",
+                         row->in ? row->in : "", row->tokens[t]);
+                assert_int_equal(bounds_of(kinds[k], body, &most, &answers), 0);
+                assert_int_equal(most, 77777);
+                lowered(kinds[k], body, "who.knows", 16, &out);
+                km_buf_byte(&out, 0);
+                assert_int_equal(bounds_of(kinds[k], out.p, &most, &answers), 0);
+                assert_int_equal(most, 16);
+                looked++;
+            }
+        }
+    assert_true(looked > 20);
 }
 
 /* --- streams that are ended early --- */
@@ -471,6 +588,9 @@ int main(void)
         cmocka_unit_test(a_stream_that_ends_early_is_estimated),
         cmocka_unit_test(what_is_no_stream_goes_on_all_the_same),
         cmocka_unit_test(bounds_are_found_where_models_take_them),
+        cmocka_unit_test(
+            a_bound_is_lowered_wherever_it_stands_and_added_where_the_model_reads_it),
+        cmocka_unit_test(what_is_read_as_a_bound_is_lowered),
         cmocka_unit_test(converse_is_bounded_by_its_own_member_and_by_the_models),
         cmocka_unit_test(a_bound_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(a_stream_is_cut_between_its_events),

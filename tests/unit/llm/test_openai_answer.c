@@ -144,6 +144,22 @@ static void missing_usage_is_estimated_from_what_was_produced(void **state)
     assert_int_equal(u.completion_tokens, 3);
 }
 
+/* Not by its bytes: digits are a token each, nearly, and letters of a long word are not. */
+static void what_nobody_counted_is_estimated_by_what_its_text_is_made_of(void **state)
+{
+    struct fixture *f = *state;
+    struct km_usage u;
+
+    relay(f,
+          CHUNK("fast", "\"choices\":[{\"delta\":{\"content\":\""
+                        "01234567890123456789012345678901234567890123456789"
+                        "01234567890123456789012345678901234567890123456789\"}}]"),
+          4096);
+    u = km_llm_stream_usage(&f->s);
+    assert_false(u.known);
+    assert_int_equal(u.completion_tokens, 86);
+}
+
 static void output_is_counted_in_every_choice_and_in_nothing_else(void **state)
 {
     struct fixture *f = *state;
@@ -155,7 +171,7 @@ static void output_is_counted_in_every_choice_and_in_nothing_else(void **state)
                 "\"reasoning_content\":\"56\",\"tool_calls\":[{\"id\":\"call_1\",\"function\":"
                 "{\"name\":\"content\",\"arguments\":\"{\\\"text\\\":\\\"7\\\\\"}}]}}]"),
           4096);
-    assert_int_equal(f->s.text_bytes, 4 + 2 + 11);
+    assert_int_equal(f->s.heard.bytes, 4 + 2 + 15); /* escapes as they are */
     assert_false(f->s.finished);
     relay(f,
           CHUNK("fast",
@@ -230,6 +246,7 @@ int main(void)
         T(usage_that_was_asked_for_stays),
         T(what_is_not_json_passes_and_errors_are_seen),
         T(missing_usage_is_estimated_from_what_was_produced),
+        T(what_nobody_counted_is_estimated_by_what_its_text_is_made_of),
         T(output_is_counted_in_every_choice_and_in_nothing_else),
         T(a_whole_answer_gets_its_model_back_and_tells_its_usage),
         T(an_answer_that_is_no_object_is_the_upstreams_fault),

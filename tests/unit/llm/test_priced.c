@@ -48,7 +48,7 @@ static int read_body(struct fixture *f, size_t api, const char *body)
         return km_llm_request_parse(&f->r, apis[api].api, &f->arena, km_str_c(body),
                                     gemini ? KM_STR("m") : KM_STR_NONE, &f->err);
     f->r = (struct km_llm_request){ .body = km_str_c(body), .max_tokens = -1, .choices = 1 };
-    return apis[api].kind->request(&f->r, &f->arena, &f->err);
+    return km_meter_request(apis[api].kind, &f->r, &f->arena, &f->err);
 }
 
 static const struct km_llm_priced *priced(struct fixture *f, size_t api, const char *members)

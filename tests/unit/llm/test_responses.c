@@ -350,7 +350,7 @@ static void a_stream_s_model_is_set_back_wherever_it_is_cut(void **state)
         assert_int_equal(s.usage.prompt_tokens, 3);
         assert_int_equal(s.usage.cached_tokens, 1);
         assert_true(km_str_eq(final_of(km_buf_view(&f->out)), km_str_c(OBJECT("m", "completed"))));
-        assert_int_equal(s.text_bytes, 2);
+        assert_int_equal(s.heard.bytes, 2);
     }
 }
 

@@ -177,6 +177,51 @@ static void no_estimate_is_above_what_was_reserved_and_none_is_free(void **state
     }
 }
 
+/* Prices from the dearest down to a thousandth of a nano-USD a token, 0 and none; usages reported
+ * and not, down to none.  What has a price is not booked as 0, and what has none is not more. */
+static void what_was_sent_is_never_free_where_anything_of_it_has_a_price(void **state)
+{
+    static const int64_t prices[] = { -1, 0, 1, 7, 250, 499, 500, 75000000 };
+    static const int64_t tokens[] = { 0, 1, 2, 63, 1000000 };
+    enum { P = sizeof prices / sizeof *prices, T = sizeof tokens / sizeof *tokens };
+    unsigned free_ones = 0, small = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < P * P * P * T * T * 4; i++) {
+        unsigned n = i;
+        struct km_bill_facts f = facts(n % 2 ? KM_BILL_LIVE : KM_BILL_ANSWERED);
+        struct km_price p = KM_PRICE_NONE;
+        struct km_usage none = { 0 };
+        struct km_price_worst w;
+        struct km_bill b, so_far;
+
+        p.input = prices[(n /= 2) % P];
+        p.output = prices[(n /= P) % P];
+        p.cache_read = prices[(n /= P) % P];
+        f.usage.prompt_tokens = f.usage.cached_tokens = tokens[(n /= P) % T];
+        f.usage.completion_tokens = tokens[(n /= T) % T];
+        f.usage.known = (n / T) % 2;
+        f.rate = f.median_output = 0;
+        w = km_price_worst(&p, &none);
+        f.reserved = km_price_worst_cost(&w, f.reserved_input, f.reserved_output);
+        f.reserved = f.reserved > 0 ? f.reserved : -1;
+        km_bill_make(&f, &p, &b);
+        km_bill_so_far(&f, &p, &so_far);
+        if (b.unpriced)
+            assert_true(p.input < 0 && p.output < 0);
+        if (b.unpriced || km_price_is_free(&p)) {
+            assert_int_equal(b.cost + so_far.cost, 0);
+            free_ones++;
+            continue;
+        }
+        assert_true(b.cost > 0 && so_far.cost > 0);
+        small += b.cost == 1;
+        if (b.estimated)
+            assert_true(b.cost <= f.reserved);
+    }
+    assert_true(free_ones > 100 && small > 100);
+}
+
 static void without_a_price_it_is_unpriced_and_not_free(void **state)
 {
     const struct km_price none = KM_PRICE_NONE;
@@ -219,6 +264,7 @@ int main(void)
         cmocka_unit_test(one_that_was_broken_off_is_what_was_heard_or_what_its_time_was_good_for),
         cmocka_unit_test(a_whole_answer_that_never_came_is_as_long_as_they_mostly_are),
         cmocka_unit_test(no_estimate_is_above_what_was_reserved_and_none_is_free),
+        cmocka_unit_test(what_was_sent_is_never_free_where_anything_of_it_has_a_price),
         cmocka_unit_test(without_a_price_it_is_unpriced_and_not_free),
         cmocka_unit_test(so_far_it_is_what_was_heard),
     };

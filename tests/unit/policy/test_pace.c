@@ -561,6 +561,63 @@ static void a_text_cut_anywhere_is_measured(void **state)
     }
 }
 
+/* --- an answer, piece by piece --- */
+
+static int64_t heard_in(const struct km_pace *p, const char *text, size_t piece)
+{
+    struct km_text_heard h = { .bytes = 0 };
+    struct km_str rest = km_str_c(text);
+
+    for (; rest.n; rest = km_str_skip(rest, piece))
+        km_text_hear(&h, km_str_sub(rest, 0, piece));
+    assert_int_equal(h.bytes, strlen(text));
+    return km_pace_heard(p, &h);
+}
+
+/* However small the pieces are: words are not what lies between their ends. */
+static void an_answer_has_the_tokens_of_its_text_however_it_comes(void **state)
+{
+    char text[4096] = "";
+    struct km_text_size size;
+    int64_t whole;
+
+    (void)state;
+    while (strlen(text) + 64 < sizeof text)
+        strcat(text, "The interesting answer, as (it) is: 42 of 1,000 words\\n ");
+    size = km_text_measure(km_str(text, strlen(text)));
+    whole = km_pace_text(NULL, &size);
+    for (size_t piece = 1; piece < 700; piece += piece < 20 ? 1 : 37) {
+        int64_t tokens = heard_in(NULL, text, piece);
+
+        assert_true(tokens > whole * 9 / 10 && tokens < whole * 11 / 10);
+    }
+    assert_int_equal(heard_in(NULL, "", 1), 0);
+    assert_int_equal(heard_in(NULL, "   ", 1), 1); /* it is something */
+    assert_int_equal(heard_in(NULL, "a", 1), 1);
+}
+
+/* A deployment whose tokens are half as long as others' has twice as many of them in its answers,
+ * too. */
+static void an_answer_is_counted_as_its_deployment_counts(void **state)
+{
+    static const char text[] =
+        "the quick brown fox jumps over the lazy dog and nobody minds at all";
+    struct km_paces *paces = km_paces_new();
+    struct km_pace *p = km_paces_of(paces, KM_STR("d"));
+    int64_t before = heard_in(p, text, 3);
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        struct km_text_size size = km_text_measure(km_str_c(text));
+
+        size.words *= i + 1;
+        size.letters *= i + 1;
+        km_pace_learn_input(p, &size, 2 * km_pace_text(NULL, &size));
+    }
+    assert_true(heard_in(p, text, 3) > before * 3 / 2);
+    km_paces_free(paces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +639,8 @@ int main(void)
         cmocka_unit_test(long_words_are_no_media),
         cmocka_unit_test(a_long_body_is_no_token_a_byte),
         cmocka_unit_test(a_text_cut_anywhere_is_measured),
+        cmocka_unit_test(an_answer_has_the_tokens_of_its_text_however_it_comes),
+        cmocka_unit_test(an_answer_is_counted_as_its_deployment_counts),
     };
 
     return cmocka_run_group_tests(tests, load, unload);

@@ -35,7 +35,7 @@ static void a_call_is_summed_in_pico_and_rounded_once(void **state)
     assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 10, .completion_tokens = 20 }),
                      13500);
     p = price(499, 0);
-    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 1 }), 0);
+    assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 3 }), 1);
     p = price(500, 0);
     assert_int_equal(cost(&p, (struct km_usage){ .prompt_tokens = 1 }), 1);
     p = price(250, 250); /* two halves of a half: added first, rounded once */
