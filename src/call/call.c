@@ -48,6 +48,7 @@ enum km_next km_call_go(struct km_call *call, enum km_step_id to)
 static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 {
     call->failed = true;
+    km_error_face(call->visit->dialect, &call->err);
     return km_call_go(call, to);
 }
 

@@ -19,6 +19,7 @@
 #include "llm/capability.h"
 #include "llm/framing.h"
 #include "llm/model.h"
+#include "llm/refusal.h"
 
 /* Protocols and endpoints a caller may speak.  Bits: a codec says which of them its upstream
  * speaks too. */
@@ -88,7 +89,8 @@ enum km_again {
 struct km_refusal {
     int status; /* for the client */
     const char *type; /* OpenAI's error type; NULL: of the status */
-    const char *code; /* "context_length_exceeded", "content_filter"; NULL: none.  Static. */
+    enum km_refusal_kind kind;
+    struct km_err_tokens tokens; /* that its words name */
     struct km_str text;
     int retry_after_ms;
     enum km_again again;

@@ -262,11 +262,9 @@ static int fail_by(const struct km_json *root, struct km_err *err)
     if (!err)
         return KM_E_UPSTREAM_PROTOCOL;
     if (km_str_eq(type, KM_STR("overloaded_error"))) {
-        err->http = 503;
-        err->type = "overloaded_error";
+        err->http = 529;
     } else if (km_str_eq(type, KM_STR("rate_limit_error"))) {
         err->http = 429;
-        err->type = "rate_limit_error";
     } else if (km_str_eq(type, KM_STR("timeout_error"))) {
         err->http = 504;
         err->type = "timeout_error";
@@ -274,6 +272,7 @@ static int fail_by(const struct km_json *root, struct km_err *err)
         err->http = 400;
         err->type = "invalid_request_error";
     }
+    km_refusal_judge(err, text);
     return KM_E_UPSTREAM_PROTOCOL;
 }
 

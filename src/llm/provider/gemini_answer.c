@@ -349,8 +349,7 @@ static int stream_error(const struct km_json *error, struct km_err *err)
     err->http = code < 400 || code > 599 || is_ours((int)code) ? 502
                 : code == 499                                  ? 503
                                                                : (int)code;
-    if (code == 429)
-        err->type = "rate_limit_error";
+    km_refusal_judge(err, text);
     return err->code;
 }
 
@@ -526,7 +525,7 @@ void km_gemini_refusal(struct km_arena *arena, int status, const struct km_heade
     struct km_str name;
 
     km_refusal_openai(arena, status, headers, body, ret);
-    ret->code = NULL;
+    ret->kind = status == 429 ? KM_REFUSED_RATE : KM_REFUSED_PLAIN;
     if (km_json_parse_answer(arena, body, &root, NULL) == 0 &&
         km_json_kind(root) == KM_JSON_ARRAY) {
         km_json_iter(root, &it);
@@ -543,8 +542,8 @@ void km_gemini_refusal(struct km_arena *arena, int status, const struct km_heade
         km_refusal_auth(ret);
         if (status == 401)
             ret->again = KM_AGAIN_SIGN;
-    } else if (status == 400 && has(ret->text, "token") && has(ret->text, "exceed")) {
-        ret->code = "context_length_exceeded";
+    } else if (status == 400 && km_refusal_is_context(ret->text, &ret->tokens)) {
+        ret->kind = KM_REFUSED_CONTEXT;
     } else if (status == 400 && has(ret->text, "User location is not supported")) {
         ret->again = KM_AGAIN_OTHER;
     } else if (status == 499) {

@@ -316,9 +316,13 @@ static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)
     if (km_json_parse_answer(d->scratch, text, &root, NULL) < 0 ||
         km_json_kind(root) != KM_JSON_OBJECT)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama's answer is no JSON object.");
-    if (km_json_string(km_json_get(root, "error"), &error))
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama: %.*s",
-                       KM_STR_ARG(km_str_sub(error, 0, 300)));
+    if (km_json_string(km_json_get(root, "error"), &error)) {
+        (void)km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama: %.*s",
+                      KM_STR_ARG(km_str_sub(error, 0, 300)));
+        if (err)
+            km_refusal_judge(err, error);
+        return KM_E_UPSTREAM_PROTOCOL;
+    }
     if (s->done)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama went on after its end.");
     if (!s->started) {

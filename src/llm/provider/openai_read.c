@@ -107,6 +107,10 @@ int km_openai_read_error(const struct km_json *error, struct km_err *err)
         status = 0;
     if (err && status >= 400 && status < 600 && status != 401 && status != 403)
         err->http = (int)status;
+    if (err)
+        km_refusal_judge(err, text);
+    if (err && km_str_eq(code, KM_STR("context_length_exceeded")))
+        err->kind = KM_REFUSED_CONTEXT;
     return KM_E_UPSTREAM_STATUS;
 }
 
