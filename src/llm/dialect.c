@@ -192,6 +192,11 @@ void km_error_face(enum km_dialect dialect, struct km_err *err)
 {
     if (!err->kind || err->reason)
         return;
+    if (err->kind == KM_REFUSED_MODEL && err->code == KM_E_INVALID &&
+        dialect == KM_DIALECT_OPENAI) {
+        err->kind = KM_REFUSED_PLAIN; /* as LiteLLM says it of its own list */
+        return;
+    }
     err->reason = km_error_reason(err);
     if (err->kind == KM_REFUSED_CONTEXT)
         say_too_long(dialect, err);
@@ -201,8 +206,8 @@ void km_error_face(enum km_dialect dialect, struct km_err *err)
         err->type = "insufficient_quota";
     else if (err->kind == KM_REFUSED_OVERLOADED)
         err->type = "overloaded_error";
-    else if (err->kind == KM_REFUSED_MODEL && dialect != KM_DIALECT_OPENAI)
-        err->http = 404; /* LiteLLM's, which speaks OpenAI's dialect, is 400 */
+    else if (err->kind == KM_REFUSED_MODEL)
+        err->http = 404;
 }
 
 static void openai_json(const struct km_err *err, struct km_buf *out)

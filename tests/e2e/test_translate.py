@@ -307,3 +307,23 @@ def test_errors_come_in_the_dialect_of_the_path(gate):
     assert answer.json()["error"]["status"] == "NOT_FOUND"
     answer = request(gate.port, "POST", "/v1/none", {}, key=None)
     assert answer.json()["error"]["type"] == "not_found_error"
+
+
+@pytest.mark.parametrize("path, status, word", [
+    ("/v1/chat/completions", 400, "invalid_request_error"), ("/v1/messages", 404, "not_found_error"),
+    ("/v1beta/models/nobody:generateContent", 404, "NOT_FOUND")])
+def test_an_unknown_model_is_what_the_api_calls_it(gate, path, status, word):
+    body = {"model": "nobody", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
+    if path.startswith("/v1beta"):
+        body = {"contents": [{"parts": [{"text": "hi"}]}]}
+    answer = gate.call("POST", path, body)
+    assert answer.status == status and word in answer.body.decode(), answer
+
+
+def test_a_spent_budget_is_told_as_openai_tells_a_spent_quota(gate):
+    key = request(gate.port, "POST", "/key/generate", {"max_budget": 0}).json()["key"]
+    answer = ask(gate, "any/ok", key=key)
+    error = answer.json()["error"]
+    assert (answer.status, error["type"], error["code"]) == (429, "budget_exceeded",
+                                                             "insufficient_quota")
+    assert answer.header("x-should-retry") == "false"

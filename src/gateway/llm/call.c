@@ -415,6 +415,15 @@ static int complete(struct km_call *call, struct km_err *err)
     return complete_any(call, err);
 }
 
+/* Its last event follows the end of a translated answer, which is the upstream's. */
+static bool told_all(const struct km_call *call)
+{
+    const struct km_llm_stream *s = &call->at->stream;
+
+    return !call->at->convert && !s->error &&
+           (s->done || s->ended || (s->finished && call->req.choices <= 1));
+}
+
 static void usage(struct km_call *call, struct km_usage *ret)
 {
     if (call->api->count) { /* nobody bills for counting */
@@ -474,6 +483,7 @@ const struct km_call_kind km_kind_llm = {
     .encode = km_translate_say,
     .complete = complete,
     .cut_short = cut_short,
+    .told_all = told_all,
     .usage = usage,
     .doubt = doubt,
     .forget = forget,
