@@ -120,10 +120,10 @@ const char *km_error_reason(const struct km_err *err)
     return NULL;
 }
 
-/* A prompt that is too long: each vendor's own sentence, without numbers, with them, and the one for
- * a prompt that fits and leaves too little for the answer.  Claude Code looks for Anthropic's to the
- * letter, and computes from its numbers how much has to go or what bound still fits.  In them:
- * I the prompt's tokens, A the answer's bound, T both, W the window. */
+/* A prompt that is too long: each vendor's own sentence, without numbers, with them, and the one
+ * for a prompt that fits and leaves too little for the answer.  Claude Code looks for Anthropic's
+ * to the letter, and computes from its numbers how much has to go or what bound still fits.  In
+ * them: I the prompt's tokens, A the answer's bound, T both, W the window. */
 static const struct {
     const char *plain, *counted, *together;
 } too_long[] = {

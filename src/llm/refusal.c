@@ -67,7 +67,8 @@ static const char *const contexts[] = {
     "the input token count exceeds the maximum number of tokens allowed `W",
     "exceeds the maximum number of tokens",
     /* Mistral, xAI, Moonshot, MiniMax, Z.ai, Cohere, Groq, Alibaba */
-    "prompt contains I tokens and N draft tokens, too large for model with W maximum context length",
+    "prompt contains I tokens and N draft tokens, too large for model with W maximum context "
+    "length",
     "prompt contains I tokens, too large for model with W maximum context length",
     "maximum prompt length is W but the request contains I tokens",
     "exceeded model token limit: W (requested: I)",

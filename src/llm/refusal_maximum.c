@@ -2,8 +2,8 @@
 /* refusal_maximum.c - see refusal_maximum.h.
  *
  * No API has a member for it: what a model writes at most stands in the sentence that refuses
- * more, and each vendor has its own sentence.  They are a table.  A row is the sentence as sentence.h
- * writes them.
+ * more, and each vendor has its own sentence.  They are a table.  A row is the sentence as
+ * sentence.h writes them.
  *
  * A sentence that only says that input and output together are too much for a model's window
  * names no maximum of the output, and has no row, unless it says what is left: that holds for the

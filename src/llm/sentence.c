@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sentence.c - see sentence.h.
  *
- * A sentence is matched from where a word begins, letter by letter; what stands for several texts (a
- * number that may be two, words to the next stop) is tried in turn.  A sentence is short and has two
- * gaps at most, so trying costs little, and a text is read no further than TEXT_MOST.
+ * A sentence is matched from where a word begins, letter by letter; what stands for several texts
+ * (a number that may be two, words to the next stop) is tried in turn.  A sentence is short and has
+ * two gaps at most, so trying costs little, and a text is read no further than TEXT_MOST.
  */
 #include "llm/sentence.h"
 

@@ -322,7 +322,8 @@ def test_an_unknown_model_is_what_the_api_calls_it(gate, path, status, word):
 
 def test_a_spent_budget_is_told_as_openai_tells_a_spent_quota(gate):
     key = request(gate.port, "POST", "/key/generate", {"max_budget": 0}).json()["key"]
-    answer = ask(gate, "any/ok", key=key)
+    answer = request(gate.port, "POST", "/v1/chat/completions", {
+        "model": "any/ok", "messages": [{"role": "user", "content": "hi"}]}, key=key)
     error = answer.json()["error"]
     assert (answer.status, error["type"], error["code"]) == (429, "budget_exceeded",
                                                              "insufficient_quota")
