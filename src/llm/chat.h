@@ -21,6 +21,7 @@
 #include "base/arena.h"
 
 struct km_json_out;
+struct km_dropped;
 
 enum km_role {
     KM_ROLE_SYSTEM, /* OpenAI's `developer` too; stands where the caller put it */
@@ -179,6 +180,7 @@ struct km_chat {
     bool store;
     int cache_ttl_s; /* cache all of it automatically (Anthropic's top-level cache_control) */
     struct km_chat_extra *extras;
+    struct km_dropped *dropped; /* where it is noted what goes no further; or NULL */
     struct km_message *last_message; /* for appending */
     struct km_tool *last_tool;
 };

@@ -12,6 +12,7 @@
 #include "base/time.h"
 
 #include "llm/api.h"
+#include "llm/dropped.h"
 #include "llm/param.h"
 
 static bool listed(const struct km_str *v, size_t n, struct km_str name)
@@ -188,6 +189,7 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
         }
         if (!drops && (*at)->kind != KM_EXTRA_ADVICE)
             return unsupported(codec, d, km_arena_cstr(arena, name), err);
+        km_dropped_note(chat->dropped, name);
         *at = (*at)->next;
     }
     return 0;
@@ -211,9 +213,20 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
             continue;
         if (!also && !d->drop_params && !(codec->drops & KM_P_BIT(p)) && !says_nothing(chat, p))
             return unsupported(codec, d, said ? said : name, err);
+        if (!says_nothing(chat, p))
+            km_dropped_note(chat->dropped, km_str_c(said ? said : name));
         drop(chat, p);
     }
     return check_extras(chat, codec, d, arena, err);
+}
+
+int km_decode_json(struct km_decode *d, struct km_arena *arena, struct km_str text,
+                   const struct km_json **ret_root, struct km_err *err)
+{
+    int r = km_answer_json(arena, text, ret_root, err);
+
+    d->read = r == 0 ? *ret_root : NULL;
+    return r;
 }
 
 /* --- refusals --- */

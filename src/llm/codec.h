@@ -76,7 +76,13 @@ struct km_decode {
     struct km_arena *scratch; /* emptied between events */
     void *state; /* state_size bytes, zero but for what encode() put there */
     const struct km_capability *can;
+    const struct km_json *read; /* the document under way, for who asks what is left of it */
 };
+
+/* A document of the answer, into its arena or the event's: the only way a decoder comes to one, for
+ * what it does not take of it is told.  KM_E_UPSTREAM_PROTOCOL says where it is no JSON. */
+int km_decode_json(struct km_decode *d, struct km_arena *arena, struct km_str text,
+                   const struct km_json **ret_root, struct km_err *err) KM_MUST_USE;
 
 /* What an upstream's refusal means. */
 enum km_again {
@@ -123,6 +129,7 @@ struct km_codec {
     /* Bodies may name what its account keeps (files, containers, caches), which callers have no
      * routes to make.  Where there are routes native has KM_WIRE_FILES. */
     bool account_files;
+    const char *const *idle; /* places of its answers that say nothing (dropped.h), NULL ends */
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 

@@ -133,6 +133,9 @@ static int decode_request(struct km_call *call, struct km_err *err)
         return r;
     km_chat_init(chat);
     r = call->api->decode(&call->req, root, arena, chat, err);
+    chat->dropped = &call->at->convert->dropped;
+    if (r == 0)
+        km_dropped_left(chat->dropped, root, call->api->idle);
     if (r == 0)
         r = add_defaults(call, chat, err);
     if (r == 0)
@@ -242,6 +245,7 @@ int km_translate_begin(struct km_call *call, const struct km_codec *codec, struc
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
+    tr->dropped.arena = &call->arena;
     call->at->request_arena = &tr->request;
     if (codec && codec->state_size) { /* a mock has none */
         tr->decode.state = km_arena_zalloc(&call->arena, codec->state_size);
@@ -389,6 +393,9 @@ static int decode_event(struct km_translation *tr, const struct km_frame_event *
 {
     int r = tr->answer.cut ? 0 : tr->codec->event(&tr->decode, event, err);
 
+    if (r == 0 && tr->decode.read)
+        km_translate_look(tr);
+    tr->decode.read = NULL;
     km_arena_done(&tr->scratch);
     return r;
 }
@@ -438,6 +445,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
 
     if (tr->embed || tr->rank) /* their answers need what was asked */
         return;
+    tr->asked = tr->dropped.n;
     if (call->at->up && km_http_sent(call->at->up))
         drop_request(tr);
     if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
@@ -446,6 +454,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
                                call->at->fetch.first ? through_units : on_event, call);
     if (!tr->framer)
         return; /* gathered instead, which will say what is wrong */
+    km_translate_tell_dropped(call);
     begin_events(call, &call->w->scratch);
     call->at->relaying = true;
 }
@@ -511,6 +520,7 @@ static int complete_stream(struct km_call *call, struct km_err *err)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                     "The upstream's stream ended before it was complete.");
     km_arena_done(&tr->scratch);
+    km_translate_count_dropped(call);
     if (r == 0)
         give_start(call);
     flush(call, tr->answer.out);
@@ -532,13 +542,17 @@ static int complete_whole(struct km_call *call, struct km_err *err)
     (void)km_buf_reserve(&tr->whole, call->at->answer.n + FIRST_BYTES);
     if (r == 0)
         r = tr->codec->decode(&tr->decode, km_buf_view(&call->at->answer), err);
+    if (r == 0 && tr->decode.read)
+        km_translate_look(tr);
     km_arena_done(&tr->scratch);
+    km_translate_tell_dropped(call);
     if (r == 0 && !tr->answer.started)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer holds nothing.");
     if (r == 0 && !call->req.stream)
         r = call->api->encoder->whole(&tr->answer, err);
     if (r < 0)
         return r;
+    km_translate_count_dropped(call);
     give_start(call);
     if (call->req.stream &&
         !km_buf_failed(&tr->whole)) { /* a stream was asked for, and this upstream gave a whole */
