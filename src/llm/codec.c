@@ -211,7 +211,8 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
                (said && listed(d->also_drop, d->nalso_drop, km_str_c(said)));
         if (carries(codec, d, p) && !also)
             continue;
-        if (!also && !d->drop_params && !(codec->drops & KM_P_BIT(p)) && !says_nothing(chat, p))
+        if (!also && !d->drop_params && !((codec->drops | chat->hints) & KM_P_BIT(p)) &&
+            !says_nothing(chat, p))
             return unsupported(codec, d, said ? said : name, err);
         if (!says_nothing(chat, p))
             km_dropped_note(chat->dropped, km_str_c(said ? said : name));

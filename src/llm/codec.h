@@ -20,6 +20,7 @@
 #include "llm/framing.h"
 #include "llm/model.h"
 #include "llm/refusal.h"
+#include "llm/traits.h"
 
 /* Protocols and endpoints a caller may speak.  Bits: a codec says which of them its upstream
  * speaks too. */
@@ -129,6 +130,7 @@ struct km_codec {
     /* Bodies may name what its account keeps (files, containers, caches), which callers have no
      * routes to make.  Where there are routes native has KM_WIRE_FILES. */
     bool account_files;
+    unsigned carries; /* KM_TRAIT_BIT of what its encoder writes (traits.h) */
     const char *const *idle; /* places of its answers that say nothing (dropped.h), NULL ends */
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;

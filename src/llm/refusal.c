@@ -87,11 +87,11 @@ static int64_t counted(int64_t n)
 
 static void take(const struct km_sentence_read *r, struct km_err_tokens *ret)
 {
-    int64_t total = counted(r->v[KM_SAID_TOTAL]);
+    int64_t total = counted(r->v[KM_NAMED_TOTAL]);
 
-    *ret = (struct km_err_tokens){ .input = counted(r->v[KM_SAID_INPUT]),
-                                   .output = counted(r->v[KM_SAID_ASKED]),
-                                   .most = counted(r->v[KM_SAID_WINDOW]) };
+    *ret = (struct km_err_tokens){ .input = counted(r->v[KM_NAMED_INPUT]),
+                                   .output = counted(r->v[KM_NAMED_ASKED]),
+                                   .most = counted(r->v[KM_NAMED_WINDOW]) };
     if (total > ret->input && ret->input && !ret->output)
         ret->output = total - ret->input;
 }

@@ -52,13 +52,13 @@ static const struct row {
 static int64_t judge(const struct row *row, const struct km_sentence_read *r, int64_t asked,
                      bool *passing)
 {
-    int64_t said = r->v[KM_SAID_ASKED], max = r->v[KM_SAID_MAXIMUM];
+    int64_t said = r->v[KM_NAMED_ASKED], max = r->v[KM_NAMED_MAXIMUM];
 
-    *passing = r->v[KM_SAID_WINDOW] >= 0;
+    *passing = r->v[KM_NAMED_WINDOW] >= 0;
     if (*passing)
-        max = r->v[KM_SAID_WINDOW] - r->v[KM_SAID_INPUT];
-    else if (r->v[KM_SAID_BEYOND] >= 0)
-        max = r->v[KM_SAID_BEYOND] - 1;
+        max = r->v[KM_NAMED_WINDOW] - r->v[KM_NAMED_INPUT];
+    else if (r->v[KM_NAMED_BEYOND] >= 0)
+        max = r->v[KM_NAMED_BEYOND] - 1;
     if (row->asked_too && said != asked)
         return -1;
     if (max < LEAST || max > KM_SENTENCE_MOST || (said >= 0 && said <= max) ||

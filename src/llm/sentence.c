@@ -91,19 +91,19 @@ static enum km_sentence_number number_of(char c)
 {
     switch (c) {
     case 'M':
-        return KM_SAID_MAXIMUM;
+        return KM_NAMED_MAXIMUM;
     case 'E':
-        return KM_SAID_BEYOND;
+        return KM_NAMED_BEYOND;
     case 'A':
-        return KM_SAID_ASKED;
+        return KM_NAMED_ASKED;
     case 'W':
-        return KM_SAID_WINDOW;
+        return KM_NAMED_WINDOW;
     case 'I':
-        return KM_SAID_INPUT;
+        return KM_NAMED_INPUT;
     case 'T':
-        return KM_SAID_TOTAL;
+        return KM_NAMED_TOTAL;
     default:
-        return c == 'N' ? KM_SAID_OTHER : KM_SAID_COUNT;
+        return c == 'N' ? KM_NAMED_OTHER : KM_NAMED_COUNT;
     }
 }
 
@@ -168,7 +168,7 @@ static bool matches(const char *p, struct km_str s, struct km_sentence_read *r)
     for (; *p; p++) {
         enum km_sentence_number number = number_of(*p);
 
-        if (number != KM_SAID_COUNT)
+        if (number != KM_NAMED_COUNT)
             return match_number(p + 1, number, s, r);
         if (*p == 'P')
             return match_param(p + 1, s, r);
@@ -190,7 +190,7 @@ static bool may_begin(const char *sentence, char c)
 {
     if (sentence[0] == 'P') /* all their names do */
         return lower(c) == 'm';
-    return number_of(sentence[0]) != KM_SAID_COUNT ? is_digit(c) : lower(c) == sentence[0];
+    return number_of(sentence[0]) != KM_NAMED_COUNT ? is_digit(c) : lower(c) == sentence[0];
 }
 
 bool km_sentence_find(const char *sentence, struct km_str text, size_t *at,
@@ -201,7 +201,7 @@ bool km_sentence_find(const char *sentence, struct km_str text, size_t *at,
         if (!may_begin(sentence, text.p[*at]) ||
             (*at && is_word(text.p[*at]) && is_word(text.p[*at - 1])))
             continue; /* not where a word begins */
-        for (size_t i = 0; i < KM_SAID_COUNT; i++)
+        for (size_t i = 0; i < KM_NAMED_COUNT; i++)
             ret->v[i] = -1;
         if (matches(sentence, km_str_skip(text, *at), ret))
             return true;

@@ -24,18 +24,18 @@
 #define KM_SENTENCE_MOST INT64_C(100000000)
 
 enum km_sentence_number {
-    KM_SAID_MAXIMUM,
-    KM_SAID_BEYOND,
-    KM_SAID_ASKED,
-    KM_SAID_WINDOW,
-    KM_SAID_INPUT,
-    KM_SAID_TOTAL,
-    KM_SAID_OTHER,
-    KM_SAID_COUNT,
+    KM_NAMED_MAXIMUM,
+    KM_NAMED_BEYOND,
+    KM_NAMED_ASKED,
+    KM_NAMED_WINDOW,
+    KM_NAMED_INPUT,
+    KM_NAMED_TOTAL,
+    KM_NAMED_OTHER,
+    KM_NAMED_COUNT,
 };
 
 struct km_sentence_read {
-    int64_t v[KM_SAID_COUNT]; /* -1: not named */
+    int64_t v[KM_NAMED_COUNT]; /* -1: not named */
 };
 
 /* Does it stand in the text, at *at or behind?  *at is set to where; to look on, start at *at + 1.

@@ -328,3 +328,24 @@ def test_a_spent_budget_is_told_as_openai_tells_a_spent_quota(gate):
     assert (answer.status, error["type"], error["code"]) == (429, "budget_exceeded",
                                                              "insufficient_quota")
     assert answer.header("x-should-retry") == "false"
+
+
+def test_what_a_translation_leaves_out_is_named(gate, claude):
+    body = {"model": "any/ok", "messages": [{"role": "user", "name": "ann", "content": [
+        {"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {
+            "url": "data:image/png;base64,AAAA", "detail": "high"}}]}],
+        "user": "u", "prompt_cache_key": "k"}
+    answer = request(gate.port, "POST", "/v1/chat/completions", body)
+    dropped = answer.header("x-kanmon-dropped").split(", ")
+    assert {"prompt_cache_key", "detail", "messages.name"} <= set(dropped), dropped
+    plain = ask(gate, "any/ok")
+    assert plain.status == 200 and plain.header("x-kanmon-dropped") is None
+
+
+def test_what_a_streams_events_had_besides_is_in_the_log(gate, claude):
+    answer = ask(gate, "any/rich", stream=True)
+    assert answer.status == 200 and answer.header("x-kanmon-dropped") is None
+    metrics = gate.call("GET", "/metrics").body.decode()
+    assert 'kanmon_translation_dropped_total{model="any/*",side="answer"}' in metrics
+    wait_until(lambda: "members=delta.citation" in (gate.folder / "kanmon.log").read_text(),
+               what="the line of the log")

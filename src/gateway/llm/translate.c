@@ -120,6 +120,12 @@ int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json *
     return r == 0 ? km_llm_parse_body(&call->at->convert->request, body, ret_root, err) : r;
 }
 
+/* Some who copy OpenAI take cache points. */
+static unsigned carried_by(const struct km_deployment *d)
+{
+    return d->codec->carries | (d->provider->cache_control ? KM_TRAIT_BIT(CACHE_POINT) : 0);
+}
+
 static int decode_request(struct km_call *call, struct km_err *err)
 {
     struct km_arena *arena = &call->at->convert->request;
@@ -136,11 +142,14 @@ static int decode_request(struct km_call *call, struct km_err *err)
     chat->dropped = &call->at->convert->dropped;
     if (r == 0)
         km_dropped_left(chat->dropped, root, call->api->idle);
+    call->at->convert->legacy_calls = chat->legacy_calls;
     if (r == 0)
         r = add_defaults(call, chat, err);
     if (r == 0)
         r = km_chat_check(chat, call->at->convert->codec, call->at->d, call->api->param_name, arena,
                           err);
+    if (r == 0)
+        km_traits_note(chat, carried_by(call->at->d));
     return r;
 }
 
@@ -342,6 +351,7 @@ static void begin_answer(struct km_call *call, struct km_buf *out)
                                      .out = out,
                                      .stream = call->req.stream,
                                      .usage_asked = call->req.usage_asked,
+                                     .legacy_calls = tr->legacy_calls,
                                      .model = call->req.model,
                                      .id = km_str(call->visit->id_text, KM_UUID_LEN),
                                      .created_s = call->start_us / 1000000,

@@ -43,11 +43,10 @@ void km_translate_tell_dropped(struct km_call *call)
         return;
     tr->told = tr->dropped.n;
     km_dropped_write(&tr->dropped, &names);
-    call->at->head =
-        km_arena_cat(&call->arena,
-                     (struct km_str[]){ call->at->head, KM_STR("x-kanmon-dropped: "),
-                                        km_buf_view(&names), KM_STR("\r\n") },
-                     4);
+    call->at->head = km_arena_cat(&call->arena,
+                                  (struct km_str[]){ call->at->head, KM_STR("x-kanmon-dropped: "),
+                                                     km_buf_view(&names), KM_STR("\r\n") },
+                                  4);
 }
 
 static void count(struct km_call *call, const char *side)

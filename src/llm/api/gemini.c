@@ -465,7 +465,8 @@ static const char *param_name(enum km_chat_param p)
 #define GEMINI                                                                                     \
     .call_type = "agenerate_content", .required = "contents", .chat = true,                        \
     .wire = KM_WIRE_GEMINI, .dialect = KM_DIALECT_GOOGLE, .parse = parse, .body = body,            \
-    .answer = km_gemini_answer, .event = km_gemini_relay, .decode = km_gemini_read,                \
+    .answer = km_gemini_answer, .event = km_gemini_relay, .idle = km_gemini_idle_asked,            \
+    .decode = km_gemini_read,                                                                      \
     .encoder = &km_gemini_encoder, .param_name = param_name, .cut = km_gemini_cut
 
 const struct km_llm_api km_api_gemini = { .path = ":generateContent", GEMINI };

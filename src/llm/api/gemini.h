@@ -64,4 +64,7 @@ int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
 
 extern const struct km_encoder km_gemini_encoder;
 
+/* Places of its requests that say nothing (llm/dropped.h). */
+extern const char *const km_gemini_idle_asked[];
+
 #endif

@@ -275,6 +275,7 @@ static int read_numbers(const struct reading *s, const struct km_place *at, cons
         if (rows[i].to->n)
             c->set |= KM_P_BIT(rows[i].p);
     }
+    c->hints |= KM_P_BIT(KM_P_TOP_K); /* Gemini CLI says it always */
     return r;
 }
 
@@ -374,6 +375,8 @@ static int read_config(const struct reading *s, const struct km_llm_request *q,
     r = km_gemini_keep_others(&s->rd, c, at, v, known);
     c->max_tokens = q->max_tokens;
     c->n = q->choices;
+    (void)km_gemini_get(v, "maxOutputTokens"); /* both were read before all else */
+    (void)km_gemini_get(v, "candidateCount");
     c->set |= (q->max_tokens >= 0 ? KM_P_BIT(KM_P_MAX_TOKENS) : 0) |
               (q->choices_said ? KM_P_BIT(KM_P_N) : 0);
     if (r == 0)

@@ -422,6 +422,9 @@ static int read_system(struct reading *s, const struct km_json *v)
     return read_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), &m->parts);
 }
 
+const char *const km_gemini_idle_asked[] = { "systemInstruction.role", "system_instruction.role",
+                                             NULL };
+
 int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)
 {

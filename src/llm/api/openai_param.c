@@ -105,9 +105,14 @@ static int set_functions(const struct setting *s)
 
         r = tool ? km_openai_tool(s->rd, KM_ITEM(s->at, i), v, tool) : km_read_nomem(s->rd);
     }
-    if (r == 0 && s->chat->tools)
-        s->chat->set |= KM_P_BIT(KM_P_TOOLS);
-    return r;
+    if (r < 0 || !s->chat->tools)
+        return r;
+    /* Its answer has room for one call. */
+    s->chat->legacy_calls = true;
+    s->chat->parallel_tools = false;
+    s->chat->set |= KM_P_BIT(KM_P_TOOLS) | KM_P_BIT(KM_P_PARALLEL_TOOLS);
+    s->chat->hints |= KM_P_BIT(KM_P_PARALLEL_TOOLS);
+    return 0;
 }
 
 static int set_tool_choice(const struct setting *s)
@@ -267,8 +272,8 @@ static int set_thinking(const struct setting *s)
     if (km_str_eq(type, KM_STR("enabled"))) {
         s->chat->thinking = KM_THINKING_BUDGET;
         s->chat->thinking_budget = 1024;
-        r = km_read_i64(s->rd, KM_AT(s->at, "budget_tokens"), km_json_take(s->v, "budget_tokens"), 0,
-                        KM_LLM_TOKENS_MOST, &s->chat->thinking_budget);
+        r = km_read_i64(s->rd, KM_AT(s->at, "budget_tokens"), km_json_take(s->v, "budget_tokens"),
+                        0, KM_LLM_TOKENS_MOST, &s->chat->thinking_budget);
     } else if (km_str_eq(type, KM_STR("adaptive"))) {
         s->chat->thinking = KM_THINKING_ADAPTIVE;
     } else if (km_str_eq(type, KM_STR("disabled"))) {

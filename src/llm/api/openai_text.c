@@ -95,7 +95,7 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
     km_buf_u64(a->out, e->choice);
     km_buf_str(a->out, KM_STR(",\"logprobs\":null,\"finish_reason\":"));
     if (finish)
-        km_buf_json(a->out, km_str_c(km_openai_finish(e->finish)));
+        km_buf_json(a->out, km_str_c(km_openai_finish(a, e->finish)));
     else
         km_buf_str(a->out, KM_STR("null"));
     km_buf_str(a->out, a->usage_asked ? KM_STR("}],\"usage\":null}\n\n") : KM_STR("}]}\n\n"));
@@ -130,7 +130,7 @@ static int whole(struct km_answer *a, struct km_err *err)
         km_out_member(&o, "text", km_parts_text(c->parts, KM_PART_TEXT, a->arena));
         km_out_member_i64(&o, "index", (int64_t)i);
         km_out_member_raw(&o, "logprobs", KM_STR_NONE);
-        km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(c->finish)));
+        km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(a, c->finish)));
         km_out_close(&o, '}');
     }
     return km_openai_tail(a, &o, err);

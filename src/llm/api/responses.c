@@ -210,6 +210,7 @@ const struct km_llm_api km_api_responses = {
     .event = km_responses_event,
     .cut = km_responses_cut,
     .decode = km_responses_decode,
+    .idle = km_responses_idle,
     .encoder = &km_encoder_responses,
     .param_name = param_name,
 };

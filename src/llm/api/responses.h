@@ -114,4 +114,7 @@ struct km_responses_tool km_responses_tool(const struct km_llm_request *r, struc
 #define KM_RESPONSES_THINKING "kanmon:t:"
 #define KM_RESPONSES_REDACTED "kanmon:r:"
 
+/* Places of its requests that say nothing (llm/dropped.h). */
+extern const char *const km_responses_idle[];
+
 #endif

@@ -119,7 +119,8 @@ static int read_part(const struct items *d, const struct km_place *at, const str
     if (part->kind == KM_PART_DOCUMENT)
         return file(d, at, v, &part->media);
     if (part->kind == KM_PART_REFUSAL)
-        return km_read_needed(&d->rd, KM_AT(at, "refusal"), km_json_take(v, "refusal"), &part->text);
+        return km_read_needed(&d->rd, KM_AT(at, "refusal"), km_json_take(v, "refusal"),
+                              &part->text);
     return km_given(km_json_take(v, "text"))
                ? km_read_string(&d->rd, KM_AT(at, "text"), km_json_take(v, "text"), &part->text)
                : km_read_bad(&d->rd, KM_AT(at, "text"), "must be a string");
@@ -296,11 +297,14 @@ static int item_reasoning(struct items *d, const struct km_place *at, const stru
     struct km_part *part;
     bool secret;
     int r = km_read_string(&d->rd, KM_AT(at, "encrypted_content"),
-                           km_json_take(v, "encrypted_content"), &sealed);
+                           km_json_get(v, "encrypted_content"), &sealed);
 
     if (r < 0)
         return r;
     secret = km_str_starts(sealed, redacted);
+    if (secret || km_str_starts(sealed, thinking)) /* else it stays unread: it is another's */
+        (void)km_json_take(v, "encrypted_content");
+    km_json_take_all(km_json_take(v, "summary")); /* the content says the same, in full */
     text = texts_of(km_json_take(v, "content"), d->rd.arena);
     if (!text.n)
         text = texts_of(km_json_take(v, "summary"), d->rd.arena);
@@ -471,6 +475,10 @@ static int set_member(struct items *d, struct km_str name, const struct km_json 
     km_chat_extra(d->chat, d->rd.arena, name, km_json_take_compact(v, d->rd.arena));
     return 0;
 }
+
+const char *const km_responses_idle[] = {
+    "input.id", "input.status", "input.content.type", NULL,
+};
 
 int km_responses_decode(const struct km_llm_request *r, const struct km_json *root,
                         struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)

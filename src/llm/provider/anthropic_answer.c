@@ -407,6 +407,13 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
     return 0;
 }
 
+/* What each of its documents repeats of its own form. */
+const char *const km_messages_idle[] = {
+    "type",         "role",          "model",       "index", "stop_details.type",
+    "message.type", "message.role",  "message.model", "message.id",
+    NULL,
+};
+
 int km_messages_end(struct km_decode *d, struct km_err *err)
 {
     const struct state *s = d->state;

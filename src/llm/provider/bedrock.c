@@ -430,6 +430,9 @@ const struct km_codec km_codec_converse = {
     .state_size = KM_CONVERSE_STATE,
     .target = target,
     .encode = km_converse_encode,
+    .idle = km_converse_idle,
+    .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |
+               KM_TRAIT_BIT(PREFILL),
     .decode = km_converse_decode,
     .event = km_converse_event,
     .end = km_converse_end,

@@ -206,8 +206,9 @@ static int note_stop(struct km_decode *d, const struct km_json *root, struct km_
     if (s->finish == KM_FINISH_TOOLS && s->json && !s->tools)
         s->finish = KM_FINISH_STOP;
     if (s->finish == KM_FINISH_STOP_SEQUENCE)
-        s->sequence = km_arena_str(
-            d->arena, text_of(km_json_take(root, "additionalModelResponseFields"), "stop_sequence"));
+        s->sequence =
+            km_arena_str(d->arena, text_of(km_json_take(root, "additionalModelResponseFields"),
+                                           "stop_sequence"));
     return 0;
 }
 
@@ -398,6 +399,11 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e, struc
                                          : broken(err, "messageStop out of place");
     return km_str_eq(e->type, KM_STR("metadata")) && s->started ? on_metadata(d, root, err) : 0;
 }
+
+/* What is of its own form, padding, and how long it took. */
+const char *const km_converse_idle[] = {
+    "role", "p", "metrics", "output.message.role", NULL,
+};
 
 int km_converse_end(struct km_decode *d, struct km_err *err)
 {

@@ -271,6 +271,14 @@ static enum km_finish finish_of(struct km_str reason)
     return KM_FINISH_STOP; /* a newer one: it did end */
 }
 
+/* Its word for the reason is no sentence for whoever reads the answer. */
+static struct km_str why_filtered(struct km_decode *d, struct km_str reason, struct km_str text)
+{
+    return text.n ? km_arena_str(d->arena, km_str_sub(text, 0, 1000))
+                  : km_arena_printf(d->arena, "Google stopped the answer (%.*s).",
+                                    KM_STR_ARG(km_str_sub(reason, 0, 60)));
+}
+
 static int note_finish(struct km_decode *d, struct km_gemini_candidate *c,
                        const struct km_json *candidate, struct km_err *err)
 {
@@ -287,7 +295,7 @@ static int note_finish(struct km_decode *d, struct km_gemini_candidate *c,
     if (c->finish == KM_FINISH_NONE)
         c->finish = KM_FINISH_STOP;
     if (c->finish == KM_FINISH_FILTER)
-        c->finish_text = km_arena_str(d->arena, km_str_sub(text.n ? text : reason, 0, 1000));
+        c->finish_text = why_filtered(d, reason, text);
     return 0;
 }
 
@@ -327,7 +335,7 @@ static void note_block(struct km_decode *d, const struct km_json *root)
     (void)km_json_string(km_json_take(feedback, "blockReasonMessage"), &text);
     c->seen = true;
     c->finish = KM_FINISH_FILTER;
-    c->finish_text = km_arena_str(d->arena, km_str_sub(text.n ? text : reason, 0, 1000));
+    c->finish_text = why_filtered(d, reason, text);
 }
 
 /* --- errors --- */
@@ -408,6 +416,11 @@ static int chunks(struct km_decode *d, struct km_str text, struct km_err *err)
         r = chunk(d, item, err);
     return r;
 }
+
+/* What is of its own form, and which build answered. */
+const char *const km_gemini_idle[] = {
+    "candidates.content.role", "responseId", "modelVersion", "createTime", NULL,
+};
 
 int km_gemini_event(struct km_decode *d, const struct km_frame_event *e, struct km_err *err)
 {

@@ -305,6 +305,23 @@ static int piece(struct km_decode *d, const struct km_json *root, struct km_err 
 }
 
 /* A line of a stream, or all of a whole answer. */
+/* What is of its own form, and how long it took. */
+static const char *const idle[] = {
+    "model",
+    "created_at",
+    "done",
+    "message.role",
+    "message.tool_calls.id", /* calls are numbered here */
+    "message.tool_calls.function.index",
+    "total_duration",
+    "load_duration",
+    "prompt_eval_duration",
+    "eval_duration",
+    "prompt_eval_count", /* both are read at the end */
+    "eval_count",
+    NULL,
+};
+
 static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)
 {
     struct state *s = d->state;
@@ -379,6 +396,7 @@ const struct km_codec km_codec_ollama = {
     .event = event,
     .end = end,
     .refusal = km_refusal_openai,
+    .idle = idle,
     .embed_encode = km_ollama_embed_encode,
     .embed_decode = km_ollama_embed_decode,
 };

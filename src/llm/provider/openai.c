@@ -249,7 +249,8 @@ int km_openai_encode(const struct km_encode_args *args, const struct km_chat *ch
 
 #define CHAT                                                                                       \
     .framing = KM_FRAMING_SSE, .remote_images = true, .top_k_by_row = true,                        \
-    .target = km_openai_target, .encode = km_openai_encode, .decode = km_openai_read,        \
+    .target = km_openai_target, .encode = km_openai_encode, .idle = km_openai_idle,                \
+    .carries = KM_OPENAI_CARRIES, .decode = km_openai_read,                                        \
     .event = km_openai_read_event,                                                                 \
     .end = km_openai_read_end, .refusal = km_refusal_openai
 

@@ -364,6 +364,23 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
     return r == 0 ? read_used(d, root, err) : r;
 }
 
+/* What each of its documents repeats of its own form, and which build answered. */
+const char *const km_openai_idle[] = {
+    "id",
+    "object",
+    "created",
+    "model",
+    "system_fingerprint",
+    "service_tier", /* it is read with the usage */
+    "choices.index",
+    "choices.message.role",
+    "choices.message.tool_calls.type",
+    "choices.message.tool_calls.index",
+    "choices.delta.role",
+    "choices.delta.tool_calls.type",
+    NULL,
+};
+
 /* [DONE] ends a choice too, for servers that never say why it ended. */
 int km_openai_read_end(struct km_decode *d, struct km_err *err)
 {

@@ -525,7 +525,8 @@ static void filters_and_blocks_are_told(void **state)
 
     assert_string_equal(whole(f, "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},"
                                  "\"usageMetadata\":{\"promptTokenCount\":9}}"),
-                        "start\nfinish 0.0 #5 [SAFETY]\nusage 9/0 cached 0 reasoning 0\n");
+                        "start\nfinish 0.0 #5 [Google stopped the answer (SAFETY).]\nusage 9/0 "
+                        "cached 0 reasoning 0\n");
     assert_string_equal(
         whole(f, "{\"candidates\":[{\"finishReason\":\"SAFETY\",\"finishMessage\":\"bad\"}]}"),
         "start\nfinish 0.0 #5 [bad]\n");
