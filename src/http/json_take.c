@@ -12,6 +12,7 @@
  */
 #include "http/json_take.h"
 
+#include <string.h>
 #include <yyjson.h>
 
 #define TAKEN (1U << 5)
@@ -22,13 +23,51 @@ static yyjson_val *val(const struct km_json *v)
     return (yyjson_val *)(uintptr_t)v;
 }
 
+static uint64_t word(const char *p)
+{
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static uint32_t half(const char *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Names are short, and each event of a stream is asked for half a dozen: a call of memcmp() costs
+ * more than the comparison. */
+static bool is_same(const char *a, const char *b, size_t n)
+{
+    if (n > 16)
+        return memcmp(a, b, n) == 0;
+    if (n >= 8)
+        return word(a) == word(b) && word(a + n - 8) == word(b + n - 8);
+    if (n >= 4)
+        return half(a) == half(b) && half(a + n - 4) == half(b + n - 4);
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
 const struct km_json *km_json_take_member(const struct km_json *object, struct km_str name)
 {
-    yyjson_val *v = yyjson_obj_getn(val(object), name.p, name.n);
+    size_t left = yyjson_obj_size(val(object));
+    yyjson_val *key = left ? unsafe_yyjson_get_first(val(object)) : NULL;
 
-    if (v)
-        (v - 1)->tag |= TAKEN; /* a member's value follows its name */
-    return (const struct km_json *)v;
+    for (; left > 0; left--, key = unsafe_yyjson_get_next(key + 1)) {
+        if (unsafe_yyjson_get_len(key) != name.n ||
+            !is_same(unsafe_yyjson_get_str(key), name.p, name.n))
+            continue;
+        key->tag |= TAKEN;
+        return (const struct km_json *)(key + 1); /* a member's value follows its name */
+    }
+    return NULL;
 }
 
 void km_json_take_this(const struct km_json *member)
@@ -59,6 +98,10 @@ uint64_t km_json_shape(const struct km_json *root)
     const yyjson_val *v = val(root), *end = root ? unsafe_yyjson_get_next(val(root)) : NULL;
     uint64_t h = 0;
 
+    for (; end - v >= 4; v += 4) /* it is counted for each event of a stream */
+        h = (h << 29 | h >> 35) + ((uint64_t)(uint8_t)v[0].tag << 21) +
+            ((uint64_t)(uint8_t)v[1].tag << 14) + ((uint64_t)(uint8_t)v[2].tag << 7) +
+            (uint8_t)v[3].tag;
     for (; v < end; v++)
         h = (h << 7 | h >> 57) + (uint8_t)v->tag;
     return h;
@@ -67,6 +110,7 @@ uint64_t km_json_shape(const struct km_json *root)
 /* --- what is left --- */
 
 struct walk {
+    const struct km_str *idle;
     km_json_left_fn *fn;
     void *ctx;
     char place[KM_JSON_PLACE];
@@ -85,9 +129,27 @@ static size_t put_name(struct walk *w, size_t n, yyjson_val *name)
 
     if (n && n < sizeof w->place)
         w->place[n++] = '.';
-    for (size_t i = 0; i < len && n < sizeof w->place; i++) /* it may go into a header's value */
-        w->place[n++] = p[i] > ' ' && p[i] < 0x7f && p[i] != ',' ? p[i] : '?';
-    return n;
+    if (len > sizeof w->place - n)
+        len = sizeof w->place - n;
+    memcpy(w->place + n, p, len);
+    return n + len;
+}
+
+/* It may go into a header's value. */
+static struct km_str clean(struct walk *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (w->place[i] <= ' ' || w->place[i] >= 0x7f || w->place[i] == ',')
+            w->place[i] = '?';
+    return km_str(w->place, n);
+}
+
+static void tell(struct walk *w, size_t n)
+{
+    for (const struct km_str *one = w->idle; one && one->n; one++)
+        if (one->n == n && memcmp(one->p, w->place, n) == 0)
+            return;
+    w->fn(w->ctx, clean(w, n));
 }
 
 /* As deep as the document is, which its reader has bounded. */
@@ -102,17 +164,21 @@ static void look(struct walk *w, yyjson_val *v, size_t n)
 
         if (name && !(name->tag & TAKEN)) {
             if (!says_nothing(item))
-                w->fn(w->ctx, km_str(w->place, put_name(w, n, name)));
+                tell(w, put_name(w, n, name));
         } else if (unsafe_yyjson_is_ctn(item) && !(item->tag & WHOLE)) {
             look(w, item, name ? put_name(w, n, name) : n);
         }
     }
 }
 
-void km_json_left(const struct km_json *root, km_json_left_fn *fn, void *ctx)
+void km_json_left(const struct km_json *root, const struct km_str *idle, km_json_left_fn *fn,
+                  void *ctx)
 {
-    struct walk w = { .fn = fn, .ctx = ctx };
+    struct walk w; /* the place is written before it is read */
 
+    w.idle = idle;
+    w.fn = fn;
+    w.ctx = ctx;
     if (yyjson_is_ctn(val(root)) && !(val(root)->tag & WHOLE))
         look(&w, val(root), 0);
 }

@@ -28,10 +28,12 @@ void km_json_take_write(const struct km_json *v, struct km_buf *out);
 
 /* Where a member stands that nobody took: names with dots between, items of arrays without their
  * numbers ("messages.content.citations"); cut at KM_JSON_PLACE.  One that says nothing (null,
- * false, an empty text, array or object) is not told of, nor what is in one that is told of. */
+ * false, an empty text, array or object) is not told of, nor what is in one that is told of, nor
+ * the places in idle (an empty one ends them; NULL: none). */
 #define KM_JSON_PLACE 96
 typedef void km_json_left_fn(void *ctx, struct km_str place);
-void km_json_left(const struct km_json *root, km_json_left_fn *fn, void *ctx);
+void km_json_left(const struct km_json *root, const struct km_str *idle, km_json_left_fn *fn,
+                  void *ctx);
 
 /* Equal for two trees of one sequence of types whose members were taken alike: of the events of a
  * stream, which are many and of few shapes, only the first of a shape need be walked. */

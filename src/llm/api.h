@@ -67,7 +67,7 @@ struct km_llm_api {
     void (*count)(const struct km_llm_request *r, int64_t tokens, struct km_buf *out);
     const char *stream_type; /* Content-Type of its streams; NULL: text/event-stream */
     const char *last; /* a passed-through stream's last bytes, sent by its owner; NULL: none */
-    const char *const *idle; /* places of its requests that say nothing (dropped.h), NULL ends */
+    const struct km_str *idle; /* places of its requests that say nothing (dropped.h), "" ends */
     km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
 };
 

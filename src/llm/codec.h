@@ -131,7 +131,7 @@ struct km_codec {
      * routes to make.  Where there are routes native has KM_WIRE_FILES. */
     bool account_files;
     unsigned carries; /* KM_TRAIT_BIT of what its encoder writes (traits.h) */
-    const char *const *idle; /* places of its answers that say nothing (dropped.h), NULL ends */
+    const struct km_str *idle; /* places of its answers that say nothing (dropped.h), "" ends */
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 

@@ -11,31 +11,21 @@ void km_dropped_note(struct km_dropped *d, struct km_str name)
     for (size_t i = 0; i < d->n; i++)
         if (km_str_eq(d->v[i], name))
             return;
-    d->more = d->more || d->n == KM_DROPPED_MOST;
-    if (d->n < KM_DROPPED_MOST)
+    if (!d->v)
+        d->v = km_arena_alloc(d->arena, KM_DROPPED_MOST * sizeof *d->v);
+    d->more = d->more || !d->v || d->n == KM_DROPPED_MOST;
+    if (d->v && d->n < KM_DROPPED_MOST)
         d->v[d->n++] = km_arena_str(d->arena, name);
 }
 
-struct left {
-    struct km_dropped *to;
-    const char *const *idle;
-};
-
 static void note_left(void *ctx, struct km_str place)
 {
-    const struct left *l = ctx;
-
-    for (size_t i = 0; l->idle && l->idle[i]; i++)
-        if (km_str_eq(place, km_str_c(l->idle[i])))
-            return;
-    km_dropped_note(l->to, place);
+    km_dropped_note(ctx, place);
 }
 
-void km_dropped_left(struct km_dropped *d, const struct km_json *root, const char *const *idle)
+void km_dropped_left(struct km_dropped *d, const struct km_json *root, const struct km_str *idle)
 {
-    struct left l = { d, idle };
-
-    km_json_left(root, note_left, &l);
+    km_json_left(root, idle, note_left, d);
 }
 
 void km_dropped_write(const struct km_dropped *d, struct km_buf *out)

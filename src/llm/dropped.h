@@ -19,16 +19,22 @@ struct km_json;
 
 struct km_dropped {
     struct km_arena *arena; /* of the names */
-    struct km_str v[KM_DROPPED_MOST];
+    struct km_str *v; /* room for all of them, once there is one */
     size_t n;
     bool more;
 };
 
+/* An entry of a table of places; KM_IDLE("") ends it. */
+#define KM_IDLE(name)                                                                              \
+    {                                                                                              \
+        (name), sizeof(name) - 1                                                                   \
+    }
+
 /* Notes a name, once; NULL: nobody listens. */
 void km_dropped_note(struct km_dropped *d, struct km_str name);
-/* What is left of a document that was read, but for the places in idle (NULL ends; NULL: none):
+/* What is left of a document that was read, but for the places in idle ("" ends; NULL: none):
  * they say nothing that the other side's form does not say by itself. */
-void km_dropped_left(struct km_dropped *d, const struct km_json *root, const char *const *idle);
+void km_dropped_left(struct km_dropped *d, const struct km_json *root, const struct km_str *idle);
 /* "a, b.c, ...", as a header's value has it. */
 void km_dropped_write(const struct km_dropped *d, struct km_buf *out);
 

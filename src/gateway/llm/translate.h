@@ -30,8 +30,9 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_rank *rank; /* of documents */
     struct km_dropped dropped; /* of the request, then of the answer */
     size_t asked, told; /* of its names: of the request; in the answer's head */
-    uint64_t shapes[8]; /* of documents of the answer that were looked through: the last of them */
+    uint64_t shape, shapes[7]; /* of documents of the answer that were looked through: the last */
     unsigned nshapes;
+    size_t beside; /* bytes of the last event beside its text, when it had some; else 0 */
     struct km_chat *chat; /* in `request`: while its images are fetched */
     struct km_media_job *media;
 };

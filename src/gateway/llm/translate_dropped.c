@@ -27,6 +27,9 @@ void km_translate_look(struct km_translation *tr)
     const unsigned room = sizeof tr->shapes / sizeof tr->shapes[0];
     uint64_t shape = km_json_shape(tr->decode.read);
 
+    if (shape == tr->shape) /* as most events */
+        return;
+    tr->shape = shape;
     for (unsigned i = 0; i < room; i++)
         if (tr->shapes[i] == shape)
             return;

@@ -65,6 +65,6 @@ int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
 extern const struct km_encoder km_gemini_encoder;
 
 /* Places of its requests that say nothing (llm/dropped.h). */
-extern const char *const km_gemini_idle_asked[];
+extern const struct km_str km_gemini_idle_asked[];
 
 #endif

@@ -13,6 +13,7 @@
  * or dropped as the deployment says.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/api/gemini.h"
 
 /* A call that was read, for the results that follow. */
@@ -422,8 +423,11 @@ static int read_system(struct reading *s, const struct km_json *v)
     return read_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), &m->parts);
 }
 
-const char *const km_gemini_idle_asked[] = { "systemInstruction.role", "system_instruction.role",
-                                             NULL };
+const struct km_str km_gemini_idle_asked[] = {
+    KM_IDLE("systemInstruction.role"),
+    KM_IDLE("system_instruction.role"),
+    KM_IDLE(""),
+};
 
 int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)

@@ -115,6 +115,6 @@ struct km_responses_tool km_responses_tool(const struct km_llm_request *r, struc
 #define KM_RESPONSES_REDACTED "kanmon:r:"
 
 /* Places of its requests that say nothing (llm/dropped.h). */
-extern const char *const km_responses_idle[];
+extern const struct km_str km_responses_idle[];
 
 #endif

@@ -18,6 +18,7 @@
  * Tools that OpenAI itself runs, and conversations it stores, have no meaning elsewhere.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 #include "llm/api/responses.h"
@@ -476,8 +477,11 @@ static int set_member(struct items *d, struct km_str name, const struct km_json 
     return 0;
 }
 
-const char *const km_responses_idle[] = {
-    "input.id", "input.status", "input.content.type", NULL,
+const struct km_str km_responses_idle[] = {
+    KM_IDLE("input.id"),
+    KM_IDLE("input.status"),
+    KM_IDLE("input.content.type"),
+    KM_IDLE(""),
 };
 
 int km_responses_decode(const struct km_llm_request *r, const struct km_json *root,

@@ -14,6 +14,7 @@
  * Where a tool stood for the answer's schema (anthropic_tools.c), its input is the answer's text.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/anthropic.h"
 #include "llm/usage.h"
 
@@ -408,10 +409,17 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
 }
 
 /* What each of its documents repeats of its own form. */
-const char *const km_messages_idle[] = {
-    "type",         "role",          "model",       "index", "stop_details.type",
-    "message.type", "message.role",  "message.model", "message.id",
-    NULL,
+const struct km_str km_messages_idle[] = {
+    KM_IDLE("type"),
+    KM_IDLE("role"),
+    KM_IDLE("model"),
+    KM_IDLE("index"),
+    KM_IDLE("stop_details.type"),
+    KM_IDLE("message.type"),
+    KM_IDLE("message.role"),
+    KM_IDLE("message.model"),
+    KM_IDLE("message.id"),
+    KM_IDLE(""),
 };
 
 int km_messages_end(struct km_decode *d, struct km_err *err)

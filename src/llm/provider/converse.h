@@ -67,6 +67,6 @@ void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_head
                         struct km_str body, struct km_refusal *ret);
 
 /* Places of its answers that say nothing (llm/dropped.h). */
-extern const char *const km_converse_idle[];
+extern const struct km_str km_converse_idle[];
 
 #endif

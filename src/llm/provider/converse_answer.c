@@ -19,6 +19,7 @@
  * Where a tool stood for the answer's schema (converse_tools.c), its input is the answer's text.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/converse.h"
 #include "llm/usage.h"
 
@@ -401,8 +402,12 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e, struc
 }
 
 /* What is of its own form, padding, and how long it took. */
-const char *const km_converse_idle[] = {
-    "role", "p", "metrics", "output.message.role", NULL,
+const struct km_str km_converse_idle[] = {
+    KM_IDLE("role"),
+    KM_IDLE("p"),
+    KM_IDLE("metrics"),
+    KM_IDLE("output.message.role"),
+    KM_IDLE(""),
 };
 
 int km_converse_end(struct km_decode *d, struct km_err *err)

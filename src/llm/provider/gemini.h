@@ -51,6 +51,6 @@ int64_t km_gemini_searches(const struct km_json *candidates);
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret);
 
 /* Places of its answers that say nothing (llm/dropped.h). */
-extern const char *const km_gemini_idle[];
+extern const struct km_str km_gemini_idle[];
 
 #endif

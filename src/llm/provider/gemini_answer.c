@@ -11,6 +11,7 @@
  * stream whose candidates did not finish was cut.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/gemini.h"
 
 #include "llm/usage.h"
@@ -418,8 +419,12 @@ static int chunks(struct km_decode *d, struct km_str text, struct km_err *err)
 }
 
 /* What is of its own form, and which build answered. */
-const char *const km_gemini_idle[] = {
-    "candidates.content.role", "responseId", "modelVersion", "createTime", NULL,
+const struct km_str km_gemini_idle[] = {
+    KM_IDLE("candidates.content.role"),
+    KM_IDLE("responseId"),
+    KM_IDLE("modelVersion"),
+    KM_IDLE("createTime"),
+    KM_IDLE(""),
 };
 
 int km_gemini_event(struct km_decode *d, const struct km_frame_event *e, struct km_err *err)

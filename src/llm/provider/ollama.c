@@ -14,6 +14,7 @@
  * Source: Ollama's docs/api.md.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/model_build.h"
 #include "llm/param.h"
 #include "llm/provider/codecs.h"
@@ -306,20 +307,20 @@ static int piece(struct km_decode *d, const struct km_json *root, struct km_err 
 
 /* A line of a stream, or all of a whole answer. */
 /* What is of its own form, and how long it took. */
-static const char *const idle[] = {
-    "model",
-    "created_at",
-    "done",
-    "message.role",
-    "message.tool_calls.id", /* calls are numbered here */
-    "message.tool_calls.function.index",
-    "total_duration",
-    "load_duration",
-    "prompt_eval_duration",
-    "eval_duration",
-    "prompt_eval_count", /* both are read at the end */
-    "eval_count",
-    NULL,
+static const struct km_str idle[] = {
+    KM_IDLE("model"),
+    KM_IDLE("created_at"),
+    KM_IDLE("done"),
+    KM_IDLE("message.role"),
+    KM_IDLE("message.tool_calls.id"), /* calls are numbered here */
+    KM_IDLE("message.tool_calls.function.index"),
+    KM_IDLE("total_duration"),
+    KM_IDLE("load_duration"),
+    KM_IDLE("prompt_eval_duration"),
+    KM_IDLE("eval_duration"),
+    KM_IDLE("prompt_eval_count"), /* both are read at the end */
+    KM_IDLE("eval_count"),
+    KM_IDLE(""),
 };
 
 static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)

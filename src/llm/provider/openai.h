@@ -42,6 +42,6 @@ int km_openai_read_error(const struct km_json *error, struct km_err *err);
 #define KM_OPENAI_CARRIES                                                                          \
     (KM_TRAIT_BIT(IMAGE_DETAIL) | KM_TRAIT_BIT(TOOL_STRICT) | KM_TRAIT_BIT(NAME))
 /* Places of its answers that say nothing (llm/dropped.h). */
-extern const char *const km_openai_idle[];
+extern const struct km_str km_openai_idle[];
 
 #endif

@@ -13,6 +13,7 @@
  * server that leaves the index out, or says 0 for all, is told apart by the ids.
  */
 #include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/openai_inside.h"
 
 #define CALLS_MOST 1024
@@ -365,20 +366,20 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
 }
 
 /* What each of its documents repeats of its own form, and which build answered. */
-const char *const km_openai_idle[] = {
-    "id",
-    "object",
-    "created",
-    "model",
-    "system_fingerprint",
-    "service_tier", /* it is read with the usage */
-    "choices.index",
-    "choices.message.role",
-    "choices.message.tool_calls.type",
-    "choices.message.tool_calls.index",
-    "choices.delta.role",
-    "choices.delta.tool_calls.type",
-    NULL,
+const struct km_str km_openai_idle[] = {
+    KM_IDLE("id"),
+    KM_IDLE("object"),
+    KM_IDLE("created"),
+    KM_IDLE("model"),
+    KM_IDLE("system_fingerprint"),
+    KM_IDLE("service_tier"), /* it is read with the usage */
+    KM_IDLE("choices.index"),
+    KM_IDLE("choices.message.role"),
+    KM_IDLE("choices.message.tool_calls.type"),
+    KM_IDLE("choices.message.tool_calls.index"),
+    KM_IDLE("choices.delta.role"),
+    KM_IDLE("choices.delta.tool_calls.type"),
+    KM_IDLE(""),
 };
 
 /* [DONE] ends a choice too, for servers that never say why it ended. */

@@ -18,7 +18,7 @@
 #include "llm/provider/rows.h"
 
 static const char *names_left(struct chat_fixture *f, const struct km_json *root,
-                              const char *const *idle)
+                              const struct km_str *idle)
 {
     struct km_dropped d = { .arena = &f->arena };
 
@@ -46,7 +46,8 @@ static void what_nobody_took_is_named_by_its_place(void **state)
     (void)km_json_take(first, "x");
     km_json_take_all(km_json_take(root, "w"));
     assert_string_equal(names_left(f, root, NULL), "b.d, l.y");
-    assert_string_equal(names_left(f, root, (const char *const[]){ "l.y", NULL }), "b.d");
+    assert_string_equal(names_left(f, root, (const struct km_str[]){ KM_IDLE("l.y"), KM_IDLE("") }),
+                        "b.d");
 }
 
 static void a_name_is_fit_for_a_header(void **state)
