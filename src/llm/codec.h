@@ -37,6 +37,7 @@ enum km_wire {
     KM_WIRE_MEDIA = 512, /* OpenAI's images, audio and moderations: target's path says which */
     KM_WIRE_FILES = 1024, /* OpenAI's files and batches, likewise; no model in the path */
     KM_WIRE_REALTIME = 2048, /* OpenAI's Realtime API, by WebSocket */
+    KM_WIRE_COUNT_HERE = 4096, /* counters that no upstream is asked for */
 };
 
 /* Of these, those whose answer is written by a model. */

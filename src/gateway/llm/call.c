@@ -25,6 +25,8 @@ static int prepare(struct km_call *call, struct km_err *err)
     struct km_str from_path;
     int r = km_call_check_type(call, err);
 
+    if (r == 0 && call->api->rewrite)
+        r = call->api->rewrite(call->body, &call->arena, &call->body, err);
     if (r == 0)
         r = km_call_path_model(call, &from_path, err);
     if (r == 0)

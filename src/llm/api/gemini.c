@@ -500,5 +500,9 @@ const struct km_llm_api *km_gemini_action(struct km_str rest, bool sse, struct k
         return &km_api_gemini;
     if (km_str_eq(action, KM_STR("streamGenerateContent")))
         return sse ? &km_api_gemini_stream : &km_api_gemini_array;
+    if (km_str_eq(action, KM_STR("embedContent")))
+        return &km_api_gemini_embed;
+    if (km_str_eq(action, KM_STR("batchEmbedContents")))
+        return &km_api_gemini_embed_batch;
     return km_str_eq(action, KM_STR("countTokens")) ? &km_api_gemini_count : NULL;
 }

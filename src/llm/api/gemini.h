@@ -18,7 +18,7 @@
 
 /* _stream with alt=sse; _array without: the same chunks as one JSON array that grows. */
 extern const struct km_llm_api km_api_gemini, km_api_gemini_stream, km_api_gemini_array,
-    km_api_gemini_count;
+    km_api_gemini_count, km_api_gemini_embed, km_api_gemini_embed_batch;
 
 /* Which of them "gemini-2.5-pro:generateContent" means, and the model's name before the colon.
  * NULL: none. */

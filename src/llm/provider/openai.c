@@ -31,8 +31,8 @@ struct km_str km_openai_target(const struct km_target_args *args, struct km_aren
         return KM_STR("/completions");
     case KM_WIRE_EMBEDDING:
         return KM_STR("/embeddings");
-    case KM_WIRE_RESPONSES:
-        return KM_STR("/responses");
+    case KM_WIRE_RESPONSES: /* and what stands below it */
+        return args->path.n ? args->path : KM_STR("/responses");
     case KM_WIRE_RERANK:
         return KM_STR("/rerank");
     case KM_WIRE_REALTIME:
