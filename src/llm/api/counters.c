@@ -32,12 +32,28 @@ static int64_t count_as(const struct km_llm_request *r, decode_fn *decode, int64
     return km_messages_count_chat(&chat);
 }
 
-void km_count_responses(const struct km_llm_request *r, int64_t tokens, struct km_buf *out)
+static int parse_responses(struct km_llm_request *r, struct km_arena *arena,
+                           struct km_str path_model, struct km_err *err)
+{
+    return km_api_responses.parse(r, arena, path_model, err);
+}
+
+static void count_responses(const struct km_llm_request *r, int64_t tokens, struct km_buf *out)
 {
     km_buf_str(out, KM_STR("{\"object\":\"response.input_tokens\",\"input_tokens\":"));
     km_buf_i64(out, count_as(r, km_responses_decode, tokens));
     km_buf_byte(out, '}');
 }
+
+const struct km_llm_api km_api_count_responses = {
+    .path = "/responses/input_tokens",
+    .call_type = "acount_tokens",
+    .required = "input",
+    .wire = KM_WIRE_COUNT_HERE,
+    .dialect = KM_DIALECT_OPENAI,
+    .parse = parse_responses,
+    .count = count_responses,
+};
 
 /* --- LiteLLM's --- */
 

@@ -11,7 +11,7 @@
 /* POST /utils/token_counter: {"model", "messages" or "prompt" or "contents"}. */
 extern const struct km_llm_api km_api_token_counter;
 
-/* POST /v1/responses/input_tokens: km_api_responses's request; its row is in responses.c. */
-void km_count_responses(const struct km_llm_request *r, int64_t tokens, struct km_buf *out);
+/* POST /v1/responses/input_tokens: a request of km_api_responses. */
+extern const struct km_llm_api km_api_count_responses;
 
 #endif

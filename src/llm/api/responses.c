@@ -8,8 +8,6 @@
  */
 #include "llm/api/responses.h"
 
-#include "llm/api/counters.h"
-
 #include "llm/api/openai.h"
 #include "llm/api/priced.h"
 #include "llm/spellings.h"
@@ -227,14 +225,4 @@ const struct km_llm_api km_api_compact = {
     .body = body,
     .answer = km_responses_answer,
     .param_name = param_name,
-};
-
-const struct km_llm_api km_api_count_responses = {
-    .path = "/responses/input_tokens",
-    .call_type = "acount_tokens",
-    .required = "input",
-    .wire = KM_WIRE_COUNT_HERE,
-    .dialect = KM_DIALECT_OPENAI,
-    .parse = parse,
-    .count = km_count_responses,
 };

@@ -14,8 +14,8 @@
 #include "llm/api.h"
 
 extern const struct km_llm_api km_api_responses;
-/* Below it: a conversation made shorter, where OpenAI's own does it; and its tokens, counted. */
-extern const struct km_llm_api km_api_compact, km_api_count_responses;
+/* Below it: a conversation made shorter, where OpenAI's own does it. */
+extern const struct km_llm_api km_api_compact;
 
 /* Members of a request: places in km_llm_request.spans. */
 enum km_responses_member {

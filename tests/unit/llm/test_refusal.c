@@ -105,91 +105,92 @@ static const char *said(enum km_dialect dialect, struct km_err err, struct km_bu
 
 #define MESSAGE(text) "\"message\":\"" text "\""
 
+static const struct {
+    enum km_refusal_kind kind;
+    int http;
+    struct km_err_tokens tokens;
+    enum km_dialect dialect;
+    const char *has[4];
+} faces[] = {
+    { KM_REFUSED_CONTEXT,
+      422,
+      { 9, 0, 8 },
+      KM_DIALECT_ANTHROPIC,
+      { "400 ", "\"invalid_request_error\"",
+        MESSAGE("prompt is too long: 9 tokens > 8 maximum"), "x-should-retry: false" } },
+    { KM_REFUSED_CONTEXT,
+      400,
+      { 6, 4, 8 },
+      KM_DIALECT_ANTHROPIC,
+      { MESSAGE("input length and `max_tokens` exceed context limit: 6 + 4 > 8, decrease input "
+                "length or `max_tokens` and try again") } },
+    { KM_REFUSED_CONTEXT,
+      500,
+      { 0, 0, 8 },
+      KM_DIALECT_ANTHROPIC,
+      { MESSAGE("prompt is too long: the upstream's") } },
+    { KM_REFUSED_CONTEXT,
+      500,
+      { 9, 0, 8 },
+      KM_DIALECT_OPENAI,
+      { "400 ", "\"code\":\"context_length_exceeded\"", "maximum context length is 8 tokens",
+        "\"invalid_request_error\"" } },
+    { KM_REFUSED_CONTEXT,
+      400,
+      { 9, 0, 8 },
+      KM_DIALECT_GOOGLE,
+      { MESSAGE("The input token count (9) exceeds the maximum number of tokens allowed (8)."),
+        "INVALID_ARGUMENT" } },
+    { KM_REFUSED_CONTEXT,
+      400,
+      { 0, 0, 0 },
+      KM_DIALECT_AWS,
+      { "ValidationException",
+        MESSAGE("Input is too long for requested model: the upstream's") } },
+    { KM_REFUSED_RATE,
+      429,
+      { 0 },
+      KM_DIALECT_OPENAI,
+      { "429 ", "\"throttling_error\"", "\"code\":\"rate_limit_exceeded\"" } },
+    { KM_REFUSED_RATE, 429, { 0 }, KM_DIALECT_ANTHROPIC, { "429 ", "\"rate_limit_error\"" } },
+    { KM_REFUSED_QUOTA,
+      429,
+      { 0 },
+      KM_DIALECT_OPENAI,
+      { "\"type\":\"insufficient_quota\"", "\"code\":\"insufficient_quota\"" } },
+    { KM_REFUSED_OVERLOADED,
+      529,
+      { 0 },
+      KM_DIALECT_ANTHROPIC,
+      { "529 ", "\"overloaded_error\"" } },
+    { KM_REFUSED_OVERLOADED,
+      529,
+      { 0 },
+      KM_DIALECT_OPENAI,
+      { "529 ", "\"overloaded_error\"" } },
+    { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_ANTHROPIC, { "404 ", "\"not_found_error\"" } },
+    { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_GOOGLE, { "404 ", "\"NOT_FOUND\"" } },
+    { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_AWS, { "404 ", "ResourceNotFoundException" } },
+    { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_OPENAI, { "400 ", "\"code\":\"400\"" } },
+};
+
 static void a_kind_has_one_face_a_dialect(void **state)
 {
-    static const struct {
-        enum km_refusal_kind kind;
-        int http;
-        struct km_err_tokens tokens;
-        enum km_dialect dialect;
-        const char *has[4];
-    } rows[] = {
-        { KM_REFUSED_CONTEXT,
-          422,
-          { 9, 0, 8 },
-          KM_DIALECT_ANTHROPIC,
-          { "400 ", "\"invalid_request_error\"",
-            MESSAGE("prompt is too long: 9 tokens > 8 maximum"), "x-should-retry: false" } },
-        { KM_REFUSED_CONTEXT,
-          400,
-          { 6, 4, 8 },
-          KM_DIALECT_ANTHROPIC,
-          { MESSAGE("input length and `max_tokens` exceed context limit: 6 + 4 > 8, decrease input "
-                    "length or `max_tokens` and try again") } },
-        { KM_REFUSED_CONTEXT,
-          500,
-          { 0, 0, 8 },
-          KM_DIALECT_ANTHROPIC,
-          { MESSAGE("prompt is too long: the upstream's") } },
-        { KM_REFUSED_CONTEXT,
-          500,
-          { 9, 0, 8 },
-          KM_DIALECT_OPENAI,
-          { "400 ", "\"code\":\"context_length_exceeded\"", "maximum context length is 8 tokens",
-            "\"invalid_request_error\"" } },
-        { KM_REFUSED_CONTEXT,
-          400,
-          { 9, 0, 8 },
-          KM_DIALECT_GOOGLE,
-          { MESSAGE("The input token count (9) exceeds the maximum number of tokens allowed (8)."),
-            "INVALID_ARGUMENT" } },
-        { KM_REFUSED_CONTEXT,
-          400,
-          { 0, 0, 0 },
-          KM_DIALECT_AWS,
-          { "ValidationException",
-            MESSAGE("Input is too long for requested model: the upstream's") } },
-        { KM_REFUSED_RATE,
-          429,
-          { 0 },
-          KM_DIALECT_OPENAI,
-          { "429 ", "\"throttling_error\"", "\"code\":\"rate_limit_exceeded\"" } },
-        { KM_REFUSED_RATE, 429, { 0 }, KM_DIALECT_ANTHROPIC, { "429 ", "\"rate_limit_error\"" } },
-        { KM_REFUSED_QUOTA,
-          429,
-          { 0 },
-          KM_DIALECT_OPENAI,
-          { "\"type\":\"insufficient_quota\"", "\"code\":\"insufficient_quota\"" } },
-        { KM_REFUSED_OVERLOADED,
-          529,
-          { 0 },
-          KM_DIALECT_ANTHROPIC,
-          { "529 ", "\"overloaded_error\"" } },
-        { KM_REFUSED_OVERLOADED,
-          529,
-          { 0 },
-          KM_DIALECT_OPENAI,
-          { "529 ", "\"overloaded_error\"" } },
-        { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_ANTHROPIC, { "404 ", "\"not_found_error\"" } },
-        { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_GOOGLE, { "404 ", "\"NOT_FOUND\"" } },
-        { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_AWS, { "404 ", "ResourceNotFoundException" } },
-        { KM_REFUSED_MODEL, 0, { 0 }, KM_DIALECT_OPENAI, { "400 ", "\"code\":\"400\"" } },
-    };
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
 
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof faces / sizeof faces[0]; i++) {
         struct km_err err;
         const char *text;
 
-        km_fail(&err, rows[i].http ? KM_E_UPSTREAM_STATUS : KM_E_INVALID, "the upstream's");
-        err.http = rows[i].http;
-        err.kind = (unsigned char)rows[i].kind;
-        err.tokens = rows[i].tokens;
-        text = said(rows[i].dialect, err, &out);
-        for (size_t k = 0; k < 4 && rows[i].has[k]; k++)
-            if (!strstr(text, rows[i].has[k]))
-                fail_msg("row %zu: '%s' is not in %s", i, rows[i].has[k], text);
+        km_fail(&err, faces[i].http ? KM_E_UPSTREAM_STATUS : KM_E_INVALID, "the upstream's");
+        err.http = faces[i].http;
+        err.kind = (unsigned char)faces[i].kind;
+        err.tokens = faces[i].tokens;
+        text = said(faces[i].dialect, err, &out);
+        for (size_t k = 0; k < 4 && faces[i].has[k]; k++)
+            if (!strstr(text, faces[i].has[k]))
+                fail_msg("row %zu: '%s' is not in %s", i, faces[i].has[k], text);
     }
 }
 
