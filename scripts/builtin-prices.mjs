@@ -61,9 +61,12 @@ const TOOLS = {
   xai: '{search_context_cost_per_query:{search_context_size_medium:0.005},code_interpreter_cost_per_session:0.005,file_search_cost_per_1k_calls:2.5}',
 };
 
-// What OpenAI's own price list says otherwise: audio that is transcribed is dearer than text, and
-// its price a minute is an estimate of the same tokens, not one beside them.
+// What OpenAI's own price list (https://developers.openai.com/api/docs/pricing) says otherwise: audio
+// that is transcribed is dearer than text, and its price a minute is an estimate of the same tokens,
+// not one beside them; `web_search_preview` of a model that does not reason is 25 USD a thousand, of
+// which LiteLLM's table says so but for these.
 const CORRECTED = [
+  [/^openai\/gpt-4o(-2024-08-06|-2024-11-20)?$/, { search_context_cost_per_query: { search_context_size_medium: 0.025 } }],
   [/^openai\/gpt-4o-transcribe/, { input_cost_per_audio_token: 6e-6, input_cost_per_second: undefined }],
   [/^openai\/gpt-4o-mini-transcribe/, { input_cost_per_audio_token: 3e-6, input_cost_per_second: undefined }],
 ];

@@ -93,14 +93,14 @@ KM_ADMIN_HANDLER(on_stats, 1024, stats)
 
 /* --- what is held --- */
 
-static int holds(struct km_admin *a, struct km_err *err)
+static int list_holds(struct km_admin *a, struct km_err *err)
 {
     (void)err;
     km_store_holds_list(a->v->w->gw->store, a->v->w->mailbox, on_rows, a);
     return 0;
 }
 
-KM_ADMIN_HANDLER(on_holds, 1024, holds)
+KM_ADMIN_HANDLER(on_holds, 1024, list_holds)
 
 static int read_id(struct km_admin *a, struct km_uuid *ret, struct km_str *ret_text,
                    struct km_err *err)
@@ -135,7 +135,7 @@ static int read_key(struct km_admin *a, uint8_t hash[32], struct km_err *err)
     return 0;
 }
 
-static int release(struct km_admin *a, struct km_err *err)
+static int release_hold(struct km_admin *a, struct km_err *err)
 {
     struct km_spend_hold_which which = { .by_id = km_json_get(a->body, "request_id") != NULL,
                                          .by_key = km_json_get(a->body, "key") ||
@@ -165,11 +165,11 @@ static int release(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-KM_ADMIN_HANDLER(on_release, BODY_BYTES, release)
+KM_ADMIN_HANDLER(on_release, BODY_BYTES, release_hold)
 
 /* --- what is not as it is booked --- */
 
-static int correct(struct km_admin *a, struct km_err *err)
+static int correct_cost(struct km_admin *a, struct km_err *err)
 {
     const struct km_json *cost = km_json_get(a->body, "cost");
     struct km_str text, reason = KM_STR_NONE;
@@ -193,7 +193,7 @@ static int correct(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-KM_ADMIN_HANDLER(on_correct, BODY_BYTES, correct)
+KM_ADMIN_HANDLER(on_correct, BODY_BYTES, correct_cost)
 
 static const struct km_route rows[] = {
     { "GET", "/spend/logs", on_logs, KM_AUTH_ADMIN, NULL },

@@ -31,7 +31,7 @@ void km_buf_done(struct km_buf *b)
 void km_buf_reset(struct km_buf *b)
 {
     b->n = 0;
-    b->failed = false;
+    km_buf_forgive(b);
 }
 
 /* Makes room for n bytes more, n not fitting now. */
@@ -41,7 +41,7 @@ static __attribute__((noinline)) bool grow(struct km_buf *b, size_t n)
     char *p;
 
     if (b->failed || n > b->max - b->n || b->max > SIZE_MAX - 1) {
-        b->failed = true;
+        km_buf_fail(b);
         return false;
     }
     while (cap < b->n + n)
@@ -50,17 +50,17 @@ static __attribute__((noinline)) bool grow(struct km_buf *b, size_t n)
         cap = b->max;
     p = realloc(b->p, cap + 1);
     if (!p) {
-        b->failed = true;
+        km_buf_fail(b);
         return false;
     }
     b->p = p;
-    b->cap = cap;
+    b->cap = b->end = cap;
     return true;
 }
 
 static inline bool room(struct km_buf *b, size_t n)
 {
-    if (__builtin_expect(n <= b->cap - b->n && !b->failed, 1))
+    if (__builtin_expect(n <= b->cap - b->n && !b->failed, 1)) /* any n: it may be nonsense */
         return true;
     return grow(b, n);
 }
@@ -153,7 +153,7 @@ void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap)
     va_copy(again, ap);
     n = vsnprintf(b->p + b->n, space, fmt, ap);
     if (n < 0)
-        b->failed = true;
+        km_buf_fail(b);
     else if ((size_t)n < space)
         b->n += (size_t)n;
     else if (room(b, (size_t)n))
@@ -161,7 +161,7 @@ void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap)
     va_end(again);
 }
 
-char *km_buf_reserve(struct km_buf *b, size_t n)
+char *km_buf_reserve_slow(struct km_buf *b, size_t n)
 {
     if (!room(b, n))
         return NULL;

@@ -19,8 +19,9 @@ struct km_buf {
     char *p;
     size_t n;
     size_t cap;
+    size_t end; /* cap, or 0 once it failed: what an append is held against */
     size_t max; /* never grows past this many bytes */
-    bool failed; /* sticky: over max, or out of memory */
+    bool failed; /* sticky: over max, or out of memory; set by km_buf_fail() alone */
 };
 
 #define KM_BUF(limit)                                                                              \
@@ -49,18 +50,34 @@ static inline bool km_buf_failed(const struct km_buf *b)
     return b->failed;
 }
 
+/* As if an append had gone past the limit. */
+static inline void km_buf_fail(struct km_buf *b)
+{
+    b->failed = true;
+    b->end = 0;
+}
+
+/* What failed was not needed: its content stands, and appends are taken again. */
+static inline void km_buf_forgive(struct km_buf *b)
+{
+    b->failed = false;
+    b->end = b->cap;
+}
+
 void km_buf_bytes_slow(struct km_buf *b, const void *p, size_t n); /* any n: grows, or fails */
 
 /* Appends.  Here, because the size is nearly always a constant and there is nearly always room:
  * then it is a compare and a few moves. */
 static inline void km_buf_bytes(struct km_buf *b, const void *p, size_t n)
 {
-    if (__builtin_expect(b->failed || n == 0 || n > b->cap - b->n, 0)) {
+    const size_t all = b->n + n; /* no memory is so large that this overflows */
+
+    if (__builtin_expect(n == 0 || all > b->end, 0)) {
         km_buf_bytes_slow(b, p, n);
         return;
     }
     memcpy(b->p + b->n, p, n);
-    b->n += n;
+    b->n = all;
 }
 
 static inline void km_buf_str(struct km_buf *b, struct km_str s)
@@ -80,9 +97,18 @@ void km_buf_decimal(struct km_buf *b, int64_t v, int scale);
 void km_buf_printf(struct km_buf *b, const char *fmt, ...) KM_PRINTF(2, 3);
 void km_buf_vprintf(struct km_buf *b, const char *fmt, va_list ap) KM_PRINTF(2, 0);
 
+char *km_buf_reserve_slow(struct km_buf *b, size_t n); /* any n: grows, or fails */
+
 /* Room for n more bytes to be written by the caller, who then adds to b->n.
  * NULL when it would pass the limit (failed is set). */
-char *km_buf_reserve(struct km_buf *b, size_t n);
+static inline char *km_buf_reserve(struct km_buf *b, size_t n)
+{
+    size_t all;
+
+    if (__builtin_expect(__builtin_add_overflow(b->n, n, &all) || all > b->end || !b->p, 0))
+        return km_buf_reserve_slow(b, n);
+    return b->p + b->n;
+}
 
 /* Drops n bytes from the front (memmove). */
 void km_buf_consume(struct km_buf *b, size_t n);

@@ -55,7 +55,7 @@ static void base64(struct km_buf *b, struct km_str s, const char *alphabet, bool
     char *const start = out;
 
     if (!out) {
-        b->failed = true;
+        km_buf_fail(b);
         return;
     }
     while (left) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* account.c - the books: runs exactly once for every admitted call, whatever ended it.
  *
- * What each of its attempts cost is said by money.c; here they are summed and written.  The permit
+ * What each of its attempts cost is said by bill.c; here they are summed and written.  The permit
  * is given back here, so a key's room is right before the client has its last byte.  In strict mode
  * that last byte waits until the settlement is on disk.
  */
@@ -63,9 +63,9 @@ void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
     e->metadata = call->req.metadata;
 }
 
-static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
+static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
 {
-    km_call_entry(call, e, ip);
+    e->id = call->visit->id;
     e->start_us = call->start_us;
     e->first_us = call->first_us;
     e->end_us = call->start_us + (int64_t)(call->total_ns / 1000);
@@ -76,8 +76,28 @@ static void fill_entry(struct km_call *call, struct km_ledger_entry *e, char *ip
     e->cost = call->cost;
     e->status = call->client_status;
     e->flags = call->flags;
-    e->attempts = km_call_attempts_json(call);
-    e->unasked = !call->intent;
+}
+
+/* Does its intent name all that its settlement would? */
+static bool is_named(const struct km_call *call)
+{
+    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books;
+}
+
+/* Mostly nothing but numbers has to be written any more. */
+static void settle(struct km_call *call, km_store_done_fn *done, bool *ret_wait)
+{
+    struct km_ledger_entry e = { 0 };
+    char ip[KM_ADDR_TEXT];
+
+    *ret_wait = false;
+    fill_numbers(call, &e);
+    if (is_named(call) && km_ledger_settle_in_place(call->w->ledger, &e))
+        return;
+    km_call_entry(call, &e, ip);
+    e.attempts = km_call_attempts_json(call);
+    e.unasked = !call->intent;
+    km_ledger_settle(call->w->ledger, &e, done, call, ret_wait);
 }
 
 static void on_settled(void *ctx, const struct km_err *err)
@@ -169,8 +189,6 @@ static void give_back(struct km_call *call)
 
 enum km_next km_step_account(struct km_call *call)
 {
-    struct km_ledger_entry e = { 0 };
-    char ip[KM_ADDR_TEXT];
     bool wait = false;
 
     km_timer_stop(&call->deadline);
@@ -193,10 +211,8 @@ enum km_next km_step_account(struct km_call *call)
         call->flags |= KM_CALL_STREAM;
     call->client_status = client_status(call);
     give_back(call);
-    if (!call->kind->outer && !call->unbooked) {
-        fill_entry(call, &e, ip);
-        km_ledger_settle(call->w->ledger, &e, on_settled, call, &wait);
-    }
+    if (!call->kind->outer && !call->unbooked)
+        settle(call, on_settled, &wait);
     km_count_call(call);
     km_call_log(call);
     call->held = wait;

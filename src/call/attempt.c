@@ -10,7 +10,7 @@
  * table of steps.  Nothing of an answer is read before its head, so no byte of a loser ever goes
  * anywhere.  At most one is being made at a time: a wait that says no more than "go on" is its.
  *
- * Each has its own reservation and its own bill (money.c): one that is over is billed before the
+ * Each has its own reservation and its own bill (money.h): one that is over is billed before the
  * next begins, one beside it when it is overtaken, and the call's row is their sum.
  */
 #include "call/call.h"

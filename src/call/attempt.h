@@ -39,7 +39,7 @@ enum km_step_id {
     KM_STEP_finish,
 };
 
-/* What an attempt costs while it runs, and when it is over: money.c. */
+/* What an attempt costs while it runs, and when it is over: money.h. */
 struct km_attempt_money {
     unsigned number; /* of those that were sent, from 1; 0: the ledger knows nothing of it */
     bool waits; /* for the ledger to have its intent (strict accounting) */

@@ -161,7 +161,7 @@ struct km_call {
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
     bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
-    bool slices; /* more is reserved while it writes (money.c) */
+    bool slices; /* more is reserved while it writes (money.h) */
     bool unbound; /* no bound of its output is sent: it may be longer than is known */
     int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
@@ -295,12 +295,17 @@ static inline bool km_call_writes(const struct km_call *call)
 
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
+/* price.c */
 /* What it costs at a deployment: the deployment's own, or where that serves models it was not
  * configured for, by the model's own name, made in *room. */
 const struct km_price *km_call_price(const struct km_call *call, const struct km_deployment *d,
                                      struct km_price *room);
 /* The dearest of those that may serve it. */
 struct km_price_worst km_call_worst_price(const struct km_call *call, bool *ret_known);
+/* A key's budget is not spent by what has no price: that is refused, naming it and its remedy. */
+int km_call_judge_priced(const struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* No price is known: refused where the key has a budget, as the settings have it. */
+int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* intake.c: the request's body, through its units */
 /* call->body, whole, where the kind needs one; the error is in call->err.  KM_E_AGAIN:
  * km_call_resume() follows, and then it is asked again. */
@@ -330,7 +335,7 @@ enum km_next km_step_send(struct km_call *call);
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */
 void km_call_refused(struct km_call *call); /* an error's body is here: call->err from it */
-/* money.c */
+/* money.c, bill.c */
 /* The request of this attempt is about to leave: it is reserved for, and the ledger is told of it.
  * KM_E_AGAIN: km_call_resume() follows, then it is asked again.  KM_E_STORE, KM_E_OVERLOADED: the
  * ledger does not take it now, and it must not leave.  Again is harmless. */
@@ -404,10 +409,6 @@ void km_call_stream_start(struct km_call *call);
 
 /* The only place where call->step is written. */
 enum km_next km_call_go(struct km_call *call, enum km_step_id to);
-
-/* admit.c */
-/* No price is known: refused where the key has a budget, as the settings have it. */
-int km_call_unpriced(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 /* Is it of a pass-through, whose query is its upstream's alone? */
 bool km_pass_is_route(const struct km_route *route);

@@ -238,5 +238,5 @@ void km_config_schema(const struct km_settings_table *const *tables, struct km_b
     km_buf_str(out, km_str_skip(km_buf_view(&body), 1));
     km_buf_byte(out, '\n');
     if (km_buf_failed(&body))
-        out->failed = true;
+        km_buf_fail(out);
 }

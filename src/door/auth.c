@@ -76,7 +76,7 @@ int km_authenticate(struct km_visit *v, enum km_auth_level level, struct km_err 
 void km_auth_vouch(struct km_visit *v, enum km_auth_level level)
 {
     static const struct km_err no_memory = { .code = KM_E_NOMEM, .text = "out of memory" };
-    struct km_err err = { 0 };
+    KM_ERR_NONE(err);
     struct km_err *kept;
 
     if (level == KM_AUTH_OPEN) {

@@ -117,19 +117,22 @@ RARE static size_t escaped_place_of(const struct km_json_wanted *w, struct km_st
     return i;
 }
 
-/* Its place among the names, or their number. */
-static size_t place_of(const struct km_json_wanted *w, struct km_str key, bool escaped)
+/* Its place among the names, or their number, and whether it is one of them but for the case of
+ * letters of ASCII.  Most names differ in length: that is all most of them cost. */
+static size_t place_of(const struct km_json_wanted *w, struct km_str key, bool *ret_alike)
 {
-    const struct km_str *names = w->names;
-    size_t i = 0, n = w->n;
+    const struct km_str *const names = w->names;
+    const size_t n = w->n;
 
-    if (escaped)
-        return escaped_place_of(w, key);
-    /* Most names differ in length or first byte: that is all most of them cost. */
-    while (i < n && (names[i].n != key.n || (key.n > 0 && names[i].p[0] != key.p[0]) ||
-                     !km_str_eq(names[i], key)))
-        i++;
-    return i;
+    *ret_alike = false;
+    for (size_t i = 0; i < n; i++) {
+        if (names[i].n != key.n || (key.n && !km_str_may_fold(names[i].p[0], key.p[0])))
+            continue;
+        if (km_str_eq(names[i], key))
+            return i;
+        *ret_alike = *ret_alike || km_str_isame(names[i].p, key.p, key.n);
+    }
+    return n;
 }
 
 /* Is s the name, which is ASCII, but for its case as Unicode folds it? */
@@ -162,8 +165,7 @@ static bool is_ascii(struct km_str s)
     return i == s.n;
 }
 
-/* key is none of the names as it is: which is it in another case?  In ASCII nearly all differ in
- * their length, and that is all they cost. */
+/* key is none of the names as it is: which is it in another case? */
 static const struct km_str *of_another_case(const struct km_str *names, size_t n, struct km_str key)
 {
     if (is_ascii(key)) { /* of the same length then: that is all most of them cost */
@@ -180,7 +182,7 @@ static const struct km_str *of_another_case(const struct km_str *names, size_t n
 
 #define NAME_MOST 128 /* decoded; no wanted one is as long */
 
-/* A name that is none of the wanted ones: is it one in another case? */
+/* A name that is none of the wanted ones, and not plain ASCII: is it one in another case? */
 RARE static bool in_other_case(const struct km_json_wanted *w, struct km_str key, bool escaped)
 {
     char out[NAME_MOST + 4];
@@ -216,16 +218,20 @@ const struct km_str *km_json_other_case(const struct km_json *object, const stru
 int km_json_note(struct km_json_wanted *w, struct km_str key, bool escaped,
                  const struct km_json_span *span, struct km_err *err)
 {
-    size_t i = place_of(w, key, escaped);
+    bool alike = false;
+    size_t i = escaped ? escaped_place_of(w, key) : place_of(w, key, &alike);
 
     if (i == w->n) {
-        if (w->watch && !w->watch->other.n && in_other_case(w, key, escaped))
+        if (w->watch && !w->watch->other.n &&
+            (alike || ((escaped || !is_ascii(key)) && in_other_case(w, key, escaped))))
             w->watch->other = key;
         return 0;
     }
     if (w->spans[i].type != KM_JSON_ABSENT)
         return km_fail(err, KM_E_INVALID, "member '%.*s' occurs twice", KM_STR_ARG(w->names[i]));
     w->spans[i] = *span;
+    if (w->object.past <= i)
+        w->object.past = i + 1;
     return 0;
 }
 

@@ -123,7 +123,8 @@ void km_out_joined(struct km_json_out *o, struct km_str first, struct km_str sec
         km_buf_str(&whole, second);
         before(o);
         km_buf_json(o->buf, km_buf_view(&whole));
-        o->buf->failed = o->buf->failed || km_buf_failed(&whole);
+        if (km_buf_failed(&whole))
+            km_buf_fail(o->buf);
         return;
     }
     before(o);

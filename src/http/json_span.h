@@ -41,6 +41,7 @@ struct km_json_span {
 struct km_json_object {
     size_t open, close; /* places of '{' and '}' */
     size_t members; /* how many there are at all */
+    size_t past; /* of the wanted names this one and those behind it are absent */
 };
 
 /* Names looked for at any depth, while a text is walked for other reasons. */

@@ -315,6 +315,13 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
                              &r->num_retries, err);
 }
 
+void km_llm_cut_from(const struct km_llm_request *r, size_t first, struct km_json_edits *e)
+{
+    for (size_t m = first; m < r->object.past; m++)
+        if (r->spans[m].type != KM_JSON_ABSENT)
+            km_json_cut(e, &r->spans[m]);
+}
+
 int km_llm_add_defaults(const struct km_llm_request *r, const struct km_llm_body_args *args,
                         struct km_json_edits *e, struct km_arena *arena, struct km_err *err)
 {
@@ -437,7 +444,7 @@ int km_llm_relay_whole(const struct km_llm_whole *names, const struct km_llm_req
     struct km_json_span spans[4];
     struct km_json_object object;
     struct km_json_edits e;
-    struct km_err why = { 0 };
+    KM_ERR_NONE(why);
 
     if (km_json_spans(body, members, names->service.n ? 4 : 3, spans, &object, &why) < 0)
         return km_answer_not_json(&why, err);

@@ -98,6 +98,9 @@ struct km_llm_priced {
     enum km_service service;
     bool fast, in_us;
     int64_t hosted[KM_HOSTED_KINDS]; /* most uses of each: as said, else KM_HOSTED_USES */
+    enum km_search search; /* how much its searches give the model, the dearest that is said */
+    int64_t queries; /* units of a reranker that its documents are */
+    int64_t container; /* what its container costs times as much as the smallest one; 0: as that */
     bool hosts; /* it names a tool that the provider runs */
     unsigned tools; /* which, a bit each of enum km_hosted_tool */
     struct km_str tool; /* the first of them, as it is called there */
@@ -230,6 +233,9 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
  * KM_LLM_OWN_NAMES (llm/own.h). */
 int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own,
                     struct km_err *err) KM_MUST_USE;
+
+/* Of the members read those from this one on, which are the gateway's own, are not sent. */
+void km_llm_cut_from(const struct km_llm_request *r, size_t first, struct km_json_edits *e);
 
 /* The deployment's own parameters, where neither the caller nor its budget set them; for APIs
  * that bound the output by `max_tokens` or `max_completion_tokens`. */

@@ -75,7 +75,8 @@ void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_bu
 
     if (m->stream.cut)
         return;
-    if (m->lost || !m->framer) {
+    if (m->lost || !m->framer) { /* what cannot be read is output all the same */
+        km_meter_note(m, n);
         km_buf_bytes(out, bytes, n);
         return;
     }

@@ -120,6 +120,19 @@ static int one_result(struct km_rank *rank, const struct km_json *v, struct km_e
     return 0;
 }
 
+/* {"meta":{"billed_units":{"search_units":1}}}: Cohere counts them, and no tokens. */
+static void note_units(const struct km_json *root, struct km_usage *u)
+{
+    const struct km_json *billed = km_json_get(km_json_get(root, "meta"), "billed_units");
+    bool bad = false;
+    int64_t units = km_usage_due(billed, "search_units", &bad);
+
+    if (bad || units == 0)
+        return;
+    u->queries = units;
+    u->known = true;
+}
+
 int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str body,
                     const char *list, struct km_err *err)
 {
@@ -143,6 +156,7 @@ int km_rank_results(struct km_rank *rank, struct km_arena *arena, struct km_str 
     usage = km_json_get(root, "usage");
     rank->usage.prompt_tokens = km_usage_due(usage, "total_tokens", &bad);
     rank->usage.known = !bad;
+    note_units(root, &rank->usage);
     return r;
 }
 

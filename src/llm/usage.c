@@ -136,6 +136,20 @@ static void read_tools(const struct km_json *v, struct km_usage *u, bool *bad)
     km_usage_replace(v, "code_execution_requests", &u->hosted[KM_HOSTED_CODE_INTERPRETER], bad);
 }
 
+/* Perplexity's; what it bills by. */
+static void take_search(struct km_str word, struct km_usage *u)
+{
+    static const char *const sizes[KM_SEARCH_SIZES] = {
+        [KM_SEARCH_MEDIUM] = "medium", [KM_SEARCH_LOW] = "low", [KM_SEARCH_HIGH] = "high"
+    };
+
+    for (int i = 0; i < KM_SEARCH_SIZES; i++)
+        if (km_str_eq(word, km_str_c(sizes[i]))) {
+            u->search = (enum km_search)i;
+            u->said |= KM_SAID_SEARCH;
+        }
+}
+
 static void read_extra(struct km_str key, const struct km_json *v, struct km_usage *u, bool *bad)
 {
     struct km_str word;
@@ -151,6 +165,8 @@ static void read_extra(struct km_str key, const struct km_json *v, struct km_usa
     } else if (km_str_eq(key, KM_STR("speed")) && km_json_string(v, &word)) {
         u->fast = km_str_eq(word, KM_STR("fast"));
         u->said |= KM_SAID_SPEED;
+    } else if (km_str_eq(key, KM_STR("search_context_size")) && km_json_string(v, &word)) {
+        take_search(word, u);
     } else if (km_str_eq(key, KM_STR("inference_geo")) && km_json_string(v, &word)) {
         u->in_us = km_str_eq(word, KM_STR("us"));
         u->said |= KM_SAID_GEO;

@@ -64,9 +64,12 @@ static const struct {
 #define NOISE 0.03 /* the variance of what no share explains */
 #define DRIFT 0.001 /* of the first doubt, added by each report */
 #define REPORT_MOST 3
-/* After so many reports one that is as expected is let go, but for one of so many: it would move
- * nothing, and the step costs more than all else that is done for an estimate. */
+/* After so many reports three of four are not looked at, and of the others one that is as expected
+ * is let go, but for each second: it would move nothing, and the step costs more than all else that
+ * is done for an estimate.  One that is not as expected has the next looked at again. */
 #define REPORTS_ALL 64
+#define REPORTS_NEXT 32
+#define REPORTS_SEEN 4 /* powers of two */
 #define REPORTS_OF 8
 #define EXPECTED 0.125
 
@@ -245,19 +248,34 @@ static void learn(struct km_pace *p, const double sizes[PARTS], double error)
     }
 }
 
-static bool teaches(struct km_pace *p, double error)
+/* Which report is this, from 0? */
+static unsigned count_report(struct km_pace *p)
 {
     const unsigned n = atomic_load_explicit(&p->reports, memory_order_relaxed);
 
     atomic_store_explicit(&p->reports, n + 1 ? n + 1 : REPORTS_ALL, memory_order_relaxed);
-    return n < REPORTS_ALL || n % REPORTS_OF == 0 || error > EXPECTED || error < -EXPECTED;
+    return n;
+}
+
+static bool teaches(struct km_pace *p, unsigned report, double error)
+{
+    if (report < REPORTS_ALL)
+        return true;
+    if (error >= -EXPECTED && error <= EXPECTED)
+        return report % REPORTS_OF == 0;
+    atomic_store_explicit(&p->reports, REPORTS_ALL - REPORTS_NEXT, memory_order_relaxed);
+    return true;
 }
 
 void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int64_t prompt_tokens)
 {
     double sizes[PARTS], estimate, raw, said, scale, error;
+    unsigned report;
 
     if (!p || prompt_tokens <= 0 || size->media > 0 || is_empty(size))
+        return;
+    report = count_report(p);
+    if (report >= REPORTS_ALL && report % REPORTS_SEEN != 0)
         return;
     part_sizes(size, sizes);
     raw = body_size(size) + sum_to(p, sizes, PARTS);
@@ -265,7 +283,8 @@ void km_pace_learn_input(struct km_pace *p, const struct km_text_size *size, int
     said = between((double)prompt_tokens, estimate / REPORT_MOST, estimate * REPORT_MOST);
     scale = said > estimate ? said : estimate;
     error = (said - raw) / scale;
-    if (!teaches(p, error) || atomic_flag_test_and_set_explicit(&p->learning, memory_order_acquire))
+    if (!teaches(p, report, error) ||
+        atomic_flag_test_and_set_explicit(&p->learning, memory_order_acquire))
         return;
     for (int i = 0; i < PARTS; i++)
         sizes[i] /= scale;

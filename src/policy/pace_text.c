@@ -19,11 +19,17 @@
 #include "policy/pace.h"
 
 #include "base/chunk.h"
+#include "base/encode.h"
 
 #define LANE 32
 #define BLOCK KM_CHUNK_BYTES
 #define BACK 8 /* bytes before a block that may be looked at: an escape is six */
 #define LEAST_MEDIA 256 /* base64 of less is text */
+#define PICTURE_LEAST 258 /* tokens, whatever the pixels */
+#define PICTURE_MOST 4784
+#define PIXELS_A_TOKEN 750
+#define PNG_HEAD 24 /* bytes up to the height */
+#define PNG_HEAD_BASE64 32
 #define WHOLE_BLOCKS 6 /* so many are all counted; of those beyond one of SPARSE */
 #define SPARSE 8
 #define MOST_BLOCKS 256
@@ -277,31 +283,55 @@ INLINE const char *block_at(struct km_str s, size_t at, char *room)
 }
 
 /* `step` / 65536 blocks from one to the next. */
+INLINE size_t place_of(size_t i, uint64_t step)
+{
+    return (size_t)((i * step) >> 16) * BLOCK;
+}
+
+/* Plain blocks from the i-th on that lie in place, as far as they follow each other: nothing is
+ * called in between, so that counts and constants stay in registers. */
+INLINE size_t count_run(struct few *f, struct km_str s, size_t i, size_t end, uint64_t step)
+{
+    const size_t most = s.n - BLOCK - BACK;
+
+    if (s.n < BLOCK + BACK)
+        return i;
+    for (; i < end; i++) {
+        const size_t at = place_of(i, step);
+
+        if (at - BACK > most || is_odd(s.p + at)) /* before BACK it wraps */
+            break;
+        count_plain(f, s.p + at);
+        count_plain(f, s.p + at + LANE);
+    }
+    return i;
+}
+
 INLINE void count_blocks(struct tally *t, struct km_str s, size_t nblocks, uint64_t step,
                          void (*odd)(struct tally *t, const char *p))
 {
     struct few f = { .letters = { 0 } };
     char room[BACK + BLOCK];
-    size_t nodd = 0;
-    uint64_t at = 0;
+    size_t nodd = 0, i = 0;
 
-    for (size_t i = 0; i < nblocks; i++, at += step) {
-        const char *p = block_at(s, (size_t)(at >> 16) * BLOCK, room);
+    while (i < nblocks) {
+        const size_t full = nblocks - i < FLUSH_BLOCKS ? nblocks : i + FLUSH_BLOCKS;
 
-        if (is_odd(p)) {
-            if (nodd++ == 0)
-                clear(t);
-            odd(t, p);
-        } else {
-            count_plain(&f, p);
-            count_plain(&f, p + LANE);
+        while ((i = count_run(&f, s, i, full, step)) < full) {
+            const char *p = block_at(s, place_of(i++, step), room);
+
+            if (is_odd(p)) {
+                if (nodd++ == 0)
+                    clear(t);
+                odd(t, p);
+            } else {
+                count_plain(&f, p);
+                count_plain(&f, p + LANE);
+            }
         }
-        if (i % FLUSH_BLOCKS == FLUSH_BLOCKS - 1) {
-            flush(t, &f, nodd > 0);
-            nodd = 0;
-        }
+        flush(t, &f, nodd > 0);
+        nodd = 0;
     }
-    flush(t, &f, nodd > 0);
 }
 
 /* What is rare is apart, so that what is frequent stays in registers. */
@@ -450,11 +480,15 @@ static const struct sort_of_media {
     struct km_str head;
     int64_t bytes_a_token, least, most;
 } media_sorts[] = {
-    /* Pictures: a vendor counts a token each 750 pixels up to 1,600, another 170 each tile of 512
-     * by 512 and at most eight, another 258 each tile.  A screenshot has few bytes a pixel. */
-    { { "iVBORw", 6 }, 40, 258, 1600 }, /* PNG */
-    { { "/9j/", 4 }, 40, 258, 1600 }, /* JPEG */
-    { { "R0lGOD", 6 }, 40, 258, 1600 }, /* GIF */
+    /* Pictures: Anthropic counts a token each 750 pixels up to 1,568, since Claude Opus 4.7 up to
+     * 4,784 (platform.claude.com/docs/en/build-with-claude/vision); OpenAI 170 each tile of 512 by
+     * 512 and at most eight, or as many as there are patches of 32 by 32, at most 1,536 times 1 to
+     * 2.46 (developers.openai.com/api/docs/guides/images-vision); Google 258 each tile, Gemini 3
+     * 1,120 (ai.google.dev/gemini-api/docs/media-resolution).  A PNG says its pixels, and has few
+     * bytes for each where it is a screenshot; others are told by their bytes. */
+    { { "iVBORw", 6 }, 40, PICTURE_LEAST, PICTURE_MOST }, /* PNG */
+    { { "/9j/", 4 }, 80, PICTURE_LEAST, PICTURE_MOST }, /* JPEG */
+    { { "R0lGOD", 6 }, 40, PICTURE_LEAST, 1600 }, /* GIF */
     /* 32 tokens a second at most, of 32,000 bytes where it is not compressed. */
     { { "UklGR", 5 }, 800, 258, 200000 }, /* RIFF: WAV, and WebP, which is small */
     { { "SUQz", 4 }, 250, 32, 200000 }, /* MP3 */
@@ -467,15 +501,43 @@ static const struct sort_of_media {
     { { "", 0 }, 2, 16, INT64_MAX },
 };
 
+static int64_t big_endian(const char *p)
+{
+    return (int64_t)((uint32_t)(unsigned char)p[0] << 24 | (uint32_t)(unsigned char)p[1] << 16 |
+                     (uint32_t)(unsigned char)p[2] << 8 | (unsigned char)p[3]);
+}
+
+/* By its pixels, which stand in the chunk that every PNG begins with; -1: they cannot be read. */
+static int64_t png_tokens(struct km_str run)
+{
+    struct km_buf head KM_CLEANUP(km_buf_done) = KM_BUF(PNG_HEAD);
+    int64_t width, height;
+
+    if (run.n < PNG_HEAD_BASE64 ||
+        km_buf_unbase64(&head, km_str_sub(run, 0, PNG_HEAD_BASE64)) < 0 || head.n < PNG_HEAD ||
+        memcmp(head.p + 12, "IHDR", 4) != 0)
+        return -1;
+    width = big_endian(head.p + 16);
+    height = big_endian(head.p + 20);
+    return width < 1 || height < 1                       ? -1
+           : width > INT32_MAX || height > INT32_MAX / 2 ? PICTURE_MOST
+                                                         : width * height / PIXELS_A_TOKEN + 1;
+}
+
 static void add_media(struct km_text_size *size, struct km_str run)
 {
     const struct sort_of_media *m = media_sorts;
+    int64_t tokens = -1;
 
     while (!km_str_starts(run, m->head))
         m++;
+    if (m == media_sorts)
+        tokens = png_tokens(run);
+    if (tokens < 0)
+        tokens = (int64_t)(run.n / 4 * 3) / m->bytes_a_token;
     size->media++;
     size->media_bytes += (int64_t)run.n;
-    size->media_tokens += between((int64_t)(run.n / 4 * 3) / m->bytes_a_token, m->least, m->most);
+    size->media_tokens += between(tokens, m->least, m->most);
 }
 
 struct km_text_size km_text_measure(struct km_str json)

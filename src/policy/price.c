@@ -126,10 +126,13 @@ km_wide km_price_beside(const struct km_price *p, const struct km_usage *u)
 {
     int64_t searches, search, annotated;
 
-    if (!(u->hosted[KM_HOSTED_WEB_SEARCH] | u->hosted[KM_HOSTED_CODE_INTERPRETER] |
-          u->hosted[KM_HOSTED_FILE_SEARCH] | u->pages | u->annotated_pages))
+    if (p->search_always < 0 &&
+        !(u->hosted[KM_HOSTED_WEB_SEARCH] | u->hosted[KM_HOSTED_CODE_INTERPRETER] |
+          u->hosted[KM_HOSTED_FILE_SEARCH] | u->pages | u->annotated_pages | u->citation_tokens))
         return 0; /* most */
     searches = at_least_zero(u->hosted[KM_HOSTED_WEB_SEARCH]);
+    if (p->search_always > 0 && searches == 0)
+        searches = 1;
     search = or_else(p->search[u->search], p->search[KM_SEARCH_MEDIUM]);
     annotated = at_least_zero(u->annotated_pages);
     if (p->search_by_query == 0)
@@ -137,8 +140,15 @@ km_wide km_price_beside(const struct km_price *p, const struct km_usage *u)
     return km_price_scaled(times(searches, search), -1) +
            km_price_scaled(times(u->hosted[KM_HOSTED_CODE_INTERPRETER], p->session), -1) +
            km_price_scaled(times(u->hosted[KM_HOSTED_FILE_SEARCH], p->file_search), -1) +
+           km_price_scaled(times(u->citation_tokens, p->citation), -1) +
            km_price_scaled(times(u->pages, p->page), -1) +
            km_price_scaled(times(annotated, or_else(p->annotated_page, p->page)), -1);
+}
+
+/* A reranker's search is of so many units. */
+km_wide km_price_requests(const struct km_price *p, const struct km_usage *u)
+{
+    return times(u->queries > 1 ? u->queries : 1, at_least_zero(p->request));
 }
 
 static bool by_tokens(const struct km_price *p)
@@ -188,7 +198,7 @@ bool km_price_cost(const struct km_price *p, const struct km_usage *u, int64_t *
         if (u->audio_ms > 0)
             pico += times(u->audio_ms, p->second) / 1000;
     }
-    pico += km_price_beside(p, u) + at_least_zero(p->request);
+    pico += km_price_beside(p, u) + km_price_requests(p, u);
     *ret_nanousd = km_price_rounded(pico);
     return true;
 }
@@ -199,7 +209,7 @@ struct km_price km_price_batch(const struct km_price *p)
     struct km_price b = *p;
 
     b.service = KM_SERVICE_BATCH;
-    b.request = b.second = -1;
+    b.request = b.second = b.search_always = -1;
     b.media = none.media;
     while (b.nsteps && b.steps[b.nsteps - 1].above > 0)
         b.nsteps--;

@@ -23,7 +23,7 @@ enum km_service {
 };
 
 /* What was said of how a call was, or is to be, served: of the rest nobody spoke. */
-enum km_said { KM_SAID_SERVICE = 1, KM_SAID_SPEED = 2, KM_SAID_GEO = 4 };
+enum km_said { KM_SAID_SERVICE = 1, KM_SAID_SPEED = 2, KM_SAID_GEO = 4, KM_SAID_SEARCH = 8 };
 
 /* Tools that the provider runs itself, and bills by use. */
 enum km_hosted {
@@ -96,6 +96,8 @@ struct km_price {
     int64_t uplifts[KM_UPLIFTS]; /* of endpoints of a region; that of NONE is -1 */
     enum km_uplift uplift; /* which of them every call has */
     int64_t search_by_query; /* 1: Gemini bills each search; 0: one for a prompt; -1: as counted */
+    int64_t search_always; /* 1: every call searches, whether it says so or not; else -1 */
+    int64_t citation; /* a token of what was found, where that is counted beside the prompt */
     enum km_service service; /* what every call is priced as; STANDARD: as its usage says */
     unsigned nsteps;
     const struct km_price_step *steps; /* by `above`, and of one `above` by service */
@@ -106,7 +108,8 @@ struct km_price {
         .rates = KM_RATES_NONE, .request = -1, .max_input_tokens = -1, .max_output_tokens = -1,    \
         .second = -1, .media = { -1, -1, -1, -1, -1, -1 }, .search = { -1, -1, -1 },               \
         .session = -1, .file_search = -1, .page = -1, .annotated_page = -1, .fast = -1,            \
-        .in_us = -1, .uplifts = { -1, -1, -1, -1 }, .search_by_query = -1                          \
+        .in_us = -1, .uplifts = { -1, -1, -1, -1 }, .search_by_query = -1,                         \
+        .search_always = -1, .citation = -1                                                        \
     }
 
 /* What a call for images or audio used beside what every call may use. */
@@ -131,7 +134,9 @@ struct km_usage {
     int64_t audio_ms; /* listened to, where time is what is counted */
     struct km_media_usage media;
     int64_t hosted[KM_HOSTED_KINDS]; /* uses */
-    enum km_search search; /* of web searches, as asked */
+    int64_t queries; /* that the price of a request is of: a reranker's units; 0: one */
+    int64_t citation_tokens; /* of what searches found; no part of prompt */
+    enum km_search search; /* of web searches, as the upstream said, or else as it was asked */
     int64_t pages; /* of documents that were read */
     int64_t annotated_pages; /* beside them: read once more, to annotate them */
     enum km_service service; /* as the upstream said, or else as it was asked */
@@ -139,7 +144,7 @@ struct km_usage {
     bool in_us; /* Anthropic's `inference_geo` */
     /* completion_tokens, of what is not known yet: the upstream's own count so far. */
     bool counting;
-    unsigned said; /* enum km_said: of these three the upstream spoke */
+    unsigned said; /* enum km_said: of these the upstream spoke */
     /* The upstream said so, and its codec came to the end of what it says; else it is an estimate,
      * never less than what was said so far. */
     bool known;

@@ -106,7 +106,8 @@ const struct km_price_builtin km_price_builtin[] = {
       "cache_read_input_token_cost_priority:0.000002125,input_cost_per_token:0.0000025,"
       "input_cost_per_token_priority:0.00000425,max_input_tokens:128000,"
       "max_output_tokens:16384,output_cost_per_token:0.00001,"
-      "output_cost_per_token_priority:0.000017}" },
+      "output_cost_per_token_priority:0.000017,"
+      "search_context_cost_per_query:{search_context_size_medium:0.025}}" },
     { "openai/gpt-4o-2024-05-13",
       "{input_cost_per_token:0.000005,input_cost_per_token_priority:0.00000875,"
       "max_input_tokens:128000,max_output_tokens:4096,output_cost_per_token:0.000015,"
@@ -3099,8 +3100,9 @@ const struct km_price_builtin km_price_builtin[] = {
       "search_context_cost_per_query:{search_context_size_high:0.012,"
       "search_context_size_low:0.005,search_context_size_medium:0.008}}" },
     { "perplexity/sonar-deep-research",
-      "{input_cost_per_token:0.000002,max_input_tokens:128000,"
-      "output_cost_per_reasoning_token:0.000003,output_cost_per_token:0.000008,"
+      "{citation_cost_per_token:0.000002,input_cost_per_token:0.000002,"
+      "max_input_tokens:128000,output_cost_per_reasoning_token:0.000003,"
+      "output_cost_per_token:0.000008,"
       "search_context_cost_per_query:{search_context_size_medium:0.005}}" },
     { "perplexity/sonar-medium-chat",
       "{input_cost_per_token:6e-7,max_input_tokens:16384,max_output_tokens:16384,"

@@ -164,7 +164,6 @@ const char *km_price_no_effect(struct km_str name)
         { "*_audio_per_second*", "audio in a chat is counted in tokens" },
         { "output_cost_per_image_*", "an image is priced as one, by its pixels or its tokens" },
         { "output_cost_per_character*", "answers are counted in tokens" },
-        { "citation_cost_per_token", "citations are not counted apart from the prompt" },
         { "cost_per_second", "no call is charged by the time it takes" },
         { "ocr_cost_per_credit", "no document is counted in credits" },
         { "*_per_page_batches", "no batch is counted in pages" },
@@ -323,6 +322,13 @@ void km_price_draft_finish(struct km_price_draft *d, struct km_str provider)
     if (p->search[KM_SEARCH_MEDIUM] >= 0 && p->search_by_query < 0 &&
         (km_str_starts(provider, KM_STR("gemini")) || km_str_starts(provider, KM_STR("vertex_ai"))))
         p->search_by_query = 0;
+    /* Perplexity's models search for each call, whatever it says; those whose fee has sizes have
+     * one fee for it, the others one for each query. */
+    if (p->search[KM_SEARCH_MEDIUM] >= 0 && km_str_eq(provider, KM_STR("perplexity"))) {
+        p->search_always = 1;
+        if (p->search_by_query < 0 && p->search[KM_SEARCH_HIGH] >= 0)
+            p->search_by_query = 0;
+    }
     /* Fireworks bills half for what it has cached, where its list does not say more. */
     if (km_str_eq(provider, KM_STR("fireworks_ai")) && p->cache_read < 0 && p->input >= 0)
         p->cache_read = (p->input + 1) / 2;

@@ -85,6 +85,8 @@ enum km_price_form {
       "USD for a page that is annotated, beside reading it; else what reading costs.")             \
     X(SESSION, "code_interpreter_cost_per_session", session, KM_PRICE_PLAIN,                       \
       "USD for a session of the provider's code interpreter.")                                     \
+    X(CITATION, "citation_cost_per_token", citation, KM_PRICE_PLAIN,                               \
+      "USD for a token of what Perplexity's searches found, where it counts them.")                \
     X(FILE_SEARCH, "file_search_cost_per_1k_calls", file_search, KM_PRICE_A_THOUSAND,              \
       "USD for a thousand calls of the provider's file search.")
 

@@ -16,6 +16,8 @@ struct km_price_step *km_price_step_at(struct km_price_step *v, unsigned *n, int
 /* pico-USD that hosted tools and pages cost. */
 __extension__ typedef __int128 km_wide;
 km_wide km_price_beside(const struct km_price *p, const struct km_usage *u);
+/* What it costs to ask at all, pico-USD. */
+km_wide km_price_requests(const struct km_price *p, const struct km_usage *u);
 /* pico-USD as nano-USD, rounded half up; saturates.  Of nearly all by a division of 64 bits, which
  * costs a tenth of one of 128. */
 static inline int64_t km_price_rounded(km_wide pico)

@@ -107,6 +107,8 @@ static void merge_plain(struct km_price *base, const struct km_price *over)
     if (over->uplift != KM_UPLIFT_NONE)
         base->uplift = over->uplift;
     over_wins(&base->search_by_query, over->search_by_query);
+    over_wins(&base->search_always, over->search_always);
+    over_wins(&base->citation, over->citation);
     if (over->service != KM_SERVICE_STANDARD)
         base->service = over->service;
 }

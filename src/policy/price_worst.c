@@ -117,8 +117,8 @@ struct km_price_worst km_price_worst(const struct km_price *p, const struct km_u
         scale_up(&w, p->in_us);
     if (p->uplift != KM_UPLIFT_NONE)
         scale_up(&w, p->uplifts[p->uplift]);
-    if (beside > 0) {
-        beside += w.request > 0 ? w.request : 0;
+    if (beside > 0 || asked->queries > 1) {
+        beside += km_price_requests(p, asked);
         w.request = beside > INT64_MAX ? INT64_MAX : (int64_t)beside;
     }
     return w;

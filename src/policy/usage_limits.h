@@ -12,6 +12,8 @@
 
 #define KM_OUTPUT_MOST INT64_C(262144) /* of a model nobody knows, which was not bounded */
 #define KM_INPUT_MOST INT64_C(10000000) /* the same of what it reads */
+#define KM_HOSTED_MOST INT64_C(1000) /* uses of a tool that the provider runs, in one answer */
+#define KM_PAGES_MOST INT64_C(10000) /* of a document that is read; vendors take a thousand */
 #define KM_INPUT_SLACK 4096 /* tokens that a provider's own template and tools add */
 
 /* What is known of a call before its answer; -1: not said, not known. */
@@ -25,7 +27,8 @@ struct km_usage_limits {
 };
 
 /* No count is negative, the output is at most twice what the limits allow, the input at most what
- * was sent, or where more may have been read the model's window. */
+ * was sent, or where more may have been read the model's window; no tool was used more often than
+ * KM_HOSTED_MOST times for each answer, and no document has more than KM_PAGES_MOST pages. */
 bool km_usage_is_possible(const struct km_usage *u, const struct km_usage_limits *l);
 
 #endif

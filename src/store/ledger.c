@@ -243,6 +243,20 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
     km_writer_wake(store->writer, store->strict);
 }
 
+bool km_ledger_settle_in_place(struct km_ledger *l, const struct km_ledger_entry *e)
+{
+    bool written;
+
+    if (l->store->strict)
+        return false;
+    pthread_mutex_lock(&l->lock);
+    written = km_ledger_renumber(l, e);
+    if (written)
+        l->held -= KM_ROOM_SETTLE < l->held ? KM_ROOM_SETTLE : l->held;
+    pthread_mutex_unlock(&l->lock);
+    return written;
+}
+
 /* May so many bytes of what is only better knowledge be appended? */
 static bool has_room(struct km_ledger *l, size_t size)
 {

@@ -96,6 +96,10 @@ void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
 /* Always accepted (room was kept by the intent).  *ret_wait as above. */
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
+/* The same where the call's intent, or its progress, still lies in the batch and nobody waits for a
+ * commit: its numbers are written over, and its names stay as they are there, so e needs none.
+ * false: nothing was done, and km_ledger_settle() has to. */
+bool km_ledger_settle_in_place(struct km_ledger *l, const struct km_ledger_entry *e);
 /* The audit record of a call, copied: committed as what else is appended now.  kept: its call's
  * intent was `audited` and accepted.  *ret_wait as above; done NULL: nobody waits, in strict mode
  * neither. */

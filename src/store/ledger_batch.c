@@ -170,6 +170,17 @@ bool km_ledger_replace(struct km_ledger *l, const struct km_ledger_entry *e, siz
     return rec != NULL;
 }
 
+bool km_ledger_renumber(struct km_ledger *l, const struct km_ledger_entry *e)
+{
+    struct km_record **slot = index_find(l, &e->id);
+
+    if (!slot)
+        return false;
+    (*slot)->alone = (*slot)->kind == KM_RECORD_INTENT;
+    km_record_renumber(*slot, e, KM_RECORD_SETTLED);
+    return true;
+}
+
 bool km_ledger_update(struct km_ledger *l, const struct km_ledger_entry *e, size_t size, bool grow)
 {
     struct km_record **slot = index_find(l, &e->id), *at = slot ? *slot : NULL;

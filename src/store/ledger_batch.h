@@ -49,6 +49,8 @@ bool km_ledger_append(struct km_ledger *l, const struct km_ledger_entry *e, size
 /* A settlement.  true: what was known of the call was still ours and is now the settlement, or
  * stays what it is. */
 bool km_ledger_replace(struct km_ledger *l, const struct km_ledger_entry *e, size_t size);
+/* The same of its numbers alone.  false: nothing was done. */
+bool km_ledger_renumber(struct km_ledger *l, const struct km_ledger_entry *e);
 /* Progress.  true: what was known of the call was still ours and says so now.  grow: where it is
  * longer than that it may take another place; else, and without memory, that is false. */
 bool km_ledger_update(struct km_ledger *l, const struct km_ledger_entry *e, size_t size, bool grow);

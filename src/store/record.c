@@ -84,30 +84,37 @@ static void put_strings(struct km_record *r, const struct km_str *v, size_t n)
     }
 }
 
+void km_record_renumber(struct km_record *r, const struct km_ledger_entry *e,
+                        enum km_record_kind kind)
+{
+    r->kind = (uint8_t)kind;
+    r->status = (uint16_t)(e->status < 0 || e->status > UINT16_MAX ? 0 : e->status);
+    r->attempt = (uint16_t)(e->attempt > UINT16_MAX ? UINT16_MAX : e->attempt);
+    r->flags = e->flags;
+    r->start_us = e->start_us;
+    r->first_us = e->first_us;
+    r->end_us = e->end_us;
+    r->prompt_tokens = e->prompt_tokens;
+    r->completion_tokens = e->completion_tokens;
+    r->cached_tokens = e->cached_tokens;
+    r->reserved = e->reserved;
+    r->cost = e->cost;
+    r->deadline_us = e->deadline_us;
+}
+
 void km_record_write(struct km_record *r, size_t size, const struct km_ledger_entry *e,
                      enum km_record_kind kind)
 {
     struct km_str strings[KM_RECORD_STRINGS];
 
-    *r = (struct km_record){
-        .size = (uint32_t)size,
-        .version = KM_RECORD_VERSION,
-        .kind = (uint8_t)kind,
-        .status = (uint16_t)(e->status < 0 || e->status > UINT16_MAX ? 0 : e->status),
-        .attempt = (uint16_t)(e->attempt > UINT16_MAX ? UINT16_MAX : e->attempt),
-        .flags = e->flags,
-        .id = e->id,
-        .start_us = e->start_us,
-        .first_us = e->first_us,
-        .end_us = e->end_us,
-        .prompt_tokens = e->prompt_tokens,
-        .completion_tokens = e->completion_tokens,
-        .cached_tokens = e->cached_tokens,
-        .reserved = e->reserved,
-        .cost = e->cost,
-        .deadline_us = e->deadline_us,
-    };
+    r->size = (uint32_t)size;
+    r->version = KM_RECORD_VERSION;
+    r->alone = 0;
+    r->id = e->id;
     memcpy(r->key_hash, e->key_hash, sizeof r->key_hash);
+    r->done = NULL;
+    r->ctx = NULL;
+    km_record_renumber(r, e, kind);
     strings_of(e, strings);
     put_strings(r, strings, KM_RECORD_STRINGS);
 }

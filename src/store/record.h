@@ -71,6 +71,9 @@ size_t km_record_size(const struct km_ledger_entry *e);
 /* Writes size bytes (of km_record_size) to an 8-aligned place. */
 void km_record_write(struct km_record *r, size_t size, const struct km_ledger_entry *e,
                      enum km_record_kind kind);
+/* Another state of the call of a record: all but who called what, and its attempts. */
+void km_record_renumber(struct km_record *r, const struct km_ledger_entry *e,
+                        enum km_record_kind kind);
 /* The same of an audit record; the size may be over KM_RECORD_AUDIT_BYTES, and then it is none. */
 size_t km_record_audit_size(const struct km_audit *a);
 void km_record_audit_write(struct km_record *r, size_t size, const struct km_audit *a,

@@ -154,6 +154,18 @@ def test_a_call_that_writes_while_nobody_listens_costs_what_it_writes(world):
     assert row["completion_tokens"] <= 100, row
 
 
+@pytest.mark.parametrize("kind", ["overloaded_error", "rate_limit_error", "invalid_request_error"])
+def test_a_no_that_is_a_streams_first_event_costs_what_a_no_costs(world, kind):
+    """Whoever was told that the vendor is overloaded paid for the prompt each time."""
+    plan = world.vendor.plan(prompt=3000, words=10, first_error=kind)
+    key = new_key(world)
+    answer = post(world, CHAT, {"model": f"an-{plan.id}", "stream": True, "max_tokens": 100,
+                                "messages": said("hello " * 3000)}, key)
+    assert answer.status in (400, 429, 503), answer
+    row, = rows_of(world, key)
+    assert row["spend"] == 0 and row["status"] == "failure", row
+
+
 # --- answers nobody follows ---
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/openai/v1/responses"])

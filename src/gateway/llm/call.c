@@ -150,7 +150,8 @@ static void veil_event(struct km_call *call, size_t before, struct km_buf *out)
         return;
     out->n = before;
     km_buf_str(out, km_buf_view(&cut));
-    out->failed = out->failed || km_buf_failed(&cut);
+    if (km_buf_failed(&cut))
+        km_buf_fail(out);
 }
 
 /* What went well goes on as it came; the rest passes the veil. */

@@ -687,6 +687,6 @@ void km_translate_doubt(struct km_call *call)
     if (tr->embed)
         tr->embed->usage.known = false;
     if (tr->rank)
-        tr->rank->usage.known = false;
+        tr->rank->usage = (struct km_usage){ 0 };
     tr->answer.usage = (struct km_usage){ 0 };
 }

@@ -36,7 +36,7 @@ static struct km_str lines_of(struct km_call *call, const struct km_headers *h)
             !km_veil_field(call->w->gw->veil, &call->arena, &h->v[i], false, &value))
             continue;
         if (km_header_put(&b, name, value, &ignored) < 0)
-            b.failed = false; /* a field that cannot stand in a head is left out */
+            km_buf_forgive(&b); /* a field that cannot stand in a head is left out */
     }
     return km_arena_str(&call->arena, km_buf_view(&b));
 }
@@ -65,6 +65,15 @@ static void relay(struct km_call *call, const struct km_response *response, uint
     km_call_start_answer(call, response->status, km_buf_view(&call->w->scratch), length);
 }
 
+/* How the vendor compressed its answer, which it was not asked to do; empty: not at all. */
+static struct km_str coding_of(struct km_call *call, const struct km_headers *h)
+{
+    struct km_str coding = km_str_trim(km_header_get(h, KM_STR("content-encoding")));
+
+    return km_str_ieq(coding, KM_STR("identity")) ? KM_STR_NONE
+                                                  : km_arena_str(&call->arena, coding);
+}
+
 static void on_head(struct km_call *call, const struct km_response *response)
 {
     struct km_prefix_call *p = km_prefix_of(call);
@@ -73,8 +82,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
     struct km_err ignored;
 
     call->at->head = lines_of(call, &response->headers);
-    p->coding =
-        km_arena_str(&call->arena, km_header_get(&response->headers, KM_STR("content-encoding")));
+    p->coding = coding_of(call, &response->headers);
     if (!metered(call)) {
         relay(call, response, response->content_length);
         return;
@@ -134,11 +142,13 @@ static int complete(struct km_call *call, struct km_err *err)
         km_meter_end(&km_prefix_of(call)->meter);
         return 0;
     }
-    if (!km_prefix_of(call)->coding.n)
+    if (km_prefix_of(call)->coding.n) { /* nobody here can read it: it is as long as it is */
+        km_meter_note(&km_prefix_of(call)->meter, call->at->answer.n);
+    } else {
         km_meter_whole(&km_prefix_of(call)->meter, &call->at->refusal,
                        km_buf_view(&call->at->answer));
-    if (!km_prefix_of(call)->coding.n)
         km_veil_whole(call, km_header_get(&call->at->refusal, KM_STR("content-type")));
+    }
     call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
     if (!call->parts)
         return km_fail(err, KM_E_NOMEM, "out of memory");

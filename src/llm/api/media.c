@@ -86,9 +86,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_add(&e, arena, KM_STR("model"), km_llm_json_string(arena, model));
     else if (span->type != KM_JSON_STRING || !km_str_eq(model, km_json_text(arena, r->body, span)))
         km_json_replace(&e, span, km_llm_json_string(arena, model));
-    for (size_t m = KM_MM_METADATA; m < KM_MM_COUNT; m++)
-        if (r->spans[m].type != KM_JSON_ABSENT)
-            km_json_cut(&e, &r->spans[m]);
+    km_llm_cut_from(r, KM_MM_METADATA, &e);
     rc = km_llm_add_defaults(r, args, &e, arena, err);
     return rc == 0 ? km_json_parts(&e, arena, ret_parts, ret_n, err) : rc;
 }

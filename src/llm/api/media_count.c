@@ -23,6 +23,8 @@
 #define AUDIO_TOKENS_PER_S 25
 #define AUDIO_BYTES_PER_S 1000 /* the thinnest speech codec that anybody sends */
 #define AUDIO_BYTES_PER_S_USUAL 16000 /* 128 kbit/s */
+#define AUDIO_BYTES_PER_S_LEAST 50 /* of silence, in any codec: no file lasts longer */
+#define AUDIO_MS_SLACK 60000 /* and providers bill at least so much */
 #define TEXT_TOKENS 16384 /* of a transcript */
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -272,11 +274,24 @@ static struct km_usage uncounted(const struct km_media_api *m, const struct km_m
     return none;
 }
 
+/* Longer than what was sent can be? */
+static bool is_too_long(const struct km_media_api *m, const struct km_media_ask *ask, int64_t ms)
+{
+    return m->what == KM_MEDIA_AUDIO && ask->bytes < INT64_MAX / 1000 &&
+           ms > ask->bytes * 1000 / AUDIO_BYTES_PER_S_LEAST + AUDIO_MS_SLACK;
+}
+
 struct km_usage km_media_usage(const struct km_media_api *m, const struct km_media_ask *ask,
                                const struct km_price *price, const struct km_media_said *said)
 {
     struct km_usage u = said->usage;
     int64_t cost;
+
+    if (is_too_long(m, ask, said->ms)) {
+        const struct km_media_said nothing = { 0 };
+
+        return uncounted(m, ask, price, &nothing);
+    }
 
     u.media.one_way = true;
     u.audio_ms = said->ms;

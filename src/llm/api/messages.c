@@ -151,9 +151,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_replace(&e, span, km_llm_json_string(arena, model));
     if (args->betas.n)
         add_betas(r, args->betas, &e, arena);
-    for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
-        if (r->spans[m].type != KM_JSON_ABSENT)
-            km_json_cut(&e, &r->spans[m]);
+    km_llm_cut_from(r, KM_M_FIRST_CUT, &e);
     if (args->max_tokens >= 0 && r->api->streams)
         rc = bound_output(r, args, &e, arena, err);
     if (rc == 0 && r->api->streams) /* what is only counted has no parameters */

@@ -97,6 +97,20 @@ static int read_stream(struct km_llm_request *r, struct km_err *err)
     return 0;
 }
 
+/* What rerankers bill by: a query with up to a hundred documents is one (cohere.com/pricing), and a
+ * document that is longer than 510 tokens counts as several.  So many at most. */
+static int64_t count_units(struct km_str documents)
+{
+    enum { A_UNIT = 100, BYTES = 1500 };
+    struct km_json_span item;
+    size_t at = 0;
+    int64_t n = 0;
+
+    while (km_json_next_item(documents, &at, &item))
+        n += 1 + (int64_t)(item.value_n / BYTES);
+    return (n + A_UNIT - 1) / A_UNIT;
+}
+
 /* What the endpoint cannot do without. */
 static int read_required(struct km_llm_request *r, struct km_err *err)
 {
@@ -112,6 +126,8 @@ static int read_required(struct km_llm_request *r, struct km_err *err)
     if (m == KM_M_MESSAGES && r->spans[m].type != KM_JSON_ARRAY)
         return km_llm_bad(err, "messages", "must be an array");
     r->prompt = km_llm_present(r, m) ? km_llm_value(r, m) : KM_STR_NONE;
+    if (m == KM_M_DOCUMENTS && r->spans[m].type == KM_JSON_ARRAY)
+        r->priced.queries = count_units(r->prompt);
     return 0;
 }
 
@@ -252,9 +268,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_add(&e, arena, KM_STR("model"), km_llm_json_string(arena, model));
     else if (span->type != KM_JSON_STRING || !km_str_eq(model, km_json_text(arena, r->body, span)))
         km_json_replace(&e, span, km_llm_json_string(arena, model));
-    for (size_t m = KM_M_FIRST_CUT; m < KM_M_COUNT; m++)
-        if (r->spans[m].type != KM_JSON_ABSENT)
-            km_json_cut(&e, &r->spans[m]);
+    km_llm_cut_from(r, KM_M_FIRST_CUT, &e);
     if (r->stream && args->with_usage)
         rc = km_llm_set_inner(&e, arena, &r->spans[KM_M_STREAM_OPTIONS],
                               members[KM_M_STREAM_OPTIONS], KM_STR("include_usage"), KM_STR("true"),

@@ -122,6 +122,39 @@ static int read_value(const struct reading *rd, const struct km_priced_row *row,
 
 /* --- tools --- */
 
+/* The dearest counts. */
+static void set_search(struct km_llm_priced *p, enum km_search s)
+{
+    if (!(p->said & KM_SAID_SEARCH) || s == KM_SEARCH_HIGH || p->search == KM_SEARCH_LOW)
+        p->search = s;
+    p->said |= KM_SAID_SEARCH;
+}
+
+/* A size that nobody knows is taken to be the largest. */
+static void take_search_size(struct km_llm_priced *p, struct km_str size)
+{
+    set_search(p, km_str_eq(size, KM_STR("low"))      ? KM_SEARCH_LOW
+                  : km_str_eq(size, KM_STR("medium")) ? KM_SEARCH_MEDIUM
+                                                      : KM_SEARCH_HIGH);
+}
+
+/* OpenAI's containers cost by their memory, the smallest has 1 GB: 4g, 16g and 64g as many times
+ * as much.  One that is named was paid for when it was made. */
+static bool take_memory(struct km_llm_priced *p, struct km_str limit)
+{
+    static const struct {
+        const char *limit;
+        int64_t times;
+    } sizes[] = { { "1g", 1 }, { "4g", 4 }, { "16g", 16 }, { "64g", 64 } };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (km_str_eq(limit, km_str_c(sizes[i].limit))) {
+            p->container = p->container > sizes[i].times ? p->container : sizes[i].times;
+            return true;
+        }
+    return false;
+}
+
 static int64_t add_up(int64_t a, int64_t b)
 {
     return a + b < KM_TOKENS_SAID_MOST ? a + b : KM_TOKENS_SAID_MOST;
@@ -197,9 +230,11 @@ static const struct km_priced_tool *find_tool(const struct km_priced_tool *list,
 }
 
 /* Members of a tool that are read, before those that it may be. */
-enum { T_TYPE, T_MAX_USES, T_ENVIRONMENT, T_SYSTEM, T_KEYS };
+enum { T_TYPE, T_MAX_USES, T_ENVIRONMENT, T_CONTAINER, T_SEARCH_SIZE, T_SYSTEM, T_KEYS };
 static const struct km_str tool_names[T_KEYS] = {
-    { "type", 4 }, { "max_uses", 8 }, { "environment", 11 }, { "systemTool", 10 },
+    { "type", 4 },       { "max_uses", 8 },
+    { "environment", 11 }, { "container", 9 },
+    { "search_context_size", 19 }, { "systemTool", 10 },
 };
 
 static size_t item_names(struct km_str *names)
@@ -221,13 +256,32 @@ static bool is_local(struct km_str item, const struct km_json_span *environment,
            km_str_eq(km_json_value(item, &s), KM_STR("\"local\""));
 }
 
+/* {"type":"auto","memory_limit":"4g"} */
+static int read_container(const struct reading *rd, struct km_str item, struct km_json_span s)
+{
+    int r = s.type == KM_JSON_OBJECT ? go_inside("memory_limit", &item, &s, rd->err) : KM_E_AGAIN;
+
+    if (r == 0 && is_there(&s) && !take_memory(rd->p, plain(rd, item, &s)))
+        set_unpriced(rd, KM_STR("tools[].container"), "memory_limit", km_json_value(item, &s),
+                     value_remedy);
+    return r == KM_E_AGAIN ? 0 : r;
+}
+
 static int read_typed(struct reading *rd, struct km_str item, const struct km_json_span *spans)
 {
     struct km_str type = plain(rd, item, &spans[T_TYPE]);
     const struct km_priced_tool *tool = find_tool(km_priced_types, type);
+    int r = 0;
 
     if (km_str_eq(type, KM_STR("shell")) && is_local(item, &spans[T_ENVIRONMENT], rd->err))
         return 0;
+    if (tool->hosted == KM_HOSTED_CODE_INTERPRETER && tool->cost == KM_PRICED_BY_USE)
+        r = read_container(rd, item,
+                           spans[km_str_eq(type, KM_STR("shell")) ? T_ENVIRONMENT : T_CONTAINER]);
+    if (r < 0)
+        return r;
+    if (is_there(&spans[T_SEARCH_SIZE]))
+        take_search_size(rd->p, plain(rd, item, &spans[T_SEARCH_SIZE]));
     return take_tool(rd, tool, KM_STR("tools[].type"), type,
                      is_there(&spans[T_MAX_USES]) ? km_json_value(item, &spans[T_MAX_USES])
                                                   : KM_STR_NONE);
@@ -319,6 +373,25 @@ static bool asks(struct km_str in, const struct km_json_span *s)
            (s->type != KM_JSON_ARRAY || km_str_trim(inner).n > 0);
 }
 
+/* {"search_context_size":"low","search_type":"pro"}: Perplexity bills other searches than fast ones
+ * by prices of their own. */
+static int read_search(const struct reading *rd, struct km_str in, const struct km_json_span *s)
+{
+    static const struct km_str names[] = { { "search_context_size", 19 }, { "search_type", 11 } };
+    struct km_str object = km_json_value(in, s);
+    struct km_json_span at[2];
+    int r = km_json_spans(object, names, 2, at, NULL, rd->err);
+
+    if (r < 0)
+        return r;
+    if (is_there(&at[0]))
+        take_search_size(rd->p, plain(rd, object, &at[0]));
+    if (is_there(&at[1]) && !km_str_eq(plain(rd, object, &at[1]), KM_STR("fast")))
+        set_unpriced(rd, KM_STR("web_search_options"), "search_type", km_json_value(object, &at[1]),
+                     value_remedy);
+    return 0;
+}
+
 static int read_tool(struct reading *rd, const struct km_priced_row *row, struct km_str in,
                      struct km_json_span s)
 {
@@ -330,6 +403,8 @@ static int read_tool(struct reading *rd, const struct km_priced_row *row, struct
         return KM_E_INVALID;
     if (is_there(&value) && find_value(row->values, plain(rd, in, &value)))
         return 0;
+    if (row->kind == KM_PRICED_SEARCH && s.type == KM_JSON_OBJECT && read_search(rd, in, &s) < 0)
+        return KM_E_INVALID;
     return take_tool(rd, row->tool, KM_STR("request"), row->name, KM_STR_NONE);
 }
 
@@ -349,6 +424,7 @@ static int read_row(struct reading *rd, const struct km_priced_row *row, unsigne
         return s.type == KM_JSON_ARRAY ? read_tools(rd, apis & row->apis, km_json_value(in, &s))
                                        : 0;
     case KM_PRICED_TOOL:
+    case KM_PRICED_SEARCH:
         return read_tool(rd, row, in, s);
     case KM_PRICED_STORED:
         rd->p->opens_input = rd->p->opens_input || is_there(&s);
@@ -424,6 +500,12 @@ void km_llm_priced_add(struct km_llm_priced *p, const struct km_llm_priced *more
 {
     if (more->said & KM_SAID_SERVICE)
         set_service(p, more->service);
+    if (more->said & KM_SAID_SEARCH)
+        set_search(p, more->search);
+    if (more->container > p->container)
+        p->container = more->container;
+    if (more->queries > p->queries)
+        p->queries = more->queries;
     p->said |= more->said;
     p->fast = p->fast || more->fast;
     p->in_us = p->in_us || more->in_us;
@@ -461,13 +543,21 @@ const struct km_llm_priced *km_llm_priced_at(const struct km_llm_request *r,
     return room;
 }
 
+static int64_t at_least_one(int64_t n)
+{
+    return n > 1 ? n : 1;
+}
+
 void km_llm_priced_usage(const struct km_llm_priced *p, struct km_usage *u)
 {
     u->service = p->service;
     u->fast = p->fast;
     u->in_us = p->in_us;
+    u->search = p->search;
+    u->queries = p->queries;
     for (size_t i = 0; i < KM_HOSTED_KINDS; i++)
         u->hosted[i] = p->hosted[i];
+    u->hosted[KM_HOSTED_CODE_INTERPRETER] *= at_least_one(p->container);
     if (p->keeps_hour)
         u->cache_write_tokens = u->cache_write_1h_tokens = u->prompt_tokens;
 }
@@ -480,4 +570,9 @@ void km_llm_priced_served(const struct km_llm_priced *p, struct km_usage *u)
         u->fast = p->fast;
     if (!(u->said & KM_SAID_GEO))
         u->in_us = p->in_us;
+    if (!(u->said & KM_SAID_SEARCH))
+        u->search = p->search;
+    if (!u->queries)
+        u->queries = p->queries;
+    u->hosted[KM_HOSTED_CODE_INTERPRETER] *= at_least_one(p->container);
 }

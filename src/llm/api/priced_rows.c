@@ -164,7 +164,7 @@ const struct km_priced_row km_priced_rows[] = {
       .values = latencies },
     { .name = NAME("speed"), .apis = MESSAGES, .values = speeds, .member = KM_SAID_SPEED },
     { .name = NAME("inference_geo"), .apis = MESSAGES, .values = geos, .member = KM_SAID_GEO },
-    { .name = NAME("web_search_options"), .apis = OPENAI, .kind = KM_PRICED_TOOL,
+    { .name = NAME("web_search_options"), .apis = OPENAI, .kind = KM_PRICED_SEARCH,
       .tool = &searches },
     { .name = NAME("search_parameters"), .apis = OPENAI, .kind = KM_PRICED_TOOL, .inner = "mode",
       .values = off, .tool = &live_search },

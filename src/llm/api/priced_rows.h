@@ -25,6 +25,7 @@ enum km_priced_kind {
     KM_PRICED_OBJECT, /* an object of further members, of the APIs in `inside` */
     KM_PRICED_TOOLS, /* an array of tools */
     KM_PRICED_TOOL, /* by itself a tool that the provider runs: `tool` */
+    KM_PRICED_SEARCH, /* likewise; it says how the web is searched */
     KM_PRICED_STORED, /* names what the provider keeps */
     KM_PRICED_BACKGROUND,
 };

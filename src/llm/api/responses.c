@@ -164,9 +164,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
         km_json_add(&e, arena, members[KM_R_MODEL], km_llm_json_string(arena, model));
     else
         km_json_replace(&e, span, km_llm_json_string(arena, model));
-    for (size_t m = KM_R_OWN; m < KM_R_COUNT; m++)
-        if (r->spans[m].type != KM_JSON_ABSENT)
-            km_json_cut(&e, &r->spans[m]);
+    km_llm_cut_from(r, KM_R_OWN, &e);
     if (args->max_tokens >= 0) {
         struct km_str most = km_arena_i64(arena, args->max_tokens);
 

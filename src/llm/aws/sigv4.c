@@ -67,7 +67,7 @@ static void put_path(struct km_buf *out, struct km_str path)
         else if (n < sizeof kept / sizeof kept[0])
             kept[n++] = piece;
         else
-            out->failed = true;
+            km_buf_fail(out);
     }
     for (size_t i = 0; i < n; i++) {
         km_buf_byte(out, '/');
@@ -132,7 +132,7 @@ static void put_query(struct km_buf *out, struct km_str query)
         put_query_text(&text, km_str_skip(piece, eq + 1));
         p.end = text.n;
         if (n == QUERY_MOST || km_buf_failed(&text)) {
-            out->failed = true;
+            km_buf_fail(out);
             return;
         }
         for (at = n++; at > 0 && compare_pairs(text.p, &p, &v[at - 1]) < 0; at--)

@@ -254,16 +254,17 @@ static int put_finish(struct km_decode *d, const struct km_json *root, struct km
     return r == 0 ? km_answer_put(d->answer, &e, err) : r;
 }
 
-/* {"type":"error","error":{"type","message"}} in a stream that began well. */
+/* {"type":"error","error":{"type","message"}} in a stream that began well: the same no that would
+ * have had a status of its own before, so it is as worth another attempt, and costs as much. */
 static int fail_by(const struct km_json *root, struct km_err *err)
 {
     const struct km_json *error = km_json_take(root, "error");
     struct km_str type = text_of(error, "type"), text = text_of(error, "message");
 
-    (void)km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its answer with an error: %.*s",
+    (void)km_fail(err, KM_E_UPSTREAM_STATUS, "The upstream ended its answer with an error: %.*s",
                   KM_STR_ARG(text.n ? km_str_sub(text, 0, 400) : type));
     if (!err)
-        return KM_E_UPSTREAM_PROTOCOL;
+        return KM_E_UPSTREAM_STATUS;
     if (km_str_eq(type, KM_STR("overloaded_error"))) {
         err->http = 529;
     } else if (km_str_eq(type, KM_STR("rate_limit_error"))) {
@@ -276,7 +277,7 @@ static int fail_by(const struct km_json *root, struct km_err *err)
         err->type = "invalid_request_error";
     }
     km_refusal_judge(err, text);
-    return KM_E_UPSTREAM_PROTOCOL;
+    return KM_E_UPSTREAM_STATUS;
 }
 
 /* --- whole answers --- */

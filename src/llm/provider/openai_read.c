@@ -32,11 +32,26 @@ static void add_thoughts(const struct km_json *v, struct km_usage *u)
         u->completion_tokens += u->reasoning_tokens;
 }
 
+/* Perplexity's, of which the tokens are no part of those of all: what it found, what it thought. */
+static void read_searches(const struct km_json *v, struct km_usage *u, bool *bad)
+{
+    int64_t thoughts = km_usage_count(v, "reasoning_tokens", bad), total;
+
+    u->citation_tokens = km_usage_count(v, "citation_tokens", bad);
+    if (!u->hosted[KM_HOSTED_WEB_SEARCH])
+        u->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", bad);
+    if (u->reasoning_tokens || thoughts == 0)
+        return;
+    u->reasoning_tokens = thoughts;
+    if (km_json_i64(km_json_take(v, "total_tokens"), &total) &&
+        total == u->prompt_tokens + u->completion_tokens && u->hosted[KM_HOSTED_WEB_SEARCH])
+        u->completion_tokens += thoughts;
+}
+
 static void read_beside(const struct km_json *v, struct km_usage *u, bool *bad)
 {
     km_usage_extras(v, u, bad);
-    if (!u->hosted[KM_HOSTED_WEB_SEARCH]) /* Perplexity's name */
-        u->hosted[KM_HOSTED_WEB_SEARCH] = km_usage_count(v, "num_search_queries", bad);
+    read_searches(v, u, bad);
 }
 
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
@@ -95,6 +110,24 @@ enum km_finish km_openai_read_finish(struct km_str reason)
     return KM_FINISH_STOP;
 }
 
+/* OpenAI's own errors have a word for what others say by a number. */
+static int64_t status_of_word(struct km_str word)
+{
+    static const struct {
+        struct km_str word;
+        int64_t status;
+    } rows[] = {
+        { { "rate_limit_exceeded", 19 }, 429 },     { { "insufficient_quota", 18 }, 429 },
+        { { "context_length_exceeded", 23 }, 400 }, { { "invalid_prompt", 14 }, 400 },
+        { { "model_not_found", 15 }, 404 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (km_str_eq(word, rows[i].word))
+            return rows[i].status;
+    return 0;
+}
+
 int km_openai_read_error(const struct km_json *error, struct km_err *err)
 {
     struct km_str text = KM_STR("(no message)"), code = KM_STR_NONE;
@@ -106,12 +139,15 @@ int km_openai_read_error(const struct km_json *error, struct km_err *err)
                   KM_STR_ARG(km_str_sub(text, 0, 400)));
     if (!km_json_i64(km_json_take(error, "code"), &status) &&
         km_json_string(km_json_take(error, "code"), &code) && km_str_i64(code, &status) < 0)
-        status = 0;
+        status = status_of_word(code);
     if (err && status >= 400 && status < 600 && status != 401 && status != 403)
         err->http = (int)status;
-    if (err)
-        km_refusal_judge(err, text);
-    if (err && km_str_eq(code, KM_STR("context_length_exceeded")))
+    if (!err)
+        return KM_E_UPSTREAM_STATUS;
+    if (km_str_eq(code, KM_STR("insufficient_quota")))
+        err->kind = KM_REFUSED_QUOTA;
+    km_refusal_judge(err, text);
+    if (km_str_eq(code, KM_STR("context_length_exceeded")))
         err->kind = KM_REFUSED_CONTEXT;
     return KM_E_UPSTREAM_STATUS;
 }

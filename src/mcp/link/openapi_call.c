@@ -134,7 +134,7 @@ static void place_key(struct act *a, struct km_str line)
         km_url_encode(&a->head, value);
         km_buf_str(&a->head, KM_STR("\r\n"));
     } else if (km_header_put(&a->head, a->doc->key_name, value, NULL) < 0) {
-        a->head.failed = true;
+        km_buf_fail(&a->head);
     }
 }
 
@@ -166,7 +166,8 @@ static void put_lines(struct act *a)
                    origin(a)->guard == KM_GUARD_PUBLIC ? KM_STR_NONE : km_buf_view(&l->own_head),
                    &lines);
     place_lines(a, km_buf_view(&lines));
-    a->head.failed = a->head.failed || km_buf_failed(&lines);
+    if (km_buf_failed(&lines))
+        km_buf_fail(&a->head);
     if (lines.p)
         km_wipe(lines.p, lines.n);
 }

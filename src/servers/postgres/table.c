@@ -247,7 +247,7 @@ bool km_pg_table_take(struct km_pg_table *t, const struct km_pg_result *r)
         km_buf_byte(&t->rows, ']');
         if (km_buf_failed(&t->rows)) {
             t->rows.n = before;
-            t->rows.failed = false;
+            km_buf_forgive(&t->rows);
             t->truncated = true;
         } else {
             t->nrows++;

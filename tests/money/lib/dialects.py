@@ -72,6 +72,7 @@ def chat(plan, entry):
     report = Report(plan, "prompt_tokens", "completion_tokens")
     body = entry.json()
     n = max(1, int(body.get("n") or 1))
+    more = () if plan.usage_more is None else (plan.usage_more,)
     calls = plan.tool_call if not any(m.get("role") == "tool" for m in body["messages"]) else None
     if not entry.stream:
         message = {"role": "assistant", "content": "".join(text_of(plan.words))}
@@ -80,7 +81,7 @@ def chat(plan, entry):
         end = "tool_calls" if calls else "stop"
         choices = [{"index": i, "message": message, "finish_reason": end} for i in range(n)]
         return JSON, [(('{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":%s%s}'
-                        % (json.dumps(choices), report.member())).encode(), plan.words)]
+                        % (json.dumps(choices), report.member("usage", *more))).encode(), plan.words)]
     head = '{"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":'
     if calls:
         pieces = [(data(head + json.dumps([{"index": 0, "finish_reason": None, "delta": {
@@ -91,8 +92,8 @@ def chat(plan, entry):
                   for i, word in enumerate(text_of(plan.words))]
     pieces.append((data(head + '[{"index":0,"delta":{},"finish_reason":"%s"}]}'
                         % ("tool_calls" if calls else "stop")), plan.words))
-    if (body.get("stream_options") or {}).get("include_usage"):
-        pieces.append((data(head + "[]" + report.member() + "}"), plan.words))
+    if plan.unasked or (body.get("stream_options") or {}).get("include_usage"):
+        pieces.append((data(head + "[]" + report.member("usage", *more) + "}"), plan.words))
     else:
         entry.reports = False
     return SSE, [*pieces, (data("[DONE]"), plan.words)]
@@ -120,9 +121,10 @@ def responses(plan, entry):
     words = text_of(plan.words)
     queued = entry.json().get("background")
     done = ('{"id":"resp_%s","object":"response","created_at":1,"status":"%s","model":"m",'
-            '"output":[{"type":"message","id":"m1","role":"assistant","status":"completed",'
+            '"output":[%s{"type":"message","id":"m1","role":"assistant","status":"completed",'
             '"content":[{"type":"output_text","text":"%s","annotations":[]}]}]%s}'
-            % (entry.id, "queued" if queued else "completed", "" if queued else "".join(words),
+            % (entry.id, "queued" if queued else "completed", "".join(f"{i}," for i in plan.items),
+               "" if queued else "".join(words),
                ',"usage":null' if queued else report.member()))
     if not entry.stream:
         return JSON, [(done.encode(), plan.words)]
@@ -145,6 +147,13 @@ def embeddings(plan, entry):
                     % (json.dumps(vectors), report.member())).encode(), 0)]
 
 
+def rerank(plan, entry):
+    """Cohere's: its units are what costs; a plan may say others."""
+    units = f'"search_units":{plan.usage_more or -(-len(entry.json()["documents"]) // 100)}'
+    billed = "" if plan.reports == "absent" else f',"meta":{{"billed_units":{{{units}}}}}'
+    return JSON, [(('{"id":"r1","results":[{"index":0,"relevance_score":0.5}]%s}' % billed).encode(), 0)]
+
+
 def images(plan, entry):
     report = Report(plan, "input_tokens", "output_tokens")
     total = f'"total_tokens":{plan.prompt + plan.words}'
@@ -162,6 +171,9 @@ def transcription(plan, entry):
     report = Report(plan, "input_tokens", "output_tokens")
     more = ('"type":"tokens"', '"total_tokens":%d' % (plan.prompt + plan.words))
     text = "".join(text_of(plan.words))
+    if plan.usage_more:  # seconds
+        said = '{"text":"%s","usage":{"type":"duration","seconds":%s}}' % (text, plan.usage_more)
+        return JSON, [(said.encode(), plan.words)]
     return JSON, [(('{"text":"%s"%s}' % (text, report.member("usage", *more))).encode(), plan.words)]
 
 
@@ -289,6 +301,7 @@ DIALECTS = [
     Dialect("ollama", r"/api/chat$", ollama, "prompt_eval_count", "eval_count",
             lambda path, body: body.get("stream", True)),
     Dialect("embeddings", r"/embeddings$", embeddings, "prompt_tokens", "total_tokens"),
+    Dialect("rerank", r"/rerank$", rerank),
     Dialect("images", r"/images/generations$", images, "input_tokens", "output_tokens"),
     Dialect("speech", r"/audio/speech$", speech),
     Dialect("transcription", r"/audio/transcriptions$", transcription, "input_tokens",

@@ -76,6 +76,10 @@ class Plan:
     prompt: int = 0
     reports: object = "true"  # true | absent | null | (what went in, what came out), raw JSON or None
     usage_more: str = None    # a further member of the report, raw JSON
+    unasked: bool = False     # a stream reports whether it was asked to or not
+    first_error: str = None   # a stream's first event and its last: the type of an error, or its code
+    coded: bool = False       # it compresses its answer, which it was not asked to do
+    items: tuple = ()         # what a response has before its text, raw JSON
     status: int = 200
     ends: str = "whole"
     at: object = 0.5
@@ -104,6 +108,7 @@ class Entry:
         self.status = None
         self.reports = True     # its answer says what was used, if it comes to its end
         self.outcome = "open"   # whole | refused | gone (the caller left) | broken (by us)
+        self.over = asyncio.Event()
         self.prompt = self.written = 0
         self.size = 0           # of the answer's body, whole
         self.stop = None        # the byte of it at which it stopped; -1: before its head
@@ -211,6 +216,7 @@ class Vendor:
             if entry.outcome == "open":
                 entry.outcome = "gone"
             entry.ended = time.monotonic()
+            entry.over.set()
             plan.reached.set()
 
     def _begin(self, plan, entry):
@@ -300,6 +306,12 @@ class Vendor:
             whole = b"".join(data for data, _ in pieces)
             pieces = [(whole[i:i + plan.pieces_of], plan.words)
                       for i in range(0, len(whole), plan.pieces_of)]
+        if plan.first_error and entry.stream:
+            entry.status, entry.outcome = 529, "refused"
+            return await self._send(writer, 200, self._error_event(plan, entry), dialects.SSE)
+        if plan.coded:
+            pieces = [(gzip.compress(b"".join(data for data, _ in pieces)), plan.words)]
+            kind += "\r\ncontent-encoding: gzip"
         entry.size = sum(len(data) for data, _ in pieces)
         stop = entry.stop = self._place(plan, entry)
         entry.said_at = self._said_at(entry, b"".join(data for data, _ in pieces))
@@ -371,6 +383,15 @@ class Vendor:
                  "type": kinds.get(plan.status, "api_error"), "status": "UNAVAILABLE"}
         body = json.dumps({"type": "error", "error": error, "message": error["message"]}).encode()
         return await self._send(writer, plan.status, body)
+
+    @staticmethod
+    def _error_event(plan, entry):
+        """A no that came when the head was out."""
+        text = f"The vendor refuses {plan.id}."
+        if entry.dialect.name == "messages":
+            said = {"type": "error", "error": {"type": plan.first_error, "message": text}}
+            return f"event: error\ndata: {json.dumps(said)}\n\n".encode()
+        return f'data: {json.dumps({"error": {"message": text, "code": int(plan.first_error)}})}\n\n'.encode()
 
     async def _flood(self, plan, entry, reader, writer):
         """Bytes without an end, or ones that become many; what it bills is the answer it spoilt."""

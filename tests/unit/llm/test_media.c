@@ -52,6 +52,13 @@ static void what_an_answer_says_is_what_is_billed(void **state)
     assert_int_equal(cost_of(&km_media_transcriptions, &ask, &seconds, "{\"text\":\"\"}", &known),
                      30000); /* 160 kB at 128 kbit/s */
     assert_false(known);
+    assert_int_equal(cost_of(&km_media_transcriptions, &ask, &seconds,
+                             "{\"usage\":{\"type\":\"duration\",\"seconds\":3260}}", &known),
+                     9780000); /* of 160 kB no codec makes more */
+    assert_true(known);
+    assert_int_equal(
+        cost_of(&km_media_transcriptions, &ask, &seconds, "{\"duration\":864000}", &known), 30000);
+    assert_false(known);
     assert_int_equal(cost_of(&km_media_generations, &ask, &tokens,
                              "{\"data\":[],\"usage\":{\"input_tokens\":5,\"output_tokens\":10}}",
                              &known),

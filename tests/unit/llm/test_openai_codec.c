@@ -328,6 +328,12 @@ static void an_error_in_a_stream_is_one(void **state)
     assert_int_equal(f->err.http, 503);
     assert_non_null(strstr(f->err.text, "busy"));
     assert_int_equal(stream_cut(f, &km_codec_openai, &km_encoder_chat,
+                                "data: {\"error\":{\"message\":\"slower\",\"type\":\"tokens\","
+                                "\"code\":\"rate_limit_exceeded\"}}\n\n",
+                                0),
+                     KM_E_UPSTREAM_STATUS);
+    assert_int_equal(f->err.http, 429);
+    assert_int_equal(stream_cut(f, &km_codec_openai, &km_encoder_chat,
                                 "event: error\ndata: {\"message\":\"no\"}\n\n", 0),
                      KM_E_UPSTREAM_STATUS);
 }

@@ -79,7 +79,7 @@ static void names_are_judged_in_their_order(void **state)
     is("use_litellm_proxy", KM_PARAM_OWN);
     is("user_config", KM_PARAM_OWN);
     is("input_cost_per_token_above_200k_tokens", KM_PARAM_ROW);
-    is("citation_cost_per_token", KM_PARAM_PRICE);
+    is("google_maps_grounding_cost_per_query", KM_PARAM_PRICE);
     is("cache_creation_input_token_cost_above_12hr", KM_PARAM_PRICE); /* of later lists */
     is("output_cost_per_nothing_we_know", KM_PARAM_PRICE);
     is("output_cost_per_token_priorty", KM_PARAM_MISSPELT);

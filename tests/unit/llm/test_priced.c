@@ -238,6 +238,88 @@ static void tools_are_told_by_their_type(void **state)
         }
 }
 
+static void a_search_costs_by_how_much_it_gives(void **state)
+{
+    static const struct {
+        const char *members;
+        enum km_search size;
+        bool unpriced;
+    } rows[] = {
+        { "\"web_search_options\":{}", KM_SEARCH_MEDIUM, false },
+        { "\"web_search_options\":{\"search_context_size\":null}", KM_SEARCH_MEDIUM, false },
+        { "\"web_search_options\":{\"search_context_size\":\"low\"}", KM_SEARCH_LOW, false },
+        { "\"web_search_options\":{\"search_context_size\":\"hi\\u0067h\"}", KM_SEARCH_HIGH,
+          false },
+        { "\"web_search_options\":{\"search_context_size\":\"huge\"}", KM_SEARCH_HIGH, false },
+        { "\"web_search_options\":{\"search_type\":\"fast\"}", KM_SEARCH_MEDIUM, false },
+        { "\"web_search_options\":{\"search_type\":\"pro\"}", KM_SEARCH_MEDIUM, true },
+        { "\"tools\":[{\"type\":\"web_search\",\"search_context_size\":\"low\"}]", KM_SEARCH_LOW,
+          false },
+        { "\"tools\":[{\"type\":\"web_search\",\"search_context_size\":\"low\"},"
+          "{\"type\":\"web_search_preview\",\"search_context_size\":\"high\"}]",
+          KM_SEARCH_HIGH, false },
+        { "\"tools\":[{\"type\":\"web_search\",\"search_context_size\":\"high\"},"
+          "{\"type\":\"web_search\",\"search_context_size\":\"low\"}]",
+          KM_SEARCH_HIGH, false },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct km_llm_priced *p = priced(*state, 0, rows[i].members);
+        struct km_usage u = { .search = KM_SEARCH_LOW, .said = KM_SAID_SEARCH };
+
+        if (p->search != rows[i].size || !p->hosts || (p->unpriced.n > 0) != rows[i].unpriced)
+            fail_msg("%s: %d, unpriced %.*s", rows[i].members, p->search, KM_STR_ARG(p->unpriced));
+        km_llm_priced_served(p, &u); /* what the upstream says counts */
+        assert_int_equal(u.search, KM_SEARCH_LOW);
+        u.said = 0;
+        km_llm_priced_served(p, &u);
+        assert_int_equal(u.search, rows[i].size);
+    }
+}
+
+static void a_container_costs_by_its_memory(void **state)
+{
+    static const struct {
+        const char *tool;
+        int64_t times;
+        bool unpriced;
+    } rows[] = {
+        { "{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}", 1, false },
+        { "{\"type\":\"code_interpreter\",\"container\":\"cntr_1\"}", 1, false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":null}}", 1, false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"1g\"}}", 1, false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"4g\"}}", 4, false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"16g\"}}", 16, false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"64\\u0067\"}}", 64,
+          false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"128g\"}}", 1, true },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":64}}", 1, true },
+        { "{\"type\":\"shell\",\"environment\":{\"type\":\"container_auto\","
+          "\"memory_limit\":\"16g\"}}",
+          16, false },
+        { "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"64g\"}},"
+          "{\"type\":\"code_interpreter\",\"container\":{\"memory_limit\":\"4g\"}}",
+          64, false },
+    };
+    char text[400];
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct km_usage asked = { 0 }, used = { .hosted = { [KM_HOSTED_CODE_INTERPRETER] = 2 } };
+        const struct km_llm_priced *p;
+
+        snprintf(text, sizeof text, "\"max_tool_calls\":3,\"tools\":[%s]", rows[i].tool);
+        p = priced(*state, 0, text);
+        if ((p->unpriced.n > 0) != rows[i].unpriced)
+            fail_msg("%s: unpriced %.*s", text, KM_STR_ARG(p->unpriced));
+        km_llm_priced_usage(p, &asked);
+        km_llm_priced_served(p, &used);
+        if (asked.hosted[KM_HOSTED_CODE_INTERPRETER] % (3 * rows[i].times) ||
+            used.hosted[KM_HOSTED_CODE_INTERPRETER] != 2 * rows[i].times)
+            fail_msg("%s: %lld, %lld", text, (long long)asked.hosted[KM_HOSTED_CODE_INTERPRETER],
+                     (long long)used.hosted[KM_HOSTED_CODE_INTERPRETER]);
+    }
+}
+
 static void googles_and_converses_tools_are_members(void **state)
 {
     static const struct {
@@ -608,6 +690,8 @@ int main(void)
         TEST(another_value_has_no_price_and_is_named),
         TEST(null_is_as_good_as_absent),
         TEST(tools_are_told_by_their_type),
+        TEST(a_search_costs_by_how_much_it_gives),
+        TEST(a_container_costs_by_its_memory),
         TEST(googles_and_converses_tools_are_members),
         TEST(tools_that_stand_elsewhere_are_found),
         TEST(all_calls_together_may_be_bounded),

@@ -446,14 +446,20 @@ static void media_are_found_and_are_no_text(void **state)
         size_t n;
         int64_t tokens;
     } cases[] = {
-        { "{\"url\":\"data:image/png;base64,", picture, "\"},{\"text\":\"hello\"}", 3000, 1600 },
+        { "{\"url\":\"data:image/png;base64,", picture, "\"},{\"text\":\"hello\"}", 3000, 258 },
+        /* 1920 x 1080, 640 x 480, 8000 x 8000; an escape among them, and no pixels: by bytes */
+        { "{\"d\":\"iVBORw0KGgoAAAANSUhEUgAAB4AAAAQ4CAYAAAAfFcSJ", picture, "\"}", 100, 2765 },
+        { "{\"d\":\"iVBORw0KGgoAAAANSUhEUgAAAoAAAAHgCAYAAAAfFcSJ", picture, "\"}", 100, 410 },
+        { "{\"d\":\"iVBORw0KGgoAAAANSUhEUgAAH0AAAB9ACAYAAAAfFcSJ", picture, "\"}", 100, 4784 },
+        { "{\"d\":\"iVBORw0KGgoAAAANSUhEUgABAAD\\/////CAYAAAAfFcSJ", picture, "\"}", 3000, 3390 },
+        { "{\"d\":\"iVBORw0KGgoAAAANSUhEUgAAAAAAAAAACAYAAAAfFcSJ", picture, "\"}", 1000, 1130 },
         { "{\"type\":\"base64\",\"data\":\"", picture, "\"},{\"text\":\"hello\"}", 6, 258 },
         { "{\"input_audio\":{\"data\":\"UklGRiQAAABXQVZFZm10IBAAAAABAAEA", "AAAAAAAAAAAAAAAA",
           "\",\"format\":\"wav\"},{\"text\":\"hello\"}", 40000, 600 },
         { "{\"file_data\":\"data:application/pdf;base64,JVBERi0xLjQK", picture,
           "\"},{\"text\":\"hello\"}", 1000, 2883 },
         { "{\"data\":\"/9j/4AAQ", "SkZJRgABAQAAAQABAAD\\/2wCEAAkGBw8QDw8QEBAQEA8PDw8P\\n",
-          "\"},{\"text\":\"hello\"}", 1000, 942 },
+          "\"},{\"text\":\"hello\"}", 1000, 471 },
     };
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
 

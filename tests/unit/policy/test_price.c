@@ -270,6 +270,55 @@ static void the_builtin_table_has_the_models_people_use(void **state)
     km_prices_free(p);
 }
 
+/* By docs.perplexity.ai/getting-started/pricing: a fee for each request by the size of what its
+ * search gives the model; of deep research one for each query, and what it found and thought. */
+static void perplexitys_calls_are_searches(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price sonar = found(p, "perplexity", "sonar"), deep;
+    struct km_usage u = { .prompt_tokens = 9, .completion_tokens = 402 };
+    int64_t nano = 0;
+
+    (void)state;
+    assert_true(km_price_cost(&sonar, &u, &nano));
+    assert_int_equal(nano, 411 * 1000 + 8000000);
+    u.search = KM_SEARCH_LOW;
+    u.hosted[KM_HOSTED_WEB_SEARCH] = 3; /* one fee for all of them */
+    assert_true(km_price_cost(&sonar, &u, &nano));
+    assert_int_equal(nano, 411 * 1000 + 5000000);
+    assert_int_equal(km_price_worst(&sonar, &u).request, 5000000000);
+    deep = found(p, "perplexity", "sonar-deep-research");
+    u = (struct km_usage){ .prompt_tokens = 33,
+                           .completion_tokens = 7163 + 73997,
+                           .reasoning_tokens = 73997,
+                           .citation_tokens = 19861,
+                           .hosted = { [KM_HOSTED_WEB_SEARCH] = 18 } };
+    assert_true(km_price_cost(&deep, &u, &nano));
+    assert_int_equal(nano, 33 * 2000 + 7163 * 8000 + 73997 * 3000 + 19861 * 2000 + 18 * 5000000);
+    u.hosted[KM_HOSTED_WEB_SEARCH] = 0;
+    assert_true(km_price_cost(&deep, &u, &nano));
+    assert_int_equal(nano, 33 * 2000 + 7163 * 8000 + 73997 * 3000 + 19861 * 2000 + 5000000);
+    km_prices_free(p);
+}
+
+static void a_reranker_costs_by_its_units(void **state)
+{
+    struct km_prices *p = km_prices_new();
+    struct km_price price = found(p, "cohere", "rerank-v3.5");
+    struct km_usage u = { .queries = 10 };
+    int64_t nano = 0;
+
+    (void)state;
+    assert_true(km_price_cost(&price, &u, &nano));
+    assert_int_equal(nano, 20000000);
+    assert_int_equal(km_price_worst(&price, &u).request, 20000000000);
+    u.queries = 0;
+    assert_true(km_price_cost(&price, &u, &nano));
+    assert_int_equal(nano, 2000000);
+    assert_int_equal(km_price_worst(&price, &u).request, 2000000000);
+    km_prices_free(p);
+}
+
 static void hosted_tools_have_their_providers_price(void **state)
 {
     struct km_prices *p = km_prices_new();
@@ -286,6 +335,9 @@ static void hosted_tools_have_their_providers_price(void **state)
     assert_int_equal(claude.fast, 2000);
     assert_int_equal(found(p, "gemini", "gemini-2.5-pro").search_by_query, 0);
     assert_int_equal(found(p, "gemini", "gemini-3.1-pro-preview").search_by_query, 1);
+    /* web_search_preview of models that do not reason. */
+    assert_int_equal(found(p, "openai", "gpt-4o").search[KM_SEARCH_MEDIUM], 25000000000);
+    assert_int_equal(found(p, "openai", "gpt-4.1").search[KM_SEARCH_MEDIUM], 25000000000);
     km_prices_add_tools(p, KM_STR("openai"), &mine); /* a model that no table has */
     assert_int_equal(mine.session, 30000000000);
     /* An import says it of the provider, as LiteLLM's file does. */
@@ -348,6 +400,8 @@ int main(void)
         cmocka_unit_test(tokens_are_bounded_and_estimated),
         cmocka_unit_test(the_builtin_table_knows_current_models),
         cmocka_unit_test(the_builtin_table_has_the_models_people_use),
+        cmocka_unit_test(perplexitys_calls_are_searches),
+        cmocka_unit_test(a_reranker_costs_by_its_units),
         cmocka_unit_test(hosted_tools_have_their_providers_price),
         cmocka_unit_test(imported_rows_win_and_a_bare_name_is_its_providers),
     };

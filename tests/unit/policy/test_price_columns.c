@@ -57,6 +57,9 @@ static struct km_usage one_unit_of(enum km_price_column column)
     case KM_PRICE_SESSION:
         u.hosted[KM_HOSTED_CODE_INTERPRETER] = 1;
         break;
+    case KM_PRICE_CITATION:
+        u.citation_tokens = 1;
+        break;
     case KM_PRICE_FILE_SEARCH:
         u.hosted[KM_HOSTED_FILE_SEARCH] = 1000;
         break;
@@ -228,7 +231,7 @@ static void speed_and_place_multiply_tokens_alone(void **state)
 static void names_that_count_for_nothing_say_why(void **state)
 {
     static const char *const none[] = {
-        "output_cost_per_second_1080p", "input_cost_per_video_token", "citation_cost_per_token",
+        "output_cost_per_second_1080p", "input_cost_per_video_token", "computer_use_cost_per_token",
         "input_cost_per_token_decisions", "cache_creation_input_token_cost_above_12hr",
         "input_cost_per_token_above_k_tokens", "input_cost_per_token_above_200k",
         "input_cost_per_token_fast", "ocr_cost_per_page_batches",

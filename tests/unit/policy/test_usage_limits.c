@@ -95,6 +95,8 @@ static void no_count_is_negative(void **state)
         { .audio_completion_tokens = -1 },
         { .audio_ms = -1 },
         { .pages = -1 },
+        { .annotated_pages = -1 },
+        { .queries = -1 },
         { .hosted = { [KM_HOSTED_WEB_SEARCH] = -1 } },
         { .hosted = { [KM_HOSTED_FILE_SEARCH] = -1 } },
         { .media = { .images = -1 } },
@@ -115,6 +117,43 @@ static void no_count_is_negative(void **state)
     assert_true(km_usage_is_possible(&possible, &l));
 }
 
+static void documents_have_ten_thousand_pages_at_most(void **state)
+{
+    const struct km_usage_limits l = UNSAID;
+    struct km_usage u = { .pages = KM_PAGES_MOST, .annotated_pages = KM_PAGES_MOST };
+
+    (void)state;
+    assert_true(km_usage_is_possible(&u, &l));
+    u.annotated_pages++;
+    assert_false(km_usage_is_possible(&u, &l));
+    u = (struct km_usage){ .pages = KM_PAGES_MOST + 1 };
+    assert_false(km_usage_is_possible(&u, &l));
+}
+
+static void tools_run_a_thousand_times_at_most(void **state)
+{
+    struct km_usage_limits l = UNSAID;
+    struct km_usage u = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < KM_HOSTED_KINDS; i++) {
+        u.hosted[i] = KM_HOSTED_MOST;
+        l.answers = 1;
+        assert_true(km_usage_is_possible(&u, &l));
+        u.hosted[i]++;
+        assert_false(km_usage_is_possible(&u, &l));
+        l.answers = 2;
+        assert_true(km_usage_is_possible(&u, &l));
+        u.hosted[i] = INT64_MAX;
+        assert_false(km_usage_is_possible(&u, &l));
+        u.hosted[i] = 0;
+    }
+    u.queries = KM_HOSTED_MOST * 2;
+    assert_true(km_usage_is_possible(&u, &l));
+    u.queries++;
+    assert_false(km_usage_is_possible(&u, &l));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +161,8 @@ int main(void)
         cmocka_unit_test(input_is_what_was_sent),
         cmocka_unit_test(input_that_is_open_may_fill_the_window),
         cmocka_unit_test(no_count_is_negative),
+        cmocka_unit_test(documents_have_ten_thousand_pages_at_most),
+        cmocka_unit_test(tools_run_a_thousand_times_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -210,6 +210,18 @@ static void settle_it(struct dump *d, const struct km_ledger_entry *e, const cha
     settle(&d->p, e);
 }
 
+/* Names are there. */
+static void settle_in_place(struct dump *d, const struct km_ledger_entry *e, const char *what)
+{
+    struct km_ledger_entry numbers = *e;
+
+    numbers.call_type = numbers.model_group = numbers.model = numbers.deployment =
+        numbers.provider = numbers.api_base = numbers.user = numbers.metadata = numbers.client_ip =
+            KM_STR_NONE;
+    BEGIN(d, km_ledger_settle_in_place, what);
+    assert_true(km_ledger_settle_in_place(d->p.ledger, &numbers));
+}
+
 static void ledger(struct dump *d)
 {
     struct km_ledger_entry e = a_call(1, 4, 1000), open;
@@ -236,7 +248,7 @@ static void ledger(struct dump *d)
     settle_it(d, &e, "in a window that is over");
     e = a_call(5, 8, 4000);
     intend_it(d, &e, "by nobody's key, settled at once");
-    settle_it(d, &e, "in the same commit");
+    settle_in_place(d, &e, "in the same commit");
     dump_sync(d);
     open = a_call(6, 4, 5000);
     intend_it(d, &open, "of one that never ends");

@@ -162,6 +162,38 @@ static void a_settlement_larger_than_its_intent_still_takes_its_place(void **sta
     place_done(&p);
 }
 
+static void numbers_alone_settle_an_intent_that_still_lies_here(void **state)
+{
+    struct place p;
+    struct km_ledger_entry e, numbers;
+
+    (void)state;
+    place_begin(&p);
+    e = entry(&p, 1, 10);
+    intend(&p, &e);
+    numbers = (struct km_ledger_entry){
+        .id = e.id, .start_us = e.start_us, .cost = 70, .prompt_tokens = 7, .status = 201
+    };
+    assert_true(km_ledger_settle_in_place(p.ledger, &numbers));
+    assert_false(km_ledger_settle_in_place(p.ledger, &numbers)); /* it is one no more */
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM open_calls"), 0);
+    assert_int_equal(number(p.db, "SELECT cost FROM spend"), 70);
+    assert_int_equal(number(p.db, "SELECT status FROM spend"), 201);
+    assert_int_equal(number(p.db, "SELECT count(*) FROM spend s, routes r"
+                                  " WHERE r.id = s.route AND r.model LIKE 'openai/%'"),
+                     1);
+    e = entry(&p, 1, 10);
+    intend(&p, &e);
+    sync_store(&p); /* it is the writer's now */
+    numbers.id = e.id;
+    assert_false(km_ledger_settle_in_place(p.ledger, &numbers));
+    settle(&p, &e);
+    sync_store(&p);
+    assert_int_equal(number(p.db, "SELECT sum(calls) FROM daily"), 2);
+    place_done(&p);
+}
+
 static void nothing_is_counted_twice(void **state)
 {
     struct place p;
@@ -425,6 +457,7 @@ int main(void)
         cmocka_unit_test(the_intent_of_a_call_that_has_just_begun_waits_for_its_settlement),
         cmocka_unit_test(an_intent_that_waits_is_written_when_all_is_taken),
         cmocka_unit_test(a_settlement_larger_than_its_intent_still_takes_its_place),
+        cmocka_unit_test(numbers_alone_settle_an_intent_that_still_lies_here),
         cmocka_unit_test(nothing_is_counted_twice),
         cmocka_unit_test(a_known_row_among_new_ones_spoils_neither),
         cmocka_unit_test(what_a_crash_left_open_is_charged_by_what_was_known),
