@@ -556,8 +556,8 @@ static int complete_whole(struct km_call *call, struct km_err *err)
     (void)km_buf_reserve(&tr->whole, call->at->answer.n + FIRST_BYTES);
     if (r == 0)
         r = tr->codec->decode(&tr->decode, km_buf_view(&call->at->answer), err);
-    if (r == 0 && tr->decode.read)
-        km_translate_look(tr);
+    if (r == 0)
+        km_dropped_left(&tr->dropped, tr->decode.read, tr->codec->idle);
     km_arena_done(&tr->scratch);
     km_translate_tell_dropped(call);
     if (r == 0 && !tr->answer.started)
