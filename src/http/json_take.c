@@ -135,21 +135,12 @@ static size_t put_name(struct walk *w, size_t n, yyjson_val *name)
     return n + len;
 }
 
-/* It may go into a header's value. */
-static struct km_str clean(struct walk *w, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (w->place[i] <= ' ' || w->place[i] >= 0x7f || w->place[i] == ',')
-            w->place[i] = '?';
-    return km_str(w->place, n);
-}
-
 static void tell(struct walk *w, size_t n)
 {
     for (const struct km_str *one = w->idle; one && one->n; one++)
         if (one->n == n && memcmp(one->p, w->place, n) == 0)
             return;
-    w->fn(w->ctx, clean(w, n));
+    w->fn(w->ctx, km_str(w->place, n));
 }
 
 /* As deep as the document is, which its reader has bounded. */

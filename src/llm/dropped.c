@@ -4,10 +4,23 @@
 
 #include "http/json_take.h"
 
+/* It is a caller's or an upstream's own, and goes into a header's value. */
+static struct km_str clean(struct km_str name, char *room)
+{
+    size_t n = name.n < KM_JSON_PLACE ? name.n : KM_JSON_PLACE;
+
+    for (size_t i = 0; i < n; i++)
+        room[i] = (char)(name.p[i] > ' ' && name.p[i] < 0x7f && name.p[i] != ',' ? name.p[i] : '?');
+    return km_str(room, n);
+}
+
 void km_dropped_note(struct km_dropped *d, struct km_str name)
 {
+    char room[KM_JSON_PLACE];
+
     if (!d)
         return;
+    name = clean(name, room);
     for (size_t i = 0; i < d->n; i++)
         if (km_str_eq(d->v[i], name))
             return;

@@ -30,7 +30,8 @@ struct km_dropped {
         (name), sizeof(name) - 1                                                                   \
     }
 
-/* Notes a name, once; NULL: nobody listens. */
+/* Notes a name, once, as it may stand in a header: cut at KM_JSON_PLACE, and what is not printable
+ * ASCII, or parts names there, is a question mark.  NULL: nobody listens. */
 void km_dropped_note(struct km_dropped *d, struct km_str name);
 /* What is left of a document that was read, but for the places in idle ("" ends; NULL: none):
  * they say nothing that the other side's form does not say by itself. */

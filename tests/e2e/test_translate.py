@@ -349,3 +349,9 @@ def test_what_a_streams_events_had_besides_is_in_the_log(gate, claude):
     assert 'kanmon_translation_dropped_total{model="any/*",side="answer"}' in metrics
     wait_until(lambda: "members=delta.citation" in (gate.folder / "kanmon.log").read_text(),
                what="the line of the log")
+
+
+def test_a_name_that_is_left_out_adds_no_header(gate):
+    answer = ask(gate, "lenient", **{"x\r\nset-cookie: a=b": 1})
+    assert answer.status == 200 and answer.header("set-cookie") is None
+    assert "x??set-cookie:?a=b" in answer.header("x-kanmon-dropped")

@@ -58,7 +58,11 @@ static void a_name_is_fit_for_a_header(void **state)
            "5678901234567890123456789012345678901234567890123456789\":1}");
     const char *said = names_left(f, root, NULL);
 
+    struct km_dropped d = { .arena = &f->arena };
+
     assert_null(strpbrk(said, "\r\n"));
+    km_dropped_note(&d, KM_STR("x\r\nSet-Cookie: a=b, \xc3\xa9"));
+    assert_true(km_str_eq(d.v[0], KM_STR("x??Set-Cookie:?a=b????")));
     assert_true(strlen(said) < 10 + 2 + KM_JSON_PLACE + 1);
 }
 
