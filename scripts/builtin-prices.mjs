@@ -21,7 +21,7 @@ const [venv] = process.argv.slice(2);
 
 // LiteLLM's providers, and what kanmon calls them; `only`: of many hosted models those.
 const OPEN = /deepseek-(ai\/DeepSeek-)?(v[34]|r1)|llama-?(v3p[13]|v?4|3\.[13])|qwen3(?!.*-vl)|kimi-k[23]|glm-?[45]|gpt-oss|minimax-m[23]/i;
-const BEDROCK = /^((us|eu|apac|au|jp|global)\.)?(anthropic|amazon|meta|mistral|cohere|deepseek|openai|qwen|moonshotai?|zai|minimax)\./;
+const BEDROCK = /^((us|us-gov|eu|apac|au|jp|in|global)\.)?(anthropic|amazon|meta|mistral|cohere|deepseek|openai|qwen|moonshotai?|zai|minimax)\./;
 const PROVIDERS = {
   openai: { name: 'openai' },
   anthropic: { name: 'anthropic' },
@@ -35,7 +35,7 @@ const PROVIDERS = {
   deepseek: { name: 'deepseek' },
   perplexity: { name: 'perplexity', only: /^perplexity\/(sonar|pplx-embed)/ },
   together_ai: { name: 'together_ai', only: OPEN },
-  fireworks_ai: { name: 'fireworks_ai', only: new RegExp(`^fireworks_ai/accounts/fireworks/models/.*(${OPEN.source})`, 'i') },
+  fireworks_ai: { name: 'fireworks_ai', only: new RegExp(`^fireworks_ai/(accounts/fireworks/models/)?[^/]*(${OPEN.source})`, 'i') },
   groq: { name: 'groq' },
   xai: { name: 'xai' },
   cohere: { name: 'cohere' },

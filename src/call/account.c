@@ -15,13 +15,15 @@
 static struct km_str model_name(struct km_call *call)
 {
     struct km_str model = call->at->d->model;
-    size_t at = km_str_chr(model, '*');
+    size_t at;
 
     if (call->kind->is_lent && call->kind->is_lent(call)) /* whoever lent the credentials */
         return km_arena_cat(
             &call->arena,
             (struct km_str[]){ call->at->d->provider_name, KM_STR("/"), call->req.model }, 3);
-
+    if (call->at->d->plain)
+        return model;
+    at = km_str_chr(model, '*');
     if (at == model.n)
         return model;
     return km_arena_cat(
@@ -76,6 +78,8 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
     e->cost = call->cost;
     e->status = call->client_status;
     e->flags = call->flags;
+    e->attempt = 0;
+    e->deadline_us = 0;
 }
 
 /* Does its intent name all that its settlement would? */
@@ -87,13 +91,15 @@ static bool is_named(const struct km_call *call)
 /* Mostly nothing but numbers has to be written any more. */
 static void settle(struct km_call *call, km_store_done_fn *done, bool *ret_wait)
 {
-    struct km_ledger_entry e = { 0 };
+    struct km_ledger_entry e;
     char ip[KM_ADDR_TEXT];
 
     *ret_wait = false;
-    fill_numbers(call, &e);
+    fill_numbers(call, &e); /* all that is read of it in place */
     if (is_named(call) && km_ledger_settle_in_place(call->w->ledger, &e))
         return;
+    e = (struct km_ledger_entry){ 0 };
+    fill_numbers(call, &e);
     km_call_entry(call, &e, ip);
     e.attempts = km_call_attempts_json(call);
     e.unasked = !call->intent;

@@ -30,7 +30,7 @@ const struct km_price *km_call_price(const struct km_call *call, const struct km
 {
     bool lent = call->kind->is_lent && call->kind->is_lent(call);
 
-    if (!lent && km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
+    if (!lent && !km_deployment_has_star(d))
         return &d->price;
     *room = price_by_name(call, d, lent);
     return room;

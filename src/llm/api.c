@@ -379,10 +379,11 @@ int km_llm_set_inner(struct km_json_edits *e, struct km_arena *arena,
 struct km_str km_llm_upstream_model(const struct km_deployment *d, struct km_str star,
                                     struct km_arena *arena)
 {
-    size_t at = km_str_chr(d->upstream_model, '*');
+    size_t at;
 
-    if (at == d->upstream_model.n)
+    if (!km_deployment_has_star(d))
         return d->upstream_model;
+    at = km_str_chr(d->upstream_model, '*');
     return km_arena_cat(arena,
                         (struct km_str[]){ km_str_sub(d->upstream_model, 0, at), star,
                                            km_str_skip(d->upstream_model, at + 1) },

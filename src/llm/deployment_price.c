@@ -66,7 +66,7 @@ struct km_price km_deployment_price_as(const struct km_deployment *d,
     const struct km_litellm_params *p = &entry->params;
     const struct km_model_info *info = &entry->info;
     struct km_price price = KM_PRICE_NONE, of_info;
-    bool star = km_str_chr(d->upstream_model, '*') < d->upstream_model.n;
+    bool star = km_deployment_has_star(d);
 
     /* What a star stands for is looked up at the call, tools and all. */
     if (b->args->prices && !find_listed(d, b, as, &price) && !star)

@@ -115,8 +115,9 @@ void km_deployment_know_model(struct km_deployment *d)
 {
     if (d->base_model.n)
         d->capability = km_capability_find(d->base_model);
-    else if (km_str_chr(d->upstream_model, '*') == d->upstream_model.n)
+    else if (!km_deployment_has_star(d))
         d->capability = km_capability_find(d->upstream_model);
+    d->plain = !km_deployment_has_star(d) && km_str_chr(d->model, '*') == d->model.n;
 }
 
 static bool says_number(const struct km_model_entry *entry, const char *name)

@@ -43,6 +43,8 @@ struct km_deployment {
     struct km_str group; /* model_name */
     struct km_str model; /* "openai/gpt-4o": as configured, star included */
     struct km_str upstream_model; /* "gpt-4o"; may hold one '*' for a wildcard's rest */
+    /* Neither of them has a star, as nearly all: nothing is to be filled in.  false: look. */
+    bool plain;
     struct km_str provider_name;
     const struct km_provider *provider;
     struct km_origin *origin; /* NULL: cannot be called, see unavailable */
@@ -83,6 +85,12 @@ struct km_deployment {
     int64_t share, order; /* for the shuffle; lower order first */
     size_t index; /* place in km_models_at(): for metrics */
 };
+
+/* Does it serve any model, or any of a form, under the name that is asked for? */
+static inline bool km_deployment_has_star(const struct km_deployment *d)
+{
+    return !d->plain && km_str_chr(d->upstream_model, '*') < d->upstream_model.n;
+}
 
 /* Its upstream takes OpenAI's chats as they are: nothing is translated for them. */
 bool km_deployment_compatible(const struct km_deployment *d);

@@ -112,7 +112,7 @@ static int check_ids(const struct km_model_build *b, const struct km_table_list 
 static bool is_unpriced(const struct km_deployment *d)
 {
     return !d->mock_response.n && !d->unavailable.n && !km_price_known(&d->price) &&
-           km_str_chr(d->upstream_model, '*') == d->upstream_model.n;
+           !km_deployment_has_star(d);
 }
 
 static bool named_before(const struct km_models *m, size_t i)

@@ -2349,6 +2349,42 @@ const struct km_price_builtin km_price_builtin[] = {
       "input_cost_per_token_priority:8.75e-7,max_input_tokens:256000,"
       "max_output_tokens:16000,output_cost_per_token:0.0000012,"
       "output_cost_per_token_flex:6e-7,output_cost_per_token_priority:0.0000021}" },
+    { "bedrock/us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      "{cache_creation_input_token_cost:0.0000045,"
+      "cache_creation_input_token_cost_above_1hr:0.0000072,"
+      "cache_read_input_token_cost:3.6e-7,input_cost_per_token:0.0000036,"
+      "input_cost_per_token_above_200k_tokens:0.0000072,"
+      "output_cost_per_token_above_200k_tokens:0.000027,"
+      "cache_creation_input_token_cost_above_200k_tokens:0.000009,"
+      "cache_creation_input_token_cost_above_1hr_above_200k_tokens:0.0000144,"
+      "cache_read_input_token_cost_above_200k_tokens:7.2e-7,max_input_tokens:200000,"
+      "max_output_tokens:64000,output_cost_per_token:0.000018}" },
+    { "bedrock/us-gov.anthropic.claude-sonnet-5",
+      "{cache_creation_input_token_cost:0.000003,"
+      "cache_creation_input_token_cost_above_1hr:0.0000048,"
+      "cache_read_input_token_cost:2.4e-7,input_cost_per_token:0.0000024,"
+      "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000012}" },
+    { "bedrock/us-gov.anthropic.claude-opus-4-8 bedrock/us-gov.anthropic.claude-opus-5",
+      "{cache_creation_input_token_cost:0.0000075,"
+      "cache_creation_input_token_cost_above_1hr:0.000012,cache_read_input_token_cost:6e-7,"
+      "input_cost_per_token:0.000006,max_input_tokens:1000000,max_output_tokens:128000,"
+      "output_cost_per_token:0.00003}" },
+    { "bedrock/us-gov.anthropic.claude-opus-5-5",
+      "{cache_creation_input_token_cost:0.000006,"
+      "cache_creation_input_token_cost_above_1hr:0.0000096,"
+      "cache_read_input_token_cost:2.4e-7,input_cost_per_token:0.0000048,"
+      "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000024}" },
+    { "bedrock/us-gov.anthropic.claude-fable-5-1",
+      "{cache_creation_input_token_cost:0.000015,"
+      "cache_creation_input_token_cost_above_1hr:0.000024,cache_read_input_token_cost:3e-7,"
+      "input_cost_per_token:0.000012,max_input_tokens:1000000,max_output_tokens:128000,"
+      "output_cost_per_token:0.00006}" },
+    { "bedrock/us-gov.openai.gpt-oss-20b-1:0",
+      "{input_cost_per_token:8.4e-8,max_input_tokens:128000,max_output_tokens:16384,"
+      "output_cost_per_token:3.6e-7}" },
+    { "bedrock/us-gov.openai.gpt-oss-120b-1:0",
+      "{input_cost_per_token:1.8e-7,max_input_tokens:128000,max_output_tokens:16384,"
+      "output_cost_per_token:7.2e-7}" },
     { "bedrock/us.anthropic.claude-opus-4-5-20251101-v1:0 "
       "bedrock/eu.anthropic.claude-opus-4-5-20251101-v1:0",
       "{cache_creation_input_token_cost:0.000006875,"
@@ -2511,7 +2547,8 @@ const struct km_price_builtin km_price_builtin[] = {
       "cache_read_input_token_cost:1e-8,cache_read_input_token_cost_above_272k_tokens:2e-8,"
       "output_cost_per_token:5e-7,output_cost_per_token_above_272k_tokens:7.5e-7,"
       "max_input_tokens:1050000,max_output_tokens:128000}" },
-    { "bedrock/moonshotai.kimi-k3 bedrock/us.moonshotai.kimi-k3",
+    { "bedrock/moonshotai.kimi-k3 bedrock/us.moonshotai.kimi-k3 "
+      "bedrock/in.moonshotai.kimi-k3",
       "{cache_creation_input_token_cost:0.000004125,"
       "cache_creation_input_token_cost_flex:0.0000020625,"
       "cache_creation_input_token_cost_priority:0.00000721875,"
@@ -2611,6 +2648,11 @@ const struct km_price_builtin km_price_builtin[] = {
       "cache_read_input_token_cost:1.1e-7,input_cost_per_token:0.0000022,"
       "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000011,"
       "search_context_cost_per_query:{search_context_size_medium:0.01}}" },
+    { "bedrock/us-gov.anthropic.claude-sonnet-5-5",
+      "{cache_creation_input_token_cost:0.000003,"
+      "cache_creation_input_token_cost_above_1hr:0.0000048,"
+      "cache_read_input_token_cost:1.2e-7,input_cost_per_token:0.0000024,"
+      "max_input_tokens:1000000,max_output_tokens:128000,output_cost_per_token:0.000012}" },
     { "bedrock/global.openai.gpt-6.1-sol",
       "{cache_creation_input_token_cost:0.0000025,"
       "cache_creation_input_token_cost_above_272k_tokens:0.000005,"
@@ -2692,6 +2734,16 @@ const struct km_price_builtin km_price_builtin[] = {
       "input_cost_per_token:1.1e-7,max_input_tokens:1000000,max_output_tokens:128000,"
       "output_cost_per_token:5.5e-7,"
       "search_context_cost_per_query:{search_context_size_medium:0.01}}" },
+    { "bedrock/us-gov.anthropic.claude-haiku-5-5",
+      "{input_cost_per_token_above_100k_tokens:6e-7,"
+      "output_cost_per_token_above_100k_tokens:0.000003,"
+      "cache_creation_input_token_cost_above_100k_tokens:7.5e-7,"
+      "cache_creation_input_token_cost_above_1hr_above_100k_tokens:0.0000012,"
+      "cache_read_input_token_cost_above_100k_tokens:6e-8,"
+      "cache_creation_input_token_cost:1.5e-7,"
+      "cache_creation_input_token_cost_above_1hr:2.4e-7,cache_read_input_token_cost:1.2e-8,"
+      "input_cost_per_token:1.2e-7,max_input_tokens:1000000,max_output_tokens:128000,"
+      "output_cost_per_token:6e-7}" },
     { "bedrock/jp.amazon.nova-2-lite-v1:0",
       "{cache_read_input_token_cost:9.9e-8,cache_read_input_token_cost_flex:4.95e-8,"
       "cache_read_input_token_cost_priority:1.7325e-7,input_cost_per_token:3.96e-7,"
@@ -3268,10 +3320,12 @@ const struct km_price_builtin km_price_builtin[] = {
     { "fireworks_ai/accounts/fireworks/models/deepseek-v3p2",
       "{input_cost_per_token:5.6e-7,max_input_tokens:163840,max_output_tokens:163840,"
       "output_cost_per_token:0.00000168}" },
-    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-flash",
+    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-flash "
+      "fireworks_ai/deepseek-v4-flash",
       "{cache_read_input_token_cost:2.8e-8,input_cost_per_token:1.4e-7,"
       "max_input_tokens:1048576,max_output_tokens:384000,output_cost_per_token:2.8e-7}" },
-    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-pro-0813",
+    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-pro-0813 "
+      "fireworks_ai/deepseek-v4-pro-0813",
       "{cache_read_input_token_cost:4.4e-8,cache_read_input_token_cost_priority:5.5e-8,"
       "input_cost_per_token:0.00000132,input_cost_per_token_priority:0.00000165,"
       "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:0.00000396,"
@@ -3285,23 +3339,23 @@ const struct km_price_builtin km_price_builtin[] = {
     { "fireworks_ai/accounts/fireworks/models/glm-4p6",
       "{input_cost_per_token:5.5e-7,output_cost_per_token:0.00000219,"
       "max_input_tokens:202752,max_output_tokens:202800}" },
-    { "fireworks_ai/accounts/fireworks/models/glm-4p7",
+    { "fireworks_ai/accounts/fireworks/models/glm-4p7 fireworks_ai/glm-4p7",
       "{cache_read_input_token_cost:3e-7,input_cost_per_token:6e-7,max_input_tokens:202752,"
       "max_output_tokens:202800,output_cost_per_token:0.0000022}" },
-    { "fireworks_ai/accounts/fireworks/models/glm-5p1",
+    { "fireworks_ai/accounts/fireworks/models/glm-5p1 fireworks_ai/glm-5p1",
       "{cache_read_input_token_cost:2.6e-7,input_cost_per_token:0.0000014,"
       "max_input_tokens:202752,max_output_tokens:131072,output_cost_per_token:0.0000044}" },
-    { "fireworks_ai/accounts/fireworks/models/glm-5p2",
+    { "fireworks_ai/accounts/fireworks/models/glm-5p2 fireworks_ai/glm-5p2",
       "{cache_read_input_token_cost:1.4e-7,cache_read_input_token_cost_priority:1.75e-7,"
       "input_cost_per_token:0.0000014,input_cost_per_token_priority:0.00000175,"
       "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:0.0000044,"
       "output_cost_per_token_priority:0.0000055}" },
-    { "fireworks_ai/accounts/fireworks/models/gpt-oss-120b",
+    { "fireworks_ai/accounts/fireworks/models/gpt-oss-120b fireworks_ai/gpt-oss-120b",
       "{cache_read_input_token_cost:1.5e-8,cache_read_input_token_cost_priority:1.8e-8,"
       "input_cost_per_token:1.5e-7,input_cost_per_token_priority:1.8e-7,"
       "max_input_tokens:131072,max_output_tokens:32768,output_cost_per_token:6e-7,"
       "output_cost_per_token_priority:7.2e-7}" },
-    { "fireworks_ai/accounts/fireworks/models/gpt-oss-20b",
+    { "fireworks_ai/accounts/fireworks/models/gpt-oss-20b fireworks_ai/gpt-oss-20b",
       "{cache_read_input_token_cost:3.5e-8,input_cost_per_token:7e-8,"
       "max_input_tokens:131072,max_output_tokens:32768,output_cost_per_token:3e-7}" },
     { "fireworks_ai/accounts/fireworks/models/kimi-k2-instruct",
@@ -3313,15 +3367,15 @@ const struct km_price_builtin km_price_builtin[] = {
     { "fireworks_ai/accounts/fireworks/models/kimi-k2-thinking",
       "{input_cost_per_token:6e-7,max_input_tokens:262144,max_output_tokens:262144,"
       "output_cost_per_token:0.0000025}" },
-    { "fireworks_ai/accounts/fireworks/models/kimi-k2p5",
+    { "fireworks_ai/accounts/fireworks/models/kimi-k2p5 fireworks_ai/kimi-k2p5",
       "{cache_read_input_token_cost:1e-7,input_cost_per_token:6e-7,max_input_tokens:262144,"
       "max_output_tokens:32768,output_cost_per_token:0.000003}" },
-    { "fireworks_ai/accounts/fireworks/models/kimi-k2p6",
+    { "fireworks_ai/accounts/fireworks/models/kimi-k2p6 fireworks_ai/kimi-k2p6",
       "{cache_read_input_token_cost:1.6e-7,cache_read_input_token_cost_priority:2.2e-7,"
       "input_cost_per_token:9.5e-7,input_cost_per_token_priority:0.0000015,"
       "max_input_tokens:262144,max_output_tokens:32768,output_cost_per_token:0.000004,"
       "output_cost_per_token_priority:0.000006}" },
-    { "fireworks_ai/accounts/fireworks/models/kimi-k2p7-code",
+    { "fireworks_ai/accounts/fireworks/models/kimi-k2p7-code fireworks_ai/kimi-k2p7-code",
       "{cache_read_input_token_cost:1.9e-7,cache_read_input_token_cost_priority:2.85e-7,"
       "input_cost_per_token:9.5e-7,input_cost_per_token_priority:0.000001425,"
       "max_input_tokens:262144,max_output_tokens:32768,output_cost_per_token:0.000004,"
@@ -3338,14 +3392,26 @@ const struct km_price_builtin km_price_builtin[] = {
     { "fireworks_ai/accounts/fireworks/models/llama4-scout-instruct-basic",
       "{input_cost_per_token:1.5e-7,max_input_tokens:131072,max_output_tokens:131072,"
       "output_cost_per_token:6e-7}" },
-    { "fireworks_ai/accounts/fireworks/models/minimax-m2p1",
+    { "fireworks_ai/accounts/fireworks/models/minimax-m2p1 fireworks_ai/minimax-m2p1",
       "{cache_read_input_token_cost:3e-8,input_cost_per_token:3e-7,max_input_tokens:196608,"
       "max_output_tokens:204800,output_cost_per_token:0.0000012}" },
-    { "fireworks_ai/accounts/fireworks/models/minimax-m3",
+    { "fireworks_ai/accounts/fireworks/models/minimax-m3 fireworks_ai/minimax-m3",
       "{cache_read_input_token_cost:6e-8,cache_read_input_token_cost_priority:9e-8,"
       "input_cost_per_token:3e-7,input_cost_per_token_priority:4.5e-7,"
       "max_input_tokens:512000,max_output_tokens:512000,output_cost_per_token:0.0000012,"
       "output_cost_per_token_priority:0.0000018}" },
+    { "fireworks_ai/glm-5p1-fast",
+      "{cache_read_input_token_cost:5.2e-7,input_cost_per_token:0.0000028,"
+      "max_input_tokens:202800,max_output_tokens:131072,output_cost_per_token:0.0000088}" },
+    { "fireworks_ai/kimi-k2p6-fast",
+      "{cache_read_input_token_cost:3e-7,input_cost_per_token:0.000002,"
+      "max_input_tokens:262144,max_output_tokens:32768,output_cost_per_token:0.000008}" },
+    { "fireworks_ai/kimi-k2p7-code-fast",
+      "{cache_read_input_token_cost:3.8e-7,input_cost_per_token:0.0000019,"
+      "max_input_tokens:262144,max_output_tokens:32768,output_cost_per_token:0.000008}" },
+    { "fireworks_ai/qwen3p7-plus fireworks_ai/accounts/fireworks/models/qwen3p7-plus",
+      "{cache_read_input_token_cost:8e-8,input_cost_per_token:4e-7,max_input_tokens:262144,"
+      "max_output_tokens:65536,output_cost_per_token:0.0000016}" },
     { "fireworks_ai/accounts/fireworks/models/qwen3-coder-480b-a35b-instruct",
       "{max_input_tokens:262144,max_output_tokens:262144,input_cost_per_token:4.5e-7,"
       "output_cost_per_token:0.0000018}" },
@@ -3434,45 +3500,75 @@ const struct km_price_builtin km_price_builtin[] = {
     { "fireworks_ai/accounts/fireworks/models/qwen3-reranker-8b",
       "{max_input_tokens:40960,max_output_tokens:40960,input_cost_per_token:2e-7,"
       "output_cost_per_token:0}" },
-    { "fireworks_ai/accounts/fireworks/models/qwen3p7-plus",
-      "{cache_read_input_token_cost:8e-8,input_cost_per_token:4e-7,max_input_tokens:262144,"
-      "max_output_tokens:65536,output_cost_per_token:0.0000016}" },
-    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-0731",
+    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-0731 "
+      "fireworks_ai/deepseek-v4-flash-0731",
       "{cache_read_input_token_cost:7e-9,cache_read_input_token_cost_priority:8.75e-9,"
       "input_cost_per_token:2.2e-7,input_cost_per_token_priority:2.75e-7,"
       "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:6.6e-7,"
       "output_cost_per_token_priority:8.25e-7}" },
     { "fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash "
+      "fireworks_ai/deepseek-v4p1-flash "
       "fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017",
       "{cache_read_input_token_cost:6e-9,cache_read_input_token_cost_priority:7.5e-9,"
       "input_cost_per_token:3e-7,input_cost_per_token_priority:3.75e-7,"
       "max_input_tokens:1048576,max_output_tokens:393216,output_cost_per_token:0.0000012,"
       "output_cost_per_token_priority:0.0000015}" },
-    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-vision-exp",
+    { "fireworks_ai/accounts/fireworks/models/deepseek-v4-flash-vision-exp "
+      "fireworks_ai/deepseek-v4-flash-vision-exp",
       "{cache_read_input_token_cost:7e-9,cache_read_input_token_cost_priority:8.75e-9,"
       "input_cost_per_token:2.2e-7,input_cost_per_token_priority:2.75e-7,"
       "max_input_tokens:1048576,output_cost_per_token:6.6e-7,"
       "output_cost_per_token_priority:8.25e-7}" },
-    { "fireworks_ai/accounts/fireworks/models/kimi-k3",
+    { "fireworks_ai/accounts/fireworks/models/kimi-k3 fireworks_ai/kimi-k3",
       "{cache_read_input_token_cost:3e-7,cache_read_input_token_cost_priority:3.75e-7,"
       "input_cost_per_token:0.000003,input_cost_per_token_priority:0.00000375,"
       "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:0.000015,"
       "output_cost_per_token_priority:0.00001875}" },
-    { "fireworks_ai/accounts/fireworks/models/qwen3p8-max",
+    { "fireworks_ai/deepseek-v4p1-flash-us "
+      "fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017-us",
+      "{cache_read_input_token_cost:9e-9,cache_read_input_token_cost_priority:1.125e-8,"
+      "input_cost_per_token:4.5e-7,input_cost_per_token_priority:5.625e-7,"
+      "max_input_tokens:1048576,max_output_tokens:393216,output_cost_per_token:0.0000018,"
+      "output_cost_per_token_priority:0.00000225}" },
+    { "fireworks_ai/glm-5p2-fast fireworks_ai/glm-5p2-fast-us",
+      "{cache_read_input_token_cost:2.1e-7,input_cost_per_token:0.0000021,"
+      "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:0.0000066}" },
+    { "fireworks_ai/kimi-k3-fast",
+      "{cache_read_input_token_cost:4.5e-7,input_cost_per_token:0.0000045,"
+      "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:0.0000225}" },
+    { "fireworks_ai/kimi-k3-us",
+      "{cache_read_input_token_cost:4.5e-7,cache_read_input_token_cost_priority:5.625e-7,"
+      "input_cost_per_token:0.0000045,input_cost_per_token_priority:0.000005625,"
+      "max_input_tokens:1048576,max_output_tokens:131072,output_cost_per_token:0.0000225,"
+      "output_cost_per_token_priority:0.000028125}" },
+    { "fireworks_ai/qwen3p8-max fireworks_ai/accounts/fireworks/models/qwen3p8-max",
       "{cache_read_input_token_cost:2.5e-7,cache_read_input_token_cost_priority:3.75e-7,"
       "input_cost_per_token:0.000002,input_cost_per_token_priority:0.000003,"
       "max_input_tokens:262144,output_cost_per_token:0.000006,"
       "output_cost_per_token_priority:0.000009}" },
-    { "fireworks_ai/accounts/fireworks/models/glm-5p3",
+    { "fireworks_ai/accounts/fireworks/models/glm-5p3 fireworks_ai/glm-5p3",
       "{cache_read_input_token_cost:2.6e-7,cache_read_input_token_cost_priority:3.25e-7,"
       "input_cost_per_token:0.0000014,input_cost_per_token_priority:0.00000175,"
       "max_input_tokens:1048576,max_output_tokens:128000,output_cost_per_token:0.0000044,"
       "output_cost_per_token_priority:0.0000055}" },
-    { "fireworks_ai/accounts/fireworks/models/glm-5p3-flash",
+    { "fireworks_ai/glm-5p3-us",
+      "{cache_read_input_token_cost:3.9e-7,cache_read_input_token_cost_priority:4.875e-7,"
+      "input_cost_per_token:0.0000021,input_cost_per_token_priority:0.000002625,"
+      "max_input_tokens:1048576,max_output_tokens:128000,output_cost_per_token:0.0000066,"
+      "output_cost_per_token_priority:0.00000825}" },
+    { "fireworks_ai/glm-5p3-fast",
+      "{cache_read_input_token_cost:3.9e-7,input_cost_per_token:0.0000021,"
+      "max_input_tokens:1048576,output_cost_per_token:0.0000066}" },
+    { "fireworks_ai/accounts/fireworks/models/glm-5p3-flash fireworks_ai/glm-5p3-flash",
       "{cache_read_input_token_cost:3e-8,cache_read_input_token_cost_priority:3.75e-8,"
       "input_cost_per_token:1.5e-7,input_cost_per_token_priority:1.875e-7,"
       "max_input_tokens:1048576,output_cost_per_token:5e-7,"
       "output_cost_per_token_priority:6.25e-7}" },
+    { "fireworks_ai/glm-5p3-flash-us",
+      "{cache_read_input_token_cost:4.5e-8,cache_read_input_token_cost_priority:5.625e-8,"
+      "input_cost_per_token:2.25e-7,input_cost_per_token_priority:2.8125e-7,"
+      "max_input_tokens:1048576,output_cost_per_token:7.5e-7,"
+      "output_cost_per_token_priority:9.375e-7}" },
     { "fireworks_ai/accounts/fireworks/models/qwen3-embedding-8b",
       "{input_cost_per_token:1e-7,output_cost_per_token:0,max_input_tokens:40960,"
       "max_output_tokens:40960}" },
@@ -3490,11 +3586,6 @@ const struct km_price_builtin km_price_builtin[] = {
       "input_cost_per_token:1.5e-7,input_cost_per_token_priority:2.25e-7,"
       "max_input_tokens:1048576,max_output_tokens:1048576,output_cost_per_token:6e-7,"
       "output_cost_per_token_priority:9e-7}" },
-    { "fireworks_ai/accounts/fireworks/models/deepseek-v4p1-flash-1017-us",
-      "{cache_read_input_token_cost:9e-9,cache_read_input_token_cost_priority:1.125e-8,"
-      "input_cost_per_token:4.5e-7,input_cost_per_token_priority:5.625e-7,"
-      "max_input_tokens:1048576,max_output_tokens:393216,output_cost_per_token:0.0000018,"
-      "output_cost_per_token_priority:0.00000225}" },
     { "groq/llama-guard-3-8b",
       "{input_cost_per_token:2e-7,max_input_tokens:8192,output_cost_per_token:2e-7}" },
     { "groq/meta-llama/llama-prompt-guard-2-22m",

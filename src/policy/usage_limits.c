@@ -50,6 +50,8 @@ bool km_usage_is_possible(const struct km_usage *u, const struct km_usage_limits
 
     int64_t uses = times(KM_HOSTED_MOST, l->answers > 1 ? l->answers : 1);
 
+    if (u->citation_tokens < 0 || u->citation_tokens > KM_INPUT_MOST)
+        return false;
     for (size_t i = 0; i < KM_HOSTED_KINDS; i++) {
         all |= u->hosted[i];
         if (u->hosted[i] > uses)

@@ -156,13 +156,13 @@ def schema(new_gateway):
 
 
 def test_litellms_own_names_are_said_once(check, upstream):
-    name = "citation_cost_per_token"
+    name = "google_maps_grounding_cost_per_query"
     code, found = check(*(openai(upstream, **{name: 1e-5, "use_litellm_proxy": True,
                                               "litellm_trace_id": "", "supports_reasoning": True,
                                               "base_model": "x"})
                           for _ in range(3)))
     assert code == 0 and [d["code"] for d in said(found, name)] == ["W0103"]
-    assert "citations" in said(found, name)[0]["suggestion"]
+    assert "Google Maps" in said(found, name)[0]["suggestion"]
     assert len(said(found, "use_litellm_proxy")) == 1
     assert not said(found, "litellm_trace_id") and not said(found, "base_model")
 

@@ -28,9 +28,9 @@ def world(request, vendor, tmp_path_factory):
     made.stop()
 
 
-async def upload(world, plan, key):
+async def upload(world, plan, key, **more):
     line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {
-        "model": f"oa-{plan.id}", "max_tokens": 300, "messages": [{"role": "user", "content": "a"}]}}
+        "model": f"oa-{plan.id}", "max_tokens": 300, "messages": [{"role": "user", "content": "a"}], **more}}
     form = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n'
                    for name, more, value in (
                        ("purpose", "", "batch"), ("model", "", f"oa-{plan.id}"),
@@ -80,3 +80,15 @@ def test_a_batch_is_charged_once_and_as_it_was(world, ending):
 
 async def _go(plan):
     plan.go()
+
+
+def test_a_dear_container_in_a_batch_is_refused_by_name(world):
+    """How much memory a line had is not known when it is charged: it would cost a sixty-fourth."""
+    async def ask(memory):
+        plan, key = world.vendor.plan(words=5, prompt=5), await world.key()
+        file = await upload(world, plan, key, tools=[{
+            "type": "code_interpreter", "container": {"type": "auto", "memory_limit": memory}}])
+        return plan, await call(world.port, "POST", "/v1/batches", {
+            "input_file_id": file, "endpoint": "/v1/responses", "completion_window": "24h"}, key)
+    plan, answer = world.loop.run(ask("64g"))
+    assert answer.status == 400 and b"memory_limit" in answer.body and not plan.entries, answer

@@ -165,6 +165,10 @@ static int read_asks(struct km_call *call, struct km_arena *scratch, struct km_s
     int r =
         km_llm_priced_object(body, KM_PRICED_ANY & ~(unsigned)KM_PRICED_REALTIME, scratch, &p, err);
 
+    if (p.container > 1 && !p.unpriced.n) { /* nobody knows which line had it, once it is over */
+        p.unpriced = KM_STR("`memory_limit` in a line of a batch");
+        p.remedy = "Leave it out: the smallest container has a price.";
+    }
     if (r == 0)
         r = km_asks_judge(call, &p, "input_file_id", err);
     if (r == 0 && p.background)

@@ -255,6 +255,7 @@ static void the_builtin_table_has_the_models_people_use(void **state)
         { "perplexity", "sonar-pro" },
         { "together_ai", "meta-llama/Llama-3.3-70B-Instruct-Turbo" },
         { "fireworks_ai", "accounts/fireworks/models/deepseek-v3p1" },
+        { "fireworks_ai", "glm-5p1" },
         { "vertex_ai", "gemini-2.5-pro" },
         { "cohere_chat", "command-r-plus-08-2024" },
     };
@@ -267,6 +268,9 @@ static void the_builtin_table_has_the_models_people_use(void **state)
             price.input < 0)
             fail_msg("%s/%s", names[i][0], names[i][1]);
     assert_int_equal(found(p, "azure", "gpt-4o").max_output_tokens, 16384);
+    /* GovCloud has prices of its own, not those of any other place. */
+    assert_int_equal(found(p, "bedrock", "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0").input,
+                     3600000);
     km_prices_free(p);
 }
 

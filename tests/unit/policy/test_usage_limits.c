@@ -148,6 +148,10 @@ static void tools_run_a_thousand_times_at_most(void **state)
         assert_false(km_usage_is_possible(&u, &l));
         u.hosted[i] = 0;
     }
+    u.citation_tokens = KM_INPUT_MOST + 1;
+    assert_false(km_usage_is_possible(&u, &l));
+    u.citation_tokens = KM_INPUT_MOST;
+    assert_true(km_usage_is_possible(&u, &l));
     u.queries = KM_HOSTED_MOST * 2;
     assert_true(km_usage_is_possible(&u, &l));
     u.queries++;
