@@ -100,6 +100,11 @@ enum km_err_code {
 #undef XX
 };
 
+/* Numbers of a refusal, in tokens; 0: not said. */
+struct km_err_tokens {
+    long long input, output, most;
+};
+
 struct km_err {
     int code;
     int http;           /* status, when it is not the code's own; 0: the code's */
@@ -108,6 +113,9 @@ struct km_err {
     const char *param;  /* the offending field; static or arena storage */
     const char *reason; /* a word for machines ("context_length_exceeded"); static; NULL: none */
     bool final;         /* asking again makes no sense, whatever the status says */
+    unsigned char
+        kind; /* what was refused, for who says it in a vendor's words; 0: nothing of it */
+    struct km_err_tokens tokens; /* of that kind: stands only beside one */
     char text[512];     /* ends in "..." when cut */
 };
 
@@ -122,6 +130,7 @@ static inline void km_err_clear(struct km_err *err)
     err->code = err->http = err->retry_after_ms = 0;
     err->type = err->param = err->reason = NULL;
     err->final = false;
+    err->kind = 0;
     err->text[0] = '\0';
 }
 

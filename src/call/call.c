@@ -48,6 +48,7 @@ enum km_next km_call_go(struct km_call *call, enum km_step_id to)
 static enum km_next fail_to(struct km_call *call, enum km_step_id to)
 {
     call->failed = true;
+    km_error_face(call->visit->dialect, &call->err);
     return km_call_go(call, to);
 }
 
@@ -147,6 +148,7 @@ static enum km_next step_account(struct km_call *call)
 static void refused(struct km_call *call)
 {
     call->total_ns = km_mono_ns() - call->began_ns;
+    km_error_face(call->visit->dialect, &call->err);
     call->client_status = call->client_gone ? 499 : km_err_http(&call->err);
     if (call->kind->record)
         (void)call->kind->record(call);
@@ -401,11 +403,23 @@ static void on_writable(void *ctx)
     km_call_let_flow(call);
 }
 
+/* A stream whose last event is with its client: what its upstream may still say is for nobody. */
+static bool was_served(const struct km_call *call)
+{
+    return call->streaming && !settled(call) && !call->failed && !call->unsaid &&
+           call->at->relaying && call->kind->told_all && call->kind->told_all(call);
+}
+
 static void on_gone(void *ctx)
 {
     struct km_call *call = ctx;
 
     call->client_gone = true;
+    if (was_served(call)) { /* as Codex leaves: no failure, of nobody */
+        km_call_abandon(call);
+        km_call_served(call);
+        return;
+    }
     call->flags |= KM_CALL_CLIENT_GONE;
     if (call->port->ops->gone == KM_GONE_CANCEL)
         km_call_cancel(call, "The client went away.");

@@ -83,6 +83,9 @@ struct km_call_kind {
      * give up.  KM_E_AGAIN: not before more of the answer has come.  KM_E_UNSUPPORTED: it can but
      * break.  NULL: never. */
     int (*cut_short)(struct km_call *call, const struct km_usage *told, struct km_err *err);
+    /* Has its client had the last event that says something?  Whoever leaves then was served.
+     * NULL: only the upstream's end says so. */
+    bool (*told_all)(const struct km_call *call);
     /* What was used so far: what was reported, once that is final, else an estimate. */
     void (*usage)(struct km_call *call, struct km_usage *ret);
     /* What was reported cannot be: `usage` is asked again, and says what was heard.  NULL: its

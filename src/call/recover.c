@@ -57,7 +57,8 @@ void km_call_refused(struct km_call *call)
             KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), hint, KM_STR_ARG(no.text));
     call->err.http = no.status;
     call->err.type = no.type ? no.type : type_of(no.status);
-    call->err.reason = no.code;
+    call->err.kind = (unsigned char)no.kind;
+    call->err.tokens = no.tokens;
     call->err.retry_after_ms = no.retry_after_ms;
     /* The statuses that client libraries take for a passing trouble, where it is none. */
     call->err.final = no.again == KM_AGAIN_NO || no.again == KM_AGAIN_OTHER;
@@ -251,6 +252,7 @@ enum km_next km_step_recover(struct km_call *call)
     if (call->covered)
         return covered(call);
     call->failed = true;
+    km_error_face(call->visit->dialect, &call->err);
     if (call->client_gone || call->at->money.billed) /* the key has no more for another */
         return km_call_go(call, KM_STEP_account);
     if (call->beside) { /* one of those may still do better */

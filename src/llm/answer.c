@@ -267,7 +267,7 @@ int km_answer_not_json(const struct km_err *why, struct km_err *err)
 int km_answer_json(struct km_arena *arena, struct km_str text, const struct km_json **ret_root,
                    struct km_err *err)
 {
-    struct km_err why = { 0 };
+    KM_ERR_NONE(why);
 
     return km_json_parse_answer(arena, text, ret_root, &why) == 0 ? 0
                                                                   : km_answer_not_json(&why, err);

@@ -112,6 +112,7 @@ struct km_answer {
     void *hand_ctx;
     bool stream; /* the client gets events */
     bool usage_asked; /* OpenAI's include_usage */
+    bool legacy_calls; /* OpenAI's `functions`: km_chat's */
     struct km_str model; /* the name the caller used */
     struct km_str id; /* the gateway's id of the answer, without any API's prefix */
     struct km_str upstream_id; /* START's, kept */

@@ -35,6 +35,10 @@ struct km_llm_api {
     enum km_wire wire;
     enum km_dialect dialect;
 
+    /* The body in the words of the API whose members parse() reads, before anything else looks at
+     * it; NULL: it comes in them. */
+    int (*rewrite)(struct km_str body, struct km_arena *arena, struct km_str *ret_body,
+                   struct km_err *err);
     /* path_model: the model in the path, decoded, or empty.  KM_E_INVALID with the offending
      * member in err->param.  Views live as long as arena and body. */
     int (*parse)(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
@@ -63,10 +67,14 @@ struct km_llm_api {
     int (*decode)(const struct km_llm_request *r, const struct km_json *root,
                   struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err);
     const struct km_encoder *encoder;
+    /* Embeddings in its own form; NULL: OpenAI's. */
+    int (*embeds)(const struct km_llm_request *r, const struct km_embed *e, struct km_buf *out,
+                  struct km_err *err);
     /* A counter of tokens (KM_WIRE_COUNT_...): the answer, where the upstream has none. */
     void (*count)(const struct km_llm_request *r, int64_t tokens, struct km_buf *out);
     const char *stream_type; /* Content-Type of its streams; NULL: text/event-stream */
     const char *last; /* a passed-through stream's last bytes, sent by its owner; NULL: none */
+    const struct km_str *idle; /* places of its requests that say nothing (dropped.h), "" ends */
     km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
 };
 

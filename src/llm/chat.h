@@ -21,6 +21,7 @@
 #include "base/arena.h"
 
 struct km_json_out;
+struct km_dropped;
 
 enum km_role {
     KM_ROLE_SYSTEM, /* OpenAI's `developer` too; stands where the caller put it */
@@ -155,6 +156,7 @@ struct km_chat {
     struct km_message *messages;
     struct km_tool *tools;
     uint64_t set; /* KM_P_BIT of each parameter the caller (or the deployment's defaults) gave */
+    uint64_t hints; /* of those, what programs send unasked: who does not know it goes without */
     int64_t max_tokens; /* -1: not bounded */
     int64_t n; /* answers asked for; 1 */
     /* Numbers as the caller wrote them; empty: not given. */
@@ -166,6 +168,7 @@ struct km_chat {
     enum km_tool_choice tool_choice;
     struct km_str tool_name; /* KM_CHOICE_NAMED */
     bool parallel_tools; /* false only when the caller forbade it */
+    bool legacy_calls; /* it knows `functions` only: a call is told as function_call */
     enum km_format format;
     struct km_str schema_json, schema_name, schema_description; /* KM_FORMAT_SCHEMA */
     int schema_strict; /* -1 not said */
@@ -179,6 +182,7 @@ struct km_chat {
     bool store;
     int cache_ttl_s; /* cache all of it automatically (Anthropic's top-level cache_control) */
     struct km_chat_extra *extras;
+    struct km_dropped *dropped; /* where it is noted what goes no further; or NULL */
     struct km_message *last_message; /* for appending */
     struct km_tool *last_tool;
 };

@@ -12,6 +12,7 @@
 #include "base/time.h"
 
 #include "llm/api.h"
+#include "llm/dropped.h"
 #include "llm/param.h"
 
 static bool listed(const struct km_str *v, size_t n, struct km_str name)
@@ -188,6 +189,7 @@ static int check_extras(struct km_chat *chat, const struct km_codec *codec,
         }
         if (!drops && (*at)->kind != KM_EXTRA_ADVICE)
             return unsupported(codec, d, km_arena_cstr(arena, name), err);
+        km_dropped_note(chat->dropped, name);
         *at = (*at)->next;
     }
     return 0;
@@ -209,11 +211,23 @@ int km_chat_check(struct km_chat *chat, const struct km_codec *codec, const stru
                (said && listed(d->also_drop, d->nalso_drop, km_str_c(said)));
         if (carries(codec, d, p) && !also)
             continue;
-        if (!also && !d->drop_params && !(codec->drops & KM_P_BIT(p)) && !says_nothing(chat, p))
+        if (!also && !d->drop_params && !((codec->drops | chat->hints) & KM_P_BIT(p)) &&
+            !says_nothing(chat, p))
             return unsupported(codec, d, said ? said : name, err);
+        if (!says_nothing(chat, p))
+            km_dropped_note(chat->dropped, km_str_c(said ? said : name));
         drop(chat, p);
     }
     return check_extras(chat, codec, d, arena, err);
+}
+
+int km_decode_json(struct km_decode *d, struct km_arena *arena, struct km_str text,
+                   const struct km_json **ret_root, struct km_err *err)
+{
+    int r = km_answer_json(arena, text, ret_root, err);
+
+    d->read = r == 0 ? *ret_root : NULL;
+    return r;
 }
 
 /* --- refusals --- */
@@ -240,7 +254,7 @@ void km_refusal_auth(struct km_refusal *ret)
 {
     ret->status = 502;
     ret->type = "api_error";
-    ret->code = "upstream_auth_error";
+    ret->kind = KM_REFUSED_CREDENTIALS;
     ret->again = KM_AGAIN_OTHER;
 }
 
@@ -249,6 +263,21 @@ enum km_again km_again_of(int status)
     if (status == 408 || status == 409 || status == 429 || status >= 500)
         return KM_AGAIN_SAME;
     return status == 401 || status == 403 || status == 404 ? KM_AGAIN_OTHER : KM_AGAIN_NO;
+}
+
+/* llama.cpp says it by its type, with the numbers beside. */
+static void read_context(const struct km_json *error, struct km_refusal *ret)
+{
+    struct km_str type = KM_STR_NONE;
+    int64_t input, most;
+
+    if (!km_json_string(km_json_get(error, "type"), &type) ||
+        !km_str_eq(type, KM_STR("exceed_context_size_error")))
+        return;
+    ret->kind = KM_REFUSED_CONTEXT;
+    if (km_json_i64(km_json_get(error, "n_prompt_tokens"), &input) &&
+        km_json_i64(km_json_get(error, "n_ctx"), &most) && input > 0 && most > 0)
+        ret->tokens = (struct km_err_tokens){ .input = input, .most = most };
 }
 
 void km_refusal_openai(struct km_arena *arena, int status, const struct km_headers *headers,
@@ -260,22 +289,29 @@ void km_refusal_openai(struct km_arena *arena, int status, const struct km_heade
     *ret = (struct km_refusal){ .status = status,
                                 .text = km_llm_error_text(arena, body),
                                 .retry_after_ms = km_retry_after_ms(headers, km_wall_us()),
+                                .kind = status == 429 ? KM_REFUSED_RATE : KM_REFUSED_PLAIN,
                                 .again = km_again_of(status) };
     if (status == 401 || status == 403) {
         km_refusal_auth(ret);
         return;
     }
+    if (km_refusal_may_be_context(status) && km_refusal_is_context(ret->text, &ret->tokens))
+        ret->kind = KM_REFUSED_CONTEXT;
     if (km_json_parse_answer(arena, body, &root, NULL) < 0)
         return;
     error = km_json_get(root, "error");
     (void)km_json_string(km_json_get(error, "code"), &code);
-    if (km_str_eq(code, KM_STR("context_length_exceeded")))
-        ret->code = "context_length_exceeded";
-    else if (km_str_eq(code, KM_STR("content_filter")) ||
-             km_str_eq(code, KM_STR("content_policy_violation")))
-        ret->code = "content_filter";
-    else if (km_str_eq(code, KM_STR("insufficient_quota"))) {
-        ret->code = "insufficient_quota";
+    if (km_refusal_may_be_context(status))
+        read_context(error, ret);
+    if (km_str_eq(code, KM_STR("context_length_exceeded"))) {
+        ret->kind = KM_REFUSED_CONTEXT;
+    } else if (km_str_eq(code, KM_STR("content_filter")) ||
+               km_str_eq(code, KM_STR("content_policy_violation"))) {
+        ret->kind = KM_REFUSED_FILTER;
+    } else if (km_str_eq(code, KM_STR("insufficient_quota"))) {
+        ret->kind = KM_REFUSED_QUOTA;
         ret->again = KM_AGAIN_OTHER; /* not soon */
     }
+    if (ret->kind == KM_REFUSED_CONTEXT && status == 500)
+        ret->again = KM_AGAIN_NO; /* Ollama's */
 }

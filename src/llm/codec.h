@@ -19,6 +19,8 @@
 #include "llm/capability.h"
 #include "llm/framing.h"
 #include "llm/model.h"
+#include "llm/refusal.h"
+#include "llm/traits.h"
 
 /* Protocols and endpoints a caller may speak.  Bits: a codec says which of them its upstream
  * speaks too. */
@@ -35,6 +37,7 @@ enum km_wire {
     KM_WIRE_MEDIA = 512, /* OpenAI's images, audio and moderations: target's path says which */
     KM_WIRE_FILES = 1024, /* OpenAI's files and batches, likewise; no model in the path */
     KM_WIRE_REALTIME = 2048, /* OpenAI's Realtime API, by WebSocket */
+    KM_WIRE_COUNT_HERE = 4096, /* counters that no upstream is asked for */
 };
 
 /* Of these, those whose answer is written by a model. */
@@ -75,7 +78,13 @@ struct km_decode {
     struct km_arena *scratch; /* emptied between events */
     void *state; /* state_size bytes, zero but for what encode() put there */
     const struct km_capability *can;
+    const struct km_json *read; /* the document under way, for who asks what is left of it */
 };
+
+/* A document of the answer, into its arena or the event's: the only way a decoder comes to one, for
+ * what it does not take of it is told.  KM_E_UPSTREAM_PROTOCOL says where it is no JSON. */
+int km_decode_json(struct km_decode *d, struct km_arena *arena, struct km_str text,
+                   const struct km_json **ret_root, struct km_err *err) KM_MUST_USE;
 
 /* What an upstream's refusal means. */
 enum km_again {
@@ -88,7 +97,8 @@ enum km_again {
 struct km_refusal {
     int status; /* for the client */
     const char *type; /* OpenAI's error type; NULL: of the status */
-    const char *code; /* "context_length_exceeded", "content_filter"; NULL: none.  Static. */
+    enum km_refusal_kind kind;
+    struct km_err_tokens tokens; /* that its words name */
     struct km_str text;
     int retry_after_ms;
     enum km_again again;
@@ -121,6 +131,8 @@ struct km_codec {
     /* Bodies may name what its account keeps (files, containers, caches), which callers have no
      * routes to make.  Where there are routes native has KM_WIRE_FILES. */
     bool account_files;
+    unsigned carries; /* KM_TRAIT_BIT of what its encoder writes (traits.h) */
+    const struct km_str *idle; /* places of its answers that say nothing (dropped.h), "" ends */
     bool top_k_by_row; /* takes `top_k` only where the provider's row says so */
     size_t state_size;
 

@@ -8,6 +8,10 @@
  */
 #include "llm/dialect.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "llm/refusal.h"
 #include "llm/vendor.h"
 
 #define WAIT_MOST_S 60 /* OpenAI's library ignores a longer Retry-After and asks at once */
@@ -93,8 +97,123 @@ static const char *anthropic_type(const struct km_err *err)
     return err->http ? words[word_of(err->http)].anthropic : km_err_anthropic_type(&plain);
 }
 
+/* --- a kind's face --- */
+
+/* The words OpenAI's clients branch on. */
+static const char *const reasons[KM_REFUSED_KINDS] = {
+    [KM_REFUSED_CONTEXT] = "context_length_exceeded",
+    [KM_REFUSED_FILTER] = "content_filter",
+    [KM_REFUSED_QUOTA] = "insufficient_quota",
+    [KM_REFUSED_RATE] = "rate_limit_exceeded",
+    [KM_REFUSED_CREDENTIALS] = "upstream_auth_error",
+    [KM_REFUSED_MODEL] = "model_not_found",
+};
+
+const char *km_error_reason(const struct km_err *err)
+{
+    if (err->reason || err->kind)
+        return err->reason ? err->reason : err->kind < KM_REFUSED_KINDS ? reasons[err->kind] : NULL;
+    if (err->code == KM_E_BUDGET)
+        return reasons[KM_REFUSED_QUOTA];
+    if (err->code == KM_E_RATE_LIMITED || km_err_http(err) == 429)
+        return reasons[KM_REFUSED_RATE];
+    return NULL;
+}
+
+/* A prompt that is too long: each vendor's own sentence, without numbers, with them, and the one
+ * for a prompt that fits and leaves too little for the answer.  Claude Code looks for Anthropic's
+ * to the letter, and computes from its numbers how much has to go or what bound still fits.  In
+ * them: I the prompt's tokens, A the answer's bound, T both, W the window. */
+static const struct {
+    const char *plain, *counted, *together;
+} too_long[] = {
+    [KM_DIALECT_OPENAI] = { "This model's maximum context length is exceeded",
+                            "This model's maximum context length is {W} tokens. However, your "
+                            "messages resulted in {I} tokens. Please reduce the length of the "
+                            "messages.",
+                            "This model's maximum context length is {W} tokens. However, you "
+                            "requested {T} tokens ({I} in the messages, {A} in the completion). "
+                            "Please reduce the length of the messages or completion." },
+    [KM_DIALECT_ANTHROPIC] = { "prompt is too long", "prompt is too long: {I} tokens > {W} maximum",
+                               "input length and `max_tokens` exceed context limit: {I} + {A} > "
+                               "{W}, decrease input length or `max_tokens` and try again" },
+    [KM_DIALECT_GOOGLE] = { "The input token count exceeds the maximum number of tokens allowed",
+                            "The input token count ({I}) exceeds the maximum number of tokens "
+                            "allowed ({W}).",
+                            "The input token count ({I}) and maxOutputTokens ({A}) together exceed "
+                            "the maximum number of tokens allowed ({W})." },
+    [KM_DIALECT_AWS] = { "Input is too long for requested model",
+                         "Input is too long for requested model: {I} tokens, {W} at most.",
+                         "Input is too long for requested model: {I} tokens and {A} of output, {W} "
+                         "at most." },
+};
+
+static long long number_named(char name, const struct km_err_tokens *t)
+{
+    return name == 'I'   ? t->input
+           : name == 'A' ? t->output
+           : name == 'W' ? t->most
+                         : t->input + t->output;
+}
+
+static void fill_in(const char *sentence, const struct km_err_tokens *t, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (const char *p = sentence; *p && n + 24 < size; p++) {
+        if (*p != '{') {
+            out[n++] = *p;
+            continue;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%lld", number_named(p[1], t));
+        p += 2;
+    }
+    out[n] = '\0';
+}
+
+static void say_too_long(enum km_dialect dialect, struct km_err *err)
+{
+    const struct km_err_tokens t = err->tokens;
+    char was[sizeof err->text];
+
+    memcpy(was, err->text, sizeof was);
+    err->http = 400;
+    err->type = "invalid_request_error";
+    err->final = true;
+    if (t.input && t.most)
+        fill_in(t.output && t.input <= t.most ? too_long[dialect].together
+                                              : too_long[dialect].counted,
+                &t, err->text, sizeof err->text);
+    else /* how long it is stands in the upstream's words alone, if there */
+        (void)snprintf(err->text, sizeof err->text, "%s: %.400s", too_long[dialect].plain, was);
+}
+
+void km_error_face(enum km_dialect dialect, struct km_err *err)
+{
+    if (!err->kind || err->reason)
+        return;
+    if (err->kind == KM_REFUSED_MODEL && err->code == KM_E_INVALID &&
+        dialect == KM_DIALECT_OPENAI) {
+        err->kind = KM_REFUSED_PLAIN; /* as LiteLLM says it of its own list */
+        return;
+    }
+    err->reason = km_error_reason(err);
+    if (err->kind == KM_REFUSED_CONTEXT)
+        say_too_long(dialect, err);
+    else if (err->kind == KM_REFUSED_RATE)
+        err->type = "throttling_error";
+    else if (err->kind == KM_REFUSED_QUOTA)
+        err->type = "insufficient_quota";
+    else if (err->kind == KM_REFUSED_OVERLOADED)
+        err->type = "overloaded_error";
+    else if (err->kind == KM_REFUSED_MODEL)
+        err->http = 404;
+}
+
 static void openai_json(const struct km_err *err, struct km_buf *out)
 {
+    const char *reason = km_error_reason(err);
+
     km_buf_str(out, KM_STR("{\"error\":{\"message\":"));
     km_buf_json(out, km_str_c(err->text));
     km_buf_printf(out, ",\"type\":\"%s\",\"param\":", km_err_openai_type(err));
@@ -102,8 +221,8 @@ static void openai_json(const struct km_err *err, struct km_buf *out)
         km_buf_json(out, km_str_c(err->param));
     else
         km_buf_str(out, KM_STR("null"));
-    if (err->reason)
-        km_buf_printf(out, ",\"code\":\"%s\"}}", err->reason);
+    if (reason)
+        km_buf_printf(out, ",\"code\":\"%s\"}}", reason);
     else
         km_buf_printf(out, ",\"code\":\"%d\"}}", km_err_http(err));
 }
@@ -143,8 +262,8 @@ static void aws_json(const struct km_err *err, struct km_buf *out)
                   err->code == KM_E_BUDGET ? "ServiceQuotaExceededException"
                                            : words[word_of(km_err_http(err))].aws);
     km_buf_json(out, km_str_c(err->text));
-    if (err->reason)
-        km_buf_printf(out, ",\"reason\":\"%s\"", err->reason);
+    if (km_error_reason(err))
+        km_buf_printf(out, ",\"reason\":\"%s\"", km_error_reason(err));
     km_buf_byte(out, '}');
 }
 

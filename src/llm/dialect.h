@@ -14,6 +14,14 @@ enum km_dialect { KM_DIALECT_OPENAI, KM_DIALECT_ANTHROPIC, KM_DIALECT_GOOGLE, KM
 /* Whose errors a path's callers understand, before anything else is known of the request. */
 enum km_dialect km_dialect_of(struct km_str path);
 
+/* Puts an error into the dialect's words, once, when it is known that it is what the caller gets:
+ * status, type, reason and sentence of its kind (llm/refusal.h), as the dialect's own clients match
+ * them.  An error of no kind stays as it is. */
+void km_error_face(enum km_dialect dialect, struct km_err *err);
+
+/* The word OpenAI's clients branch on ("context_length_exceeded"); NULL: there is none. */
+const char *km_error_reason(const struct km_err *err);
+
 /* An error as a body.  id: of the call, or empty.
  *     OpenAI     {"error":{"message","type","param","code"}}; code is the reason, or the status
  *                as a string, LiteLLM's way

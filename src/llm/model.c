@@ -15,6 +15,7 @@
 
 #include "base/map.h"
 #include "llm/model_build.h"
+#include "llm/refusal.h"
 #include "llm/vendor.h"
 
 #define MODELS_MAX 10000
@@ -429,10 +430,12 @@ int km_models_find(const struct km_models *m, struct km_str name, struct km_mode
     }
     if (find_pattern(m, name, ret_match))
         return 0;
-    return km_fail_param(err, KM_E_INVALID, NULL,
-                         "There is no model '%.*s' here. GET /v1/models lists those your key may "
-                         "use.",
-                         KM_STR_ARG(km_str_sub(name, 0, 200)));
+    km_fail_param(err, KM_E_INVALID, NULL,
+                  "There is no model '%.*s' here. GET /v1/models lists those your key may use.",
+                  KM_STR_ARG(km_str_sub(name, 0, 200)));
+    if (err)
+        err->kind = KM_REFUSED_MODEL;
+    return KM_E_INVALID;
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -10,6 +10,9 @@
  */
 #include "llm/usage.h"
 
+#include "http/json_out.h"
+#include "http/json_take.h"
+
 /* A number's text is there, or not: is it a count? */
 static int64_t judge_count(bool is_number, const int64_t *n, bool *bad)
 {
@@ -97,14 +100,14 @@ static void take_served(const struct km_json *v, struct km_usage *u)
     struct km_str word;
 
     if (km_json_kind(v) == KM_JSON_OBJECT)
-        v = km_json_get(v, "type");
+        v = km_json_take(v, "type");
     if (km_json_string(v, &word))
         km_usage_served(u, word);
 }
 
 void km_usage_served_by(struct km_usage *u, const struct km_json *object, const char *name)
 {
-    take_served(km_json_get(object, name), u);
+    take_served(km_json_take(object, name), u);
 }
 
 /* Converse's: [{"ttl":"1h","inputTokens":n}] */
@@ -181,6 +184,15 @@ void km_usage_extras(const struct km_json *usage, struct km_usage *u, bool *bad)
         return;
     for (km_json_iter(usage, &it); km_json_next(&it, &key, &v);)
         read_extra(key, v, u, bad);
+}
+
+void km_usage_write_split(struct km_json_out *o, const struct km_usage *u)
+{
+    km_out_open(o, '{');
+    km_out_member_i64(o, "ephemeral_5m_input_tokens",
+                      u->cache_write_tokens - u->cache_write_1h_tokens);
+    km_out_member_i64(o, "ephemeral_1h_input_tokens", u->cache_write_1h_tokens);
+    km_out_close(o, '}');
 }
 
 /* --- what is final --- */

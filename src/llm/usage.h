@@ -93,4 +93,8 @@ struct km_usage km_usage_settle(const struct km_usage *said, bool ended,
 /* A count that is due, as the value of a header. */
 int64_t km_usage_text(struct km_str text, bool *bad);
 
+struct km_json_out;
+/* How long what was written to a cache is kept, in Anthropic's words: an object. */
+void km_usage_write_split(struct km_json_out *o, const struct km_usage *u);
+
 #endif

@@ -47,6 +47,13 @@ async function sdk(name, pending, maker, args) {
     await run(`${name} ${what}`, pending, () => test(maker(args), ++cell));
 }
 
+/* A refusal in the words that the program itself acts on: how it ends, and how soon. */
+const runTold = async (name, told, ask) => run(name, null, async () => {
+  const { code, result, events, said } = await ask();
+  const end = JSON.stringify(result ?? events);
+  return code !== 0 && told.test(end) ? [] : [`it ended with ${code}: ${said} ${end.slice(-800)}`];
+});
+
 /* Without the tools that OpenAI runs it needs no drop_params; its groups are functions then. */
 const FUNCTIONS_ONLY = "web_search = \"disabled\"\n";
 /* With them and without drop_params it is told what to set. */
@@ -129,6 +136,19 @@ try {
     for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
       await runCodex(`codex responses>${provider}`, whyPending("responses", provider),
         { ...args, model: `${provider}.codex` });
+    }
+    const spent = await gateway.admin("/key/generate", { max_budget: 0 });
+    for (const provider of ["openai", "anthropic", "bedrock", "gemini"]) {
+      const model = `${provider}.context-length`;
+      await runTold(`claude messages>${provider} knows its prompt is too long`,
+        /Prompt is too long/, () => claude({ ...args, model,
+          prompt: `golden:context-length.${++cell} Hi.` }));
+      await runTold(`codex responses>${provider} knows its prompt is too long`,
+        /ran out of room in the model's context window/, () => codex({ ...args, model, settings: FUNCTIONS_ONLY,
+          prompt: `golden:context-length.${++cell} Hi.` }));
+      await runTold(`codex responses>${provider} stops on a spent budget`, /[Qq]uota exceeded/,
+        () => codex({ ...args, key: spent.key, model: `${provider}.codex`, settings: FUNCTIONS_ONLY,
+          prompt: `golden:codex.${++cell} Hi.` }));
     }
     await known(gateway);
     for (const [way, provider, row] of [["http", "openai", "mcp-codex-group"],

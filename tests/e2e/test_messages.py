@@ -100,7 +100,7 @@ def test_errors_are_said_in_anthropics_words(messages_gateway):
             ("authentication_error", 502, "api_error"), ("not_found_error", 404, "not_found_error"),
             ("request_too_large", 413, "request_too_large"),
             ("rate_limit_error", 429, "rate_limit_error"), ("api_error", 500, "api_error"),
-            ("overloaded_error", 503, "overloaded_error")]:
+            ("overloaded_error", 529, "overloaded_error")]:
         answer = ask(messages_gateway, f"claude/error-{kind}")
         assert (answer.status, answer.json()["error"]["type"]) == (status, said)
         assert answer.json()["request_id"] == answer.header("request-id")

@@ -135,13 +135,13 @@ def test_an_error_before_the_first_piece_is_tried_elsewhere(gate, claude):
 
 def test_an_error_before_the_first_piece_has_its_status(gate):
     answer = ask(gate, "any/stream-refuse", stream=True, num_retries=0)
-    assert answer.status == 503, answer
+    assert answer.status == 529, answer
     assert "too busy" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("model, status, code", [
     ("any/err-400", 400, "context_length_exceeded"), ("any/err-401", 502, "upstream_auth_error"),
-    ("any/err-429", 429, "rate_limit_exceeded"), ("any/err-529", 503, "503")])
+    ("any/err-429", 429, "rate_limit_exceeded"), ("any/err-529", 529, "529")])
 def test_a_refusal_has_openais_words(gate, model, status, code):
     answer = ask(gate, model, num_retries=0)
     assert answer.status == status, answer
@@ -307,3 +307,51 @@ def test_errors_come_in_the_dialect_of_the_path(gate):
     assert answer.json()["error"]["status"] == "NOT_FOUND"
     answer = request(gate.port, "POST", "/v1/none", {}, key=None)
     assert answer.json()["error"]["type"] == "not_found_error"
+
+
+@pytest.mark.parametrize("path, status, word", [
+    ("/v1/chat/completions", 400, "invalid_request_error"), ("/v1/messages", 404, "not_found_error"),
+    ("/v1beta/models/nobody:generateContent", 404, "NOT_FOUND")])
+def test_an_unknown_model_is_what_the_api_calls_it(gate, path, status, word):
+    body = {"model": "nobody", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}
+    if path.startswith("/v1beta"):
+        body = {"contents": [{"parts": [{"text": "hi"}]}]}
+    answer = gate.call("POST", path, body)
+    assert answer.status == status and word in answer.body.decode(), answer
+
+
+def test_a_spent_budget_is_told_as_openai_tells_a_spent_quota(gate):
+    key = request(gate.port, "POST", "/key/generate", {"max_budget": 0}).json()["key"]
+    answer = request(gate.port, "POST", "/v1/chat/completions", {
+        "model": "any/ok", "messages": [{"role": "user", "content": "hi"}]}, key=key)
+    error = answer.json()["error"]
+    assert (answer.status, error["type"], error["code"]) == (429, "budget_exceeded",
+                                                             "insufficient_quota")
+    assert answer.header("x-should-retry") == "false"
+
+
+def test_what_a_translation_leaves_out_is_named(gate, claude):
+    body = {"model": "any/ok", "messages": [{"role": "user", "name": "ann", "content": [
+        {"type": "text", "text": "hi"}, {"type": "image_url", "image_url": {
+            "url": "data:image/png;base64,AAAA", "detail": "high"}}]}],
+        "user": "u", "prompt_cache_key": "k"}
+    answer = request(gate.port, "POST", "/v1/chat/completions", body)
+    dropped = answer.header("x-kanmon-dropped").split(", ")
+    assert {"prompt_cache_key", "detail", "messages.name"} <= set(dropped), dropped
+    plain = ask(gate, "any/ok")
+    assert plain.status == 200 and plain.header("x-kanmon-dropped") is None
+
+
+def test_what_a_streams_events_had_besides_is_in_the_log(gate, claude):
+    answer = ask(gate, "any/rich", stream=True)
+    assert answer.status == 200 and answer.header("x-kanmon-dropped") is None
+    metrics = gate.call("GET", "/metrics").body.decode()
+    assert 'kanmon_translation_dropped_total{model="any/*",side="answer"}' in metrics
+    wait_until(lambda: "members=delta.citation" in (gate.folder / "kanmon.log").read_text(),
+               what="the line of the log")
+
+
+def test_a_name_that_is_left_out_adds_no_header(gate):
+    answer = ask(gate, "lenient", **{"x\r\nset-cookie: a=b": 1})
+    assert answer.status == 200 and answer.header("set-cookie") is None
+    assert "x??set-cookie:?a=b" in answer.header("x-kanmon-dropped")

@@ -96,7 +96,7 @@ export const table = [
 
   ["gemini", config({ temperature: 0.6171 }), "generationConfig.temperature", "0.6171", {}],
   ["gemini", config({ topP: 0.6171 }), "generationConfig.topP", "0.6171", {}],
-  ["gemini", config({ topK: 71 }), "generationConfig.topK", "71", { refused: OPENAIS }],
+  ["gemini", config({ topK: 71 }), "generationConfig.topK", "71", { silent: OPENAIS }],
   ["gemini", config({ seed: 7177 }), "generationConfig.seed", "7177", { refused: CLAUDES }],
   ["gemini", config({ frequencyPenalty: 0.6171 }), "generationConfig.frequencyPenalty", "0.6171", { refused: CLAUDES }],
   ["gemini", config({ presencePenalty: 0.6171 }), "generationConfig.presencePenalty", "0.6171", { refused: CLAUDES }],

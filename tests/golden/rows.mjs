@@ -11,6 +11,7 @@
 //            {redacted}],
 //            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
 //     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
+//            or one of them, where vendors differ
 //            a fault of the way there: {raw: {status, type, body}}, in nobody's words
 //     broken in the middle of a stream: "error" (the vendor's own event), "eof", "reset";
 //            "first": its first event is an error; "half": a whole answer cut in its middle;
@@ -259,7 +260,7 @@ export const rows = [
   fault("not-found", 404, "model", "there is no such model"),
   fault("rate-limited", 429, "rate", "slow down", { retryAfter: 7 }),
   fault("server-error", 500, "server", "it broke"),
-  fault("overloaded", 503, "overloaded", "too many at once"),
+  fault("overloaded", [503, 529], "overloaded", "too many at once"), // as its vendor says it
 
   { ...broken("broken-error", "error"),
     without: { azure: "none was recorded", ollama: "it ends the stream" } },

@@ -128,7 +128,7 @@ add() {
 lay_out "$work/clean"
 cp -r "$work/clean" "$work/case"
 build_tree "$work/case"
-for lint in layers headers banned format sizes words opening shell environment judged patience knots names callers archives; do
+for lint in layers headers banned format sizes words opening shell environment judged taken patience knots names callers archives; do
     accepts "$lint" 'the clean tree'
 done
 
@@ -212,6 +212,13 @@ printf 'enum km_right km_may(int who);\n' | add src/base/base.h
 refuses judged 'declare it KM_MUST_USE' 'a right that may be passed over'
 printf 'bool km_key_grants_all(int who);\n' | add src/base/base.h
 refuses judged 'returns enum km_right' 'a check of a right that is a bool'
+
+printf 'int read(struct km_decode *d)\n{\n    return km_json_get(root, "a") != 0;\n}\n' |
+    add src/llm/provider/new.c
+refuses taken 'so that what it does not take is told' 'a look-up that hides what a decoder loses'
+printf 'int read(struct km_decode *d)\n{\n    return km_answer_json(a, b, c, d);\n}\n' |
+    add src/llm/provider/new.c
+refuses taken 'by km_decode_json' 'a document that nobody looks through'
 
 printf 'import httpx2\n\nlink = httpx2.AsyncClient(headers={})\n' | add tests/mcp/test_a.py
 refuses patience 'gives up after 5 s' 'a client with the limit it came with'

@@ -25,6 +25,8 @@ static int prepare(struct km_call *call, struct km_err *err)
     struct km_str from_path;
     int r = km_call_check_type(call, err);
 
+    if (r == 0 && call->api->rewrite)
+        r = call->api->rewrite(call->body, &call->arena, &call->body, err);
     if (r == 0)
         r = km_call_path_model(call, &from_path, err);
     if (r == 0)
@@ -423,6 +425,15 @@ static int complete(struct km_call *call, struct km_err *err)
     return complete_any(call, err);
 }
 
+/* Its last event follows the end of a translated answer, which is the upstream's. */
+static bool told_all(const struct km_call *call)
+{
+    const struct km_llm_stream *s = &call->at->stream;
+
+    return !call->at->convert && !s->error &&
+           (s->done || s->ended || (s->finished && call->req.choices <= 1));
+}
+
 static void usage(struct km_call *call, struct km_usage *ret)
 {
     if (call->api->count) { /* nobody bills for counting */
@@ -482,6 +493,7 @@ const struct km_call_kind km_kind_llm = {
     .encode = km_translate_say,
     .complete = complete,
     .cut_short = cut_short,
+    .told_all = told_all,
     .usage = usage,
     .doubt = doubt,
     .forget = forget,

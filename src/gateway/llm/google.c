@@ -7,6 +7,7 @@
  */
 #include "gateway/llm/kind.h"
 #include "gateway/llm/google.h"
+#include "gateway/llm/info.h"
 
 #include "call/call.h"
 #include "door/http_port.h"
@@ -32,18 +33,13 @@ void km_google_call(void *visit, struct km_exchange *x, const struct km_route_ma
     if (!api || !model.n) {
         km_fail(&err, KM_E_NOT_FOUND,
                 "There is no route %.*s here. Models take :generateContent, "
-                ":streamGenerateContent and :countTokens.",
+                ":streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents.",
                 KM_STR_ARG(km_str_sub(req->path, 0, 200)));
         km_reply_error(v, &err);
         return;
     }
     v->path_model = model;
     km_call_begin(v, km_http_port(v), &km_kind_llm, api);
-}
-
-static bool may_use(const struct km_visit *v, struct km_str name)
-{
-    return !v->who.key || km_key_grants_model(v->who.key, name, KM_STR_NONE, NULL) == KM_GRANTED;
 }
 
 static void model_object(struct km_buf *out, struct km_str name)
@@ -72,7 +68,7 @@ void km_google_models(void *visit, struct km_exchange *x, const struct km_route_
     (void)match;
     km_buf_str(&out, KM_STR("{\"models\":["));
     for (size_t i = 0; i < n; i++) {
-        if (!may_use(v, names[i]))
+        if (!km_info_may_use(v, names[i]))
             continue;
         if (shown++)
             km_buf_byte(&out, ',');
@@ -91,8 +87,8 @@ void km_google_model(void *visit, struct km_exchange *x, const struct km_route_m
     struct km_str name;
     int r = km_url_decode(km_exchange_arena(x), match->params[0], false, &name, &err);
 
-    if (r == 0 &&
-        (km_models_find(v->view->snap->models, name, &found, &err) < 0 || !may_use(v, name)))
+    if (r == 0 && (km_models_find(v->view->snap->models, name, &found, &err) < 0 ||
+                   !km_info_may_use(v, name)))
         r = km_fail_param(&err, KM_E_NOT_FOUND, "model",
                           "There is no model '%.*s' here. GET /v1beta/models lists those your key "
                           "may use.",

@@ -13,7 +13,9 @@
 #include "call/call.h"
 #include "door/http_port.h"
 #include "gateway/llm/google.h"
+#include "gateway/llm/info.h"
 #include "door/reply.h"
+#include "llm/api/counters.h"
 #include "llm/api/messages.h"
 #include "llm/api/responses.h"
 
@@ -23,11 +25,6 @@ static void call(void *visit, struct km_exchange *x, const struct km_route_match
 {
     (void)x;
     km_call_begin(visit, km_http_port(visit), &km_kind_llm, match->route->data);
-}
-
-static bool may_use(const struct km_visit *v, struct km_str name)
-{
-    return !v->who.key || km_key_grants_model(v->who.key, name, KM_STR_NONE, NULL) == KM_GRANTED;
 }
 
 static void model_object(struct km_buf *out, struct km_str name)
@@ -49,9 +46,13 @@ static void list_models(void *visit, struct km_exchange *x, const struct km_rout
         km_google_models(visit, x, match);
         return;
     }
+    if (km_anthropic_asks(v)) {
+        km_anthropic_models(v, KM_STR_NONE);
+        return;
+    }
     km_buf_str(&out, KM_STR("{\"data\":["));
     for (size_t i = 0; i < n; i++) {
-        if (!may_use(v, names[i]))
+        if (!km_info_may_use(v, names[i]))
             continue;
         if (shown++)
             km_buf_byte(&out, ',');
@@ -75,14 +76,18 @@ static void one_model(void *visit, struct km_exchange *x, const struct km_route_
         return;
     }
     r = km_url_decode(km_exchange_arena(x), match->params[0], false, &name, &err);
-    if (r == 0 &&
-        (km_models_find(v->view->snap->models, name, &found, &err) < 0 || !may_use(v, name)))
+    if (r == 0 && (km_models_find(v->view->snap->models, name, &found, &err) < 0 ||
+                   !km_info_may_use(v, name)))
         r = km_fail_param(&err, KM_E_NOT_FOUND, "model",
                           "There is no model '%.*s' here. GET /v1/models lists those your key may "
                           "use.",
                           KM_STR_ARG(km_str_sub(name, 0, 200)));
     if (r < 0) {
         km_reply_error(v, &err);
+        return;
+    }
+    if (km_anthropic_asks(v)) {
+        km_anthropic_models(v, name);
         return;
     }
     model_object(&out, name);
@@ -108,12 +113,20 @@ static const struct km_route rows[] = {
     CALL("/v1/messages/count_tokens", km_api_count_messages),
     CALL("/v1/responses", km_api_responses),
     CALL("/responses", km_api_responses),
+    CALL("/v1/responses/input_tokens", km_api_count_responses),
+    CALL("/responses/input_tokens", km_api_count_responses),
+    CALL("/v1/responses/compact", km_api_compact),
+    CALL("/responses/compact", km_api_compact),
+    CALL("/utils/token_counter", km_api_token_counter),
     { "GET", "/v1/responses/{id}", km_answers_get, KM_AUTH_KEY, NULL },
     { "GET", "/responses/{id}", km_answers_get, KM_AUTH_KEY, NULL },
     { "GET", "/openai/v1/responses/{id}", km_answers_get, KM_AUTH_KEY, NULL },
     { "DELETE", "/v1/responses/{id}", km_answers_delete, KM_AUTH_KEY, NULL },
     { "DELETE", "/responses/{id}", km_answers_delete, KM_AUTH_KEY, NULL },
     { "DELETE", "/openai/v1/responses/{id}", km_answers_delete, KM_AUTH_KEY, NULL },
+    { "GET", "/model/info", km_info_models, KM_AUTH_KEY, NULL },
+    { "GET", "/v1/model/info", km_info_models, KM_AUTH_KEY, NULL },
+    { "GET", "/model_group/info", km_info_groups, KM_AUTH_KEY, NULL },
     { "GET", "/v1/models", list_models, KM_AUTH_KEY, NULL },
     { "GET", "/models", list_models, KM_AUTH_KEY, NULL },
     { "POST", "/v1/models/{model:path}", km_google_call, KM_AUTH_CALL, NULL },

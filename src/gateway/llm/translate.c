@@ -120,6 +120,12 @@ int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json *
     return r == 0 ? km_llm_parse_body(&call->at->convert->request, body, ret_root, err) : r;
 }
 
+/* Some who copy OpenAI take cache points. */
+static unsigned carried_by(const struct km_deployment *d)
+{
+    return d->codec->carries | (d->provider->cache_control ? KM_TRAIT_BIT(CACHE_POINT) : 0);
+}
+
 static int decode_request(struct km_call *call, struct km_err *err)
 {
     struct km_arena *arena = &call->at->convert->request;
@@ -133,11 +139,17 @@ static int decode_request(struct km_call *call, struct km_err *err)
         return r;
     km_chat_init(chat);
     r = call->api->decode(&call->req, root, arena, chat, err);
+    chat->dropped = &call->at->convert->dropped;
+    if (r == 0)
+        km_dropped_left(chat->dropped, root, call->api->idle);
+    call->at->convert->legacy_calls = chat->legacy_calls;
     if (r == 0)
         r = add_defaults(call, chat, err);
     if (r == 0)
         r = km_chat_check(chat, call->at->convert->codec, call->at->d, call->api->param_name, arena,
                           err);
+    if (r == 0)
+        km_traits_note(chat, carried_by(call->at->d));
     return r;
 }
 
@@ -242,6 +254,7 @@ int km_translate_begin(struct km_call *call, const struct km_codec *codec, struc
     if (!tr)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     tr->codec = codec;
+    tr->dropped.arena = &call->arena;
     call->at->request_arena = &tr->request;
     if (codec && codec->state_size) { /* a mock has none */
         tr->decode.state = km_arena_zalloc(&call->arena, codec->state_size);
@@ -338,6 +351,7 @@ static void begin_answer(struct km_call *call, struct km_buf *out)
                                      .out = out,
                                      .stream = call->req.stream,
                                      .usage_asked = call->req.usage_asked,
+                                     .legacy_calls = tr->legacy_calls,
                                      .model = call->req.model,
                                      .id = km_str(call->visit->id_text, KM_UUID_LEN),
                                      .created_s = call->start_us / 1000000,
@@ -387,8 +401,15 @@ static int out_of_memory(const struct km_call *call, struct km_err *err)
 static int decode_event(struct km_translation *tr, const struct km_frame_event *event,
                         struct km_err *err)
 {
+    uint64_t before = tr->answer.text_bytes;
     int r = tr->answer.cut ? 0 : tr->codec->event(&tr->decode, event, err);
+    size_t text = (size_t)(tr->answer.text_bytes - before);
 
+    /* Pieces of a text follow one another, and nothing but the text differs. */
+    if (r == 0 && tr->decode.read && (!text || event->data.n - text != tr->beside))
+        km_translate_look(tr);
+    tr->beside = text ? event->data.n - text : 0;
+    tr->decode.read = NULL;
     km_arena_done(&tr->scratch);
     return r;
 }
@@ -438,6 +459,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
 
     if (tr->embed || tr->rank) /* their answers need what was asked */
         return;
+    tr->asked = tr->dropped.n;
     if (call->at->up && km_http_sent(call->at->up))
         drop_request(tr);
     if (!call->req.stream || !km_framing_is(tr->codec->framing, type))
@@ -446,6 +468,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
                                call->at->fetch.first ? through_units : on_event, call);
     if (!tr->framer)
         return; /* gathered instead, which will say what is wrong */
+    km_translate_tell_dropped(call);
     begin_events(call, &call->w->scratch);
     call->at->relaying = true;
 }
@@ -511,6 +534,7 @@ static int complete_stream(struct km_call *call, struct km_err *err)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                     "The upstream's stream ended before it was complete.");
     km_arena_done(&tr->scratch);
+    km_translate_count_dropped(call);
     if (r == 0)
         give_start(call);
     flush(call, tr->answer.out);
@@ -532,13 +556,17 @@ static int complete_whole(struct km_call *call, struct km_err *err)
     (void)km_buf_reserve(&tr->whole, call->at->answer.n + FIRST_BYTES);
     if (r == 0)
         r = tr->codec->decode(&tr->decode, km_buf_view(&call->at->answer), err);
+    if (r == 0)
+        km_dropped_left(&tr->dropped, tr->decode.read, tr->codec->idle);
     km_arena_done(&tr->scratch);
+    km_translate_tell_dropped(call);
     if (r == 0 && !tr->answer.started)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer holds nothing.");
     if (r == 0 && !call->req.stream)
         r = call->api->encoder->whole(&tr->answer, err);
     if (r < 0)
         return r;
+    km_translate_count_dropped(call);
     give_start(call);
     if (call->req.stream &&
         !km_buf_failed(&tr->whole)) { /* a stream was asked for, and this upstream gave a whole */

@@ -5,6 +5,7 @@
 
 #include "base/setting.h"
 #include "call/call.h"
+#include "llm/dropped.h"
 #include "llm/embed.h"
 #include "llm/rank.h"
 
@@ -20,12 +21,18 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_arena request; /* until the upstream has it */
     struct km_framer *framer; /* streams */
     struct km_answer answer;
+    bool legacy_calls; /* the request's, for its answer */
     bool owes_start; /* units have not had the answer's beginning yet */
     struct km_decode decode;
     struct km_arena scratch; /* of the event under way */
     struct km_buf whole; /* a whole answer for the client */
     struct km_embed *embed; /* embeddings */
     struct km_rank *rank; /* of documents */
+    struct km_dropped dropped; /* of the request, then of the answer */
+    size_t asked, told; /* of its names: of the request; in the answer's head */
+    uint64_t shape, shapes[7]; /* of documents of the answer that were looked through: the last */
+    unsigned nshapes;
+    size_t beside; /* bytes of the last event beside its text, when it had some; else 0 */
     struct km_chat *chat; /* in `request`: while its images are fetched */
     struct km_media_job *media;
 };
@@ -83,6 +90,12 @@ int km_embed_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_rank_attempt(struct km_call *call, struct km_err *err) KM_MUST_USE;
 int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
-/* --- call.c --- */
+/* --- translate_dropped.c: what went no further --- */
+/* What the answer's document under way has that its decoder did not take. */
+void km_translate_look(struct km_translation *tr);
+/* The names so far, into the head of the answer. */
+void km_translate_tell_dropped(struct km_call *call);
+/* The answer is over: what its head did not say goes to the log, and all of it is counted. */
+void km_translate_count_dropped(struct km_call *call);
 
 #endif

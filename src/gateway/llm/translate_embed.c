@@ -60,7 +60,8 @@ int km_embed_complete(struct km_call *call, struct km_err *err)
     usage = e->usage;
     if (!usage.known)
         usage.prompt_tokens = km_llm_prompt_estimate(&call->req);
-    r = km_embed_write(e, call->req.model, &usage, &tr->whole, err);
+    r = call->api->embeds ? call->api->embeds(&call->req, e, &tr->whole, err)
+                          : km_embed_write(e, call->req.model, &usage, &tr->whole, err);
     return r == 0 ? km_translate_whole(call, err) : r;
 }
 

@@ -465,7 +465,8 @@ static const char *param_name(enum km_chat_param p)
 #define GEMINI                                                                                     \
     .call_type = "agenerate_content", .required = "contents", .chat = true,                        \
     .wire = KM_WIRE_GEMINI, .dialect = KM_DIALECT_GOOGLE, .parse = parse, .body = body,            \
-    .answer = km_gemini_answer, .event = km_gemini_relay, .decode = km_gemini_read,                \
+    .answer = km_gemini_answer, .event = km_gemini_relay, .idle = km_gemini_idle_asked,            \
+    .decode = km_gemini_read,                                                                      \
     .encoder = &km_gemini_encoder, .param_name = param_name, .cut = km_gemini_cut
 
 const struct km_llm_api km_api_gemini = { .path = ":generateContent", GEMINI };
@@ -499,5 +500,9 @@ const struct km_llm_api *km_gemini_action(struct km_str rest, bool sse, struct k
         return &km_api_gemini;
     if (km_str_eq(action, KM_STR("streamGenerateContent")))
         return sse ? &km_api_gemini_stream : &km_api_gemini_array;
+    if (km_str_eq(action, KM_STR("embedContent")))
+        return &km_api_gemini_embed;
+    if (km_str_eq(action, KM_STR("batchEmbedContents")))
+        return &km_api_gemini_embed_batch;
     return km_str_eq(action, KM_STR("countTokens")) ? &km_api_gemini_count : NULL;
 }

@@ -18,7 +18,7 @@
 
 /* _stream with alt=sse; _array without: the same chunks as one JSON array that grows. */
 extern const struct km_llm_api km_api_gemini, km_api_gemini_stream, km_api_gemini_array,
-    km_api_gemini_count;
+    km_api_gemini_count, km_api_gemini_embed, km_api_gemini_embed_batch;
 
 /* Which of them "gemini-2.5-pro:generateContent" means, and the model's name before the colon.
  * NULL: none. */
@@ -63,5 +63,8 @@ int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *schema, struct km_str *ret) KM_MUST_USE;
 
 extern const struct km_encoder km_gemini_encoder;
+
+/* Places of its requests that say nothing (llm/dropped.h). */
+extern const struct km_str km_gemini_idle_asked[];
 
 #endif

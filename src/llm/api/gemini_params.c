@@ -7,6 +7,7 @@
  * members that would are kept by their place as nobody's: nobody is to wonder why audio did not
  * come.
  */
+#include "http/json_take.h"
 #include "llm/api/gemini.h"
 
 #define OTHERS_MOST 128
@@ -27,13 +28,13 @@ static int read_declaration(const struct reading *s, const struct km_place *at,
 
     if (!t)
         return km_read_nomem(&s->rd);
-    r = km_read_needed(&s->rd, KM_AT(at, "name"), km_json_get(v, "name"), &t->name);
+    r = km_read_needed(&s->rd, KM_AT(at, "name"), km_json_take(v, "name"), &t->name);
     if (r == 0)
-        r = km_read_string(&s->rd, KM_AT(at, "description"), km_json_get(v, "description"),
+        r = km_read_string(&s->rd, KM_AT(at, "description"), km_json_take(v, "description"),
                            &t->description);
     if (r == 0 && km_given(json))
         return km_read_object(&s->rd, KM_AT(at, "parametersJsonSchema"), json, &t->schema_json);
-    return r == 0 ? km_gemini_schema(&s->rd, KM_AT(at, "parameters"), km_json_get(v, "parameters"),
+    return r == 0 ? km_gemini_schema(&s->rd, KM_AT(at, "parameters"), km_json_take(v, "parameters"),
                                      &t->schema_json)
                   : r;
 }
@@ -49,7 +50,7 @@ static int read_hosted(const struct reading *s, struct km_str name, const struct
     km_buf_byte(&b, '{');
     km_buf_json(&b, name);
     km_buf_byte(&b, ':');
-    km_json_write(v, &b);
+    km_json_take_write(v, &b);
     km_buf_byte(&b, '}');
     t->hosted_type = name;
     t->hosted_json = km_arena_str(s->rd.arena, km_buf_view(&b));
@@ -68,8 +69,10 @@ static int read_tool(const struct reading *s, const struct km_place *at, const s
     list = km_gemini_get(v, "functionDeclarations");
     if (!list) {
         km_json_iter(v, &it);
-        for (r = 0; r == 0 && km_json_next(&it, &key, &item);)
+        for (r = 0; r == 0 && km_json_next(&it, &key, &item);) {
+            km_json_take_this(item);
             r = read_hosted(s, key, item);
+        }
         return r;
     }
     at = KM_AT(at, "functionDeclarations");
@@ -136,7 +139,7 @@ static int read_tool_config(const struct reading *s, const struct km_json *v)
 
     if (!km_given(config))
         return 0;
-    (void)km_json_string(km_json_get(config, "mode"), &mode);
+    (void)km_json_string(km_json_take(config, "mode"), &mode);
     names = km_gemini_get(config, "allowedFunctionNames");
     chat->set |= KM_P_BIT(KM_P_TOOL_CHOICE);
     if (km_str_ieq(mode, KM_STR("NONE"))) {
@@ -272,6 +275,7 @@ static int read_numbers(const struct reading *s, const struct km_place *at, cons
         if (rows[i].to->n)
             c->set |= KM_P_BIT(rows[i].p);
     }
+    c->hints |= KM_P_BIT(KM_P_TOP_K); /* Gemini CLI says it always */
     return r;
 }
 
@@ -330,6 +334,8 @@ int km_gemini_keep_others(const struct km_reading *rd, struct km_chat *chat,
         r = ++n > OTHERS_MOST
                 ? km_fail(rd->err, KM_E_LIMIT, "More than %d unknown members.", OTHERS_MOST)
                 : foreign(rd, chat, at, key);
+        km_json_take_this(item);
+        km_json_take_all(item);
     }
     return r;
 }
@@ -369,6 +375,8 @@ static int read_config(const struct reading *s, const struct km_llm_request *q,
     r = km_gemini_keep_others(&s->rd, c, at, v, known);
     c->max_tokens = q->max_tokens;
     c->n = q->choices;
+    (void)km_gemini_get(v, "maxOutputTokens"); /* both were read before all else */
+    (void)km_gemini_get(v, "candidateCount");
     c->set |= (q->max_tokens >= 0 ? KM_P_BIT(KM_P_MAX_TOKENS) : 0) |
               (q->choices_said ? KM_P_BIT(KM_P_N) : 0);
     if (r == 0)
@@ -388,7 +396,7 @@ int km_gemini_read_tools(const struct km_reading *rd, const struct km_json *root
                          struct km_chat *chat)
 {
     struct reading s = { *rd, chat };
-    int r = read_tools(&s, km_json_get(root, "tools"));
+    int r = read_tools(&s, km_json_take(root, "tools"));
 
     return r == 0 ? read_tool_config(&s, km_gemini_get(root, "toolConfig")) : r;
 }

@@ -12,6 +12,8 @@
  * other model's answer (labels) is left out; other members mean nothing elsewhere, and are refused
  * or dropped as the deployment says.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/api/gemini.h"
 
 /* A call that was read, for the results that follow. */
@@ -31,7 +33,7 @@ struct reading {
 
 const struct km_json *km_gemini_get(const struct km_json *object, const char *name)
 {
-    const struct km_json *v = km_json_get(object, name);
+    const struct km_json *v = km_json_take(object, name);
     char snake[64];
     size_t n = 0;
 
@@ -43,7 +45,7 @@ const struct km_json *km_gemini_get(const struct km_json *object, const char *na
         snake[n++] = (char)(*p >= 'A' && *p <= 'Z' ? *p | 0x20 : *p);
     }
     snake[n] = '\0';
-    return km_json_get(object, snake);
+    return km_json_take(object, snake);
 }
 
 static struct km_part *new_part(const struct reading *s, struct km_part **list,
@@ -85,7 +87,7 @@ static int read_inline(const struct reading *s, const struct km_place *at, const
         km_read_needed(&s->rd, KM_AT(at, "mimeType"), km_gemini_get(v, "mimeType"), &p->media.type);
 
     if (r == 0)
-        r = km_read_needed(&s->rd, KM_AT(at, "data"), km_json_get(v, "data"), &p->media.data);
+        r = km_read_needed(&s->rd, KM_AT(at, "data"), km_json_take(v, "data"), &p->media.data);
     if (r < 0)
         return r;
     p->media.data = standard_base64(s->rd.arena, p->media.data);
@@ -119,11 +121,11 @@ static int read_call(struct reading *s, const struct km_place *at, const struct 
                      struct km_part *p)
 {
     struct heard *h = km_arena_zalloc(s->rd.arena, sizeof *h);
-    const struct km_json *args = km_json_get(v, "args");
-    int r = km_read_needed(&s->rd, KM_AT(at, "name"), km_json_get(v, "name"), &p->name);
+    const struct km_json *args = km_json_take(v, "args");
+    int r = km_read_needed(&s->rd, KM_AT(at, "name"), km_json_take(v, "name"), &p->name);
 
     if (r == 0)
-        r = km_read_string(&s->rd, KM_AT(at, "id"), km_json_get(v, "id"), &p->id);
+        r = km_read_string(&s->rd, KM_AT(at, "id"), km_json_take(v, "id"), &p->id);
     if (r == 0)
         r = km_read_object(&s->rd, KM_AT(at, "args"), args, &p->input_json);
     if (r < 0)
@@ -155,13 +157,13 @@ static int read_response(const struct reading *s, const struct km_place *at,
 {
     static const char *const names[] = { "result", "output", "error" };
     struct km_part *text = new_part(s, &p->content, KM_PART_TEXT);
-    const struct km_json *response = km_json_get(v, "response");
+    const struct km_json *response = km_json_take(v, "response");
 
     at = KM_AT(at, "response");
     if (!text)
         return km_read_nomem(&s->rd);
     for (size_t i = 0; i < 3 && km_json_count(response) == 1; i++)
-        if (km_json_string(km_json_get(response, names[i]), &text->text)) {
+        if (km_json_string(km_json_take(response, names[i]), &text->text)) {
             p->is_error = i == 2;
             return 0;
         }
@@ -194,14 +196,14 @@ static int read_result(struct reading *s, const struct km_place *at, const struc
                        struct km_part *p)
 {
     struct heard *h;
-    int r = km_read_needed(&s->rd, KM_AT(at, "name"), km_json_get(v, "name"), &p->name);
+    int r = km_read_needed(&s->rd, KM_AT(at, "name"), km_json_take(v, "name"), &p->name);
 
     if (r == 0)
-        r = km_read_string(&s->rd, KM_AT(at, "id"), km_json_get(v, "id"), &p->id);
+        r = km_read_string(&s->rd, KM_AT(at, "id"), km_json_take(v, "id"), &p->id);
     if (r == 0)
         r = read_response(s, at, v, p);
     if (r == 0)
-        r = read_media_parts(s, KM_AT(at, "parts"), km_json_get(v, "parts"), p);
+        r = read_media_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), p);
     if (r < 0)
         return r;
     h = call_of(s, p->id, p->name);
@@ -243,10 +245,10 @@ static int read_text(const struct reading *s, const struct km_place *at, const s
     struct km_str text = KM_STR_NONE, signature = KM_STR_NONE;
     bool thought = false;
     struct km_part *p;
-    int r = km_read_string(&s->rd, KM_AT(at, "text"), km_json_get(v, "text"), &text);
+    int r = km_read_string(&s->rd, KM_AT(at, "text"), km_json_take(v, "text"), &text);
 
     if (r == 0)
-        r = km_read_bool(&s->rd, KM_AT(at, "thought"), km_json_get(v, "thought"), &thought);
+        r = km_read_bool(&s->rd, KM_AT(at, "thought"), km_json_take(v, "thought"), &thought);
     if (r == 0)
         r = km_read_string(&s->rd, KM_AT(at, "thoughtSignature"),
                            km_gemini_get(v, "thoughtSignature"), &signature);
@@ -275,7 +277,7 @@ static int read_part(struct reading *s, const struct km_place *at, const struct 
     file = km_gemini_get(v, "fileData");
     call = km_gemini_get(v, "functionCall");
     result = km_gemini_get(v, "functionResponse");
-    if (km_given(km_json_get(v, "text")))
+    if (km_given(km_json_take(v, "text")))
         return read_text(s, at, v, to);
     if (!data && !file && !call && !result)
         return km_gemini_get(v, "executableCode") || km_gemini_get(v, "codeExecutionResult") ||
@@ -373,7 +375,7 @@ static int read_content(struct reading *s, const struct km_place *at, const stru
 
     if (km_json_kind(v) != KM_JSON_OBJECT && !km_json_string(v, &text))
         return km_read_bad(&s->rd, at, "must be an object");
-    r = km_read_string(&s->rd, KM_AT(at, "role"), km_json_get(v, "role"), &role);
+    r = km_read_string(&s->rd, KM_AT(at, "role"), km_json_take(v, "role"), &role);
     if (r < 0)
         return r;
     if (!km_str_eq(role, KM_STR("user")) && !km_str_eq(role, KM_STR("model")) &&
@@ -382,7 +384,7 @@ static int read_content(struct reading *s, const struct km_place *at, const stru
     s->end = place_of(s, km_str_eq(role, KM_STR("model")) ? KM_ROLE_ASSISTANT : KM_ROLE_USER);
     if (!s->end)
         return km_read_nomem(&s->rd);
-    r = read_parts(s, KM_AT(at, "parts"), km_json_get(v, "parts"), s->end);
+    r = read_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), s->end);
     while (*s->end)
         s->end = &(*s->end)->next;
     return r;
@@ -418,8 +420,14 @@ static int read_system(struct reading *s, const struct km_json *v)
     m = km_chat_message(s->chat, s->rd.arena, KM_ROLE_SYSTEM);
     if (!m)
         return km_read_nomem(&s->rd);
-    return read_parts(s, KM_AT(at, "parts"), km_json_get(v, "parts"), &m->parts);
+    return read_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), &m->parts);
 }
+
+const struct km_str km_gemini_idle_asked[] = {
+    KM_IDLE("systemInstruction.role"),
+    KM_IDLE("system_instruction.role"),
+    KM_IDLE(""),
+};
 
 int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
                    struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)
@@ -439,7 +447,7 @@ int km_gemini_read(const struct km_llm_request *q, const struct km_json *root,
     if (r == 0)
         r = read_system(&s, km_gemini_get(root, "systemInstruction"));
     if (r == 0)
-        r = read_contents(&s, km_json_get(root, "contents"));
+        r = read_contents(&s, km_json_take(root, "contents"));
     for (struct km_message *m = ret_chat->messages; r == 0 && m; m = m->next)
         r = m->role == KM_ROLE_ASSISTANT ? join_pieces(&s, m->parts) : 0;
     if (r == 0)

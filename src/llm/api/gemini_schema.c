@@ -8,6 +8,7 @@
  * All else stands as it is, the schemas below `properties`, `items`, `anyOf` and the like turned
  * in the same way.  A schema that is JSON Schema already comes out unchanged.
  */
+#include "http/json_take.h"
 #include "http/json_out.h"
 #include "llm/api/gemini.h"
 
@@ -107,7 +108,7 @@ static int turn(const struct km_reading *rd, const struct km_place *at, const st
         km_out_null(out);
         return km_read_bad(rd, at, "is nested too deeply");
     }
-    (void)km_json_bool(km_json_get(v, "nullable"), &nullable);
+    (void)km_json_bool(km_json_take(v, "nullable"), &nullable);
     km_out_open(out, '{');
     km_json_iter(v, &it);
     while (r == 0 && km_json_next(&it, &key, &item)) {
@@ -133,6 +134,7 @@ int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
         return 0;
     if (km_json_kind(schema) != KM_JSON_OBJECT)
         return km_read_bad(rd, at, "must be an object");
+    km_json_take_all(schema);
     km_json_out_init(&out, &b);
     r = turn(rd, at, schema, 0, &out);
     if (r == 0 && km_buf_failed(&b))

@@ -5,6 +5,7 @@
  * servers understand (calls they made themselves, containers) has no part to become and is
  * refused with its place; such conversations are for models served by Messages.
  */
+#include "http/json_take.h"
 #include "base/encode.h"
 #include "llm/api/messages.h"
 
@@ -16,7 +17,7 @@ typedef int block_fn(const struct km_reading *rd, const struct km_place *at,
 static int read_text(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *v, struct km_part *part)
 {
-    const struct km_json *text = km_json_get(v, "text");
+    const struct km_json *text = km_json_take(v, "text");
 
     if (!km_given(text))
         return km_read_bad(rd, KM_AT(at, "text"), "must be a string");
@@ -29,10 +30,10 @@ static int read_base64(const struct km_reading *rd, const struct km_place *at,
                        const struct km_json *source, struct km_media *m)
 {
     int r =
-        km_read_needed(rd, KM_AT(at, "media_type"), km_json_get(source, "media_type"), &m->type);
+        km_read_needed(rd, KM_AT(at, "media_type"), km_json_take(source, "media_type"), &m->type);
 
     if (r == 0)
-        r = km_read_needed(rd, KM_AT(at, "data"), km_json_get(source, "data"), &m->data);
+        r = km_read_needed(rd, KM_AT(at, "data"), km_json_take(source, "data"), &m->data);
     if (r == 0 && !km_base64_ok(m->data))
         r = km_read_bad(rd, KM_AT(at, "data"), "is not base64");
     return r;
@@ -52,7 +53,7 @@ static int read_text_source(const struct km_reading *rd, const struct km_place *
                             const struct km_json *source, struct km_media *m)
 {
     struct km_str text = KM_STR_NONE;
-    int r = km_read_needed(rd, KM_AT(at, "data"), km_json_get(source, "data"), &text);
+    int r = km_read_needed(rd, KM_AT(at, "data"), km_json_take(source, "data"), &text);
 
     return r == 0 ? as_base64(rd, text, m) : r;
 }
@@ -63,7 +64,7 @@ static int read_content_source(const struct km_reading *rd, const struct km_plac
 {
     struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MOST);
     struct km_part *parts = NULL;
-    int r = km_messages_read_blocks(rd, KM_AT(at, "content"), km_json_get(source, "content"),
+    int r = km_messages_read_blocks(rd, KM_AT(at, "content"), km_json_take(source, "content"),
                                     KM_ROLE_SYSTEM, &parts);
 
     if (r < 0)
@@ -81,7 +82,7 @@ static int read_content_source(const struct km_reading *rd, const struct km_plac
 static int read_source(const struct km_reading *rd, const struct km_place *at,
                        const struct km_json *v, struct km_part *part)
 {
-    const struct km_json *source = km_json_get(v, "source");
+    const struct km_json *source = km_json_take(v, "source");
     struct km_media *m = &part->media;
     struct km_str type = KM_STR_NONE;
     int r;
@@ -89,15 +90,15 @@ static int read_source(const struct km_reading *rd, const struct km_place *at,
     at = KM_AT(at, "source");
     if (km_json_kind(source) != KM_JSON_OBJECT)
         return km_read_bad(rd, at, "must be an object");
-    r = km_read_needed(rd, KM_AT(at, "type"), km_json_get(source, "type"), &type);
+    r = km_read_needed(rd, KM_AT(at, "type"), km_json_take(source, "type"), &type);
     if (r < 0)
         return r;
     if (km_str_eq(type, KM_STR("base64")))
         return read_base64(rd, at, source, m);
     if (km_str_eq(type, KM_STR("url")))
-        return km_read_needed(rd, KM_AT(at, "url"), km_json_get(source, "url"), &m->url);
+        return km_read_needed(rd, KM_AT(at, "url"), km_json_take(source, "url"), &m->url);
     if (km_str_eq(type, KM_STR("file")))
-        return km_read_needed(rd, KM_AT(at, "file_id"), km_json_get(source, "file_id"),
+        return km_read_needed(rd, KM_AT(at, "file_id"), km_json_take(source, "file_id"),
                               &m->file_id);
     if (part->kind == KM_PART_DOCUMENT && km_str_eq(type, KM_STR("text")))
         return read_text_source(rd, at, source, m);
@@ -109,7 +110,7 @@ static int read_source(const struct km_reading *rd, const struct km_place *at,
 static int read_document(const struct km_reading *rd, const struct km_place *at,
                          const struct km_json *v, struct km_part *part)
 {
-    int r = km_read_string(rd, KM_AT(at, "title"), km_json_get(v, "title"), &part->media.name);
+    int r = km_read_string(rd, KM_AT(at, "title"), km_json_take(v, "title"), &part->media.name);
 
     return r == 0 ? read_source(rd, at, v, part) : r;
 }
@@ -121,12 +122,12 @@ static int read_search(const struct km_reading *rd, const struct km_place *at,
     struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MOST);
     struct km_str title = KM_STR_NONE, source = KM_STR_NONE;
     struct km_part *parts = NULL;
-    int r = km_read_string(rd, KM_AT(at, "title"), km_json_get(v, "title"), &title);
+    int r = km_read_string(rd, KM_AT(at, "title"), km_json_take(v, "title"), &title);
 
     if (r == 0)
-        r = km_read_string(rd, KM_AT(at, "source"), km_json_get(v, "source"), &source);
+        r = km_read_string(rd, KM_AT(at, "source"), km_json_take(v, "source"), &source);
     if (r == 0)
-        r = km_messages_read_blocks(rd, KM_AT(at, "content"), km_json_get(v, "content"),
+        r = km_messages_read_blocks(rd, KM_AT(at, "content"), km_json_take(v, "content"),
                                     KM_ROLE_SYSTEM, &parts);
     if (r < 0)
         return r;
@@ -157,29 +158,29 @@ static void take_signature(struct km_part *part)
 static int read_use(const struct km_reading *rd, const struct km_place *at, const struct km_json *v,
                     struct km_part *part)
 {
-    int r = km_read_needed(rd, KM_AT(at, "id"), km_json_get(v, "id"), &part->id);
+    int r = km_read_needed(rd, KM_AT(at, "id"), km_json_take(v, "id"), &part->id);
 
     if (r == 0)
-        r = km_read_needed(rd, KM_AT(at, "name"), km_json_get(v, "name"), &part->name);
+        r = km_read_needed(rd, KM_AT(at, "name"), km_json_take(v, "name"), &part->name);
     part->input_json = KM_STR("{}");
     take_signature(part);
     return r == 0
-               ? km_read_object(rd, KM_AT(at, "input"), km_json_get(v, "input"), &part->input_json)
+               ? km_read_object(rd, KM_AT(at, "input"), km_json_take(v, "input"), &part->input_json)
                : r;
 }
 
 static int read_result(const struct km_reading *rd, const struct km_place *at,
                        const struct km_json *v, struct km_part *part)
 {
-    int r = km_read_needed(rd, KM_AT(at, "tool_use_id"), km_json_get(v, "tool_use_id"), &part->id);
+    int r = km_read_needed(rd, KM_AT(at, "tool_use_id"), km_json_take(v, "tool_use_id"), &part->id);
 
     take_signature(part);
     part->signature = KM_STR_NONE;
     if (r == 0)
-        r = km_read_bool(rd, KM_AT(at, "is_error"), km_json_get(v, "is_error"), &part->is_error);
+        r = km_read_bool(rd, KM_AT(at, "is_error"), km_json_take(v, "is_error"), &part->is_error);
     at = KM_AT(at, "content");
     if (r == 0)
-        r = km_messages_read_blocks(rd, at, km_json_get(v, "content"), KM_ROLE_USER,
+        r = km_messages_read_blocks(rd, at, km_json_take(v, "content"), KM_ROLE_USER,
                                     &part->content);
     if (r == 0 && part->content && part->content->kind == KM_PART_TOOL_RESULT)
         r = km_read_bad(rd, at, "must not hold results itself");
@@ -191,9 +192,9 @@ static int read_result(const struct km_reading *rd, const struct km_place *at,
 static int read_thinking(const struct km_reading *rd, const struct km_place *at,
                          const struct km_json *v, struct km_part *part)
 {
-    int r = km_read_string(rd, KM_AT(at, "thinking"), km_json_get(v, "thinking"), &part->text);
+    int r = km_read_string(rd, KM_AT(at, "thinking"), km_json_take(v, "thinking"), &part->text);
 
-    return r == 0 ? km_read_string(rd, KM_AT(at, "signature"), km_json_get(v, "signature"),
+    return r == 0 ? km_read_string(rd, KM_AT(at, "signature"), km_json_take(v, "signature"),
                                    &part->signature)
                   : r;
 }
@@ -201,7 +202,7 @@ static int read_thinking(const struct km_reading *rd, const struct km_place *at,
 static int read_redacted(const struct km_reading *rd, const struct km_place *at,
                          const struct km_json *v, struct km_part *part)
 {
-    return km_read_needed(rd, KM_AT(at, "data"), km_json_get(v, "data"), &part->text);
+    return km_read_needed(rd, KM_AT(at, "data"), km_json_take(v, "data"), &part->text);
 }
 
 #define IN(role) (1U << KM_ROLE_##role)
@@ -230,7 +231,7 @@ static int row_of(const struct km_reading *rd, const struct km_place *at, const 
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(rd, at, "must be a content block");
-    r = km_read_needed(rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    r = km_read_needed(rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     if (r < 0)
         return r;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -290,7 +291,7 @@ int km_messages_read_blocks(const struct km_reading *rd, const struct km_place *
         part = new_part(rd, row->kind);
         if (!part)
             return km_read_nomem(rd);
-        part->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
+        part->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
         r = row->read(rd, KM_ITEM(at, i), v, part);
         if (part->kind == KM_PART_TOOL_RESULT) {
             *result = part;

@@ -11,6 +11,7 @@
  * (context_management and the like: Claude Code sends them always) and may be left out silently
  * where the upstream does not know them.
  */
+#include "http/json_take.h"
 #include "llm/api/messages.h"
 
 #define EXTRAS_MOST 64
@@ -48,7 +49,7 @@ static int read_message(struct decoding *d, const struct km_place *at, const str
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_needed(&d->rd, KM_AT(at, "role"), km_json_get(v, "role"), &name);
+    r = km_read_needed(&d->rd, KM_AT(at, "role"), km_json_take(v, "role"), &name);
     if (r < 0)
         return r;
     if (km_str_eq(name, KM_STR("user")))
@@ -59,13 +60,13 @@ static int read_message(struct decoding *d, const struct km_place *at, const str
         role = KM_ROLE_SYSTEM;
     else
         return km_read_bad(&d->rd, KM_AT(at, "role"), "must be user, assistant or system");
-    if (!km_given(km_json_get(v, "content")))
+    if (!km_given(km_json_take(v, "content")))
         return km_read_bad(&d->rd, KM_AT(at, "content"),
                            "must be a string or an array of content blocks");
     m = km_chat_message(d->chat, d->rd.arena, role);
     if (!m)
         return km_read_nomem(&d->rd);
-    return km_messages_read_blocks(&d->rd, KM_AT(at, "content"), km_json_get(v, "content"), role,
+    return km_messages_read_blocks(&d->rd, KM_AT(at, "content"), km_json_take(v, "content"), role,
                                    &m->parts);
 }
 
@@ -98,24 +99,24 @@ static int read_tool(struct decoding *d, const struct km_place *at, const struct
     tool = km_chat_tool(d->chat, d->rd.arena);
     if (!tool)
         return km_read_nomem(&d->rd);
-    tool->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
-    r = km_read_string(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    tool->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
+    r = km_read_string(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     if (r == 0 && !km_str_eq(type, KM_STR("custom"))) {
         tool->hosted_type = type;
-        (void)km_json_string(km_json_get(v, "name"), &tool->name);
+        (void)km_json_string(km_json_take(v, "name"), &tool->name);
         return km_read_object(&d->rd, at, v, &tool->hosted_json);
     }
     if (r == 0)
-        r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &tool->name);
+        r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_take(v, "name"), &tool->name);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "description"), km_json_get(v, "description"),
+        r = km_read_string(&d->rd, KM_AT(at, "description"), km_json_take(v, "description"),
                            &tool->description);
     if (r == 0)
-        r = km_read_object(&d->rd, KM_AT(at, "input_schema"), km_json_get(v, "input_schema"),
+        r = km_read_object(&d->rd, KM_AT(at, "input_schema"), km_json_take(v, "input_schema"),
                            &tool->schema_json);
     if (r == 0)
-        r = km_read_bool(&d->rd, KM_AT(at, "strict"), km_json_get(v, "strict"), &strict);
-    if (r == 0 && km_given(km_json_get(v, "strict")))
+        r = km_read_bool(&d->rd, KM_AT(at, "strict"), km_json_take(v, "strict"), &strict);
+    if (r == 0 && km_given(km_json_take(v, "strict")))
         tool->strict = strict;
     return r;
 }
@@ -150,7 +151,7 @@ static int read_choice(struct decoding *d, const struct km_place *at, const stru
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     for (size_t i = 0; r == 0 && i < sizeof types / sizeof types[0]; i++)
         if (km_str_eq(type, km_str_c(types[i].type))) {
             d->chat->tool_choice = types[i].choice;
@@ -159,10 +160,10 @@ static int read_choice(struct decoding *d, const struct km_place *at, const stru
     if (r == 0 && !known)
         r = km_read_bad(&d->rd, KM_AT(at, "type"), "must be auto, any, tool or none");
     if (r == 0 && d->chat->tool_choice == KM_CHOICE_NAMED)
-        r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &d->chat->tool_name);
+        r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_take(v, "name"), &d->chat->tool_name);
     if (r == 0)
         r = km_read_bool(&d->rd, KM_AT(at, "disable_parallel_tool_use"),
-                         km_json_get(v, "disable_parallel_tool_use"), &alone);
+                         km_json_take(v, "disable_parallel_tool_use"), &alone);
     set(d, KM_P_TOOL_CHOICE);
     d->chat->parallel_tools = !alone;
     if (alone)
@@ -180,12 +181,12 @@ static int read_thinking(struct decoding *d, const struct km_place *at, const st
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     if (r == 0)
-        r = km_read_i64(&d->rd, KM_AT(at, "budget_tokens"), km_json_get(v, "budget_tokens"), 0,
+        r = km_read_i64(&d->rd, KM_AT(at, "budget_tokens"), km_json_take(v, "budget_tokens"), 0,
                         KM_LLM_TOKENS_MOST, &budget);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "display"), km_json_get(v, "display"),
+        r = km_read_string(&d->rd, KM_AT(at, "display"), km_json_take(v, "display"),
                            &d->chat->thinking_display);
     if (r < 0)
         return r;
@@ -210,11 +211,11 @@ static int read_format(struct decoding *d, const struct km_place *at, const stru
 
     if (!km_given(v))
         return 0;
-    r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     if (r == 0 && !km_str_eq(type, KM_STR("json_schema")))
         r = km_read_bad(&d->rd, KM_AT(at, "type"), "must be json_schema");
     if (r == 0)
-        r = km_read_object(&d->rd, KM_AT(at, "schema"), km_json_get(v, "schema"),
+        r = km_read_object(&d->rd, KM_AT(at, "schema"), km_json_take(v, "schema"),
                            &d->chat->schema_json);
     if (r == 0 && !d->chat->schema_json.n)
         r = km_read_bad(&d->rd, KM_AT(at, "schema"), "must be an object");
@@ -232,7 +233,7 @@ static int read_output(struct decoding *d, const struct km_place *at, const stru
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_string(&d->rd, KM_AT(at, "effort"), km_json_get(v, "effort"), &effort);
+    r = km_read_string(&d->rd, KM_AT(at, "effort"), km_json_take(v, "effort"), &effort);
     if (r == 0 && effort.n) {
         if (km_effort_parse(effort, &d->chat->effort) < 0)
             return km_read_bad(&d->rd, KM_AT(at, "effort"),
@@ -240,7 +241,7 @@ static int read_output(struct decoding *d, const struct km_place *at, const stru
                                "max");
         set(d, KM_P_EFFORT);
     }
-    return r == 0 ? read_format(d, KM_AT(at, "format"), km_json_get(v, "format")) : r;
+    return r == 0 ? read_format(d, KM_AT(at, "format"), km_json_take(v, "format")) : r;
 }
 
 /* --- bounds, sampling, the rest --- */
@@ -299,7 +300,7 @@ static int read_metadata(struct decoding *d, const struct km_place *at, const st
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_string(&d->rd, KM_AT(at, "user_id"), km_json_get(v, "user_id"), &d->chat->user);
+    r = km_read_string(&d->rd, KM_AT(at, "user_id"), km_json_take(v, "user_id"), &d->chat->user);
     if (d->chat->user.n)
         set(d, KM_P_USER);
     return r;
@@ -369,12 +370,15 @@ static int read_member(struct decoding *d, struct km_str name, const struct km_j
 {
     struct km_chat_extra *extra;
 
+    km_json_take_this(v);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (km_str_eq(name, km_str_c(rows[i].name)))
             return rows[i].read(d, KM_AT(NULL, rows[i].name), v);
-    if (km_messages_is_gateways(name))
+    if (km_messages_is_gateways(name)) {
+        km_json_take_all(v);
         return 0;
-    extra = km_chat_extra(d->chat, d->rd.arena, name, km_json_compact(v, d->rd.arena));
+    }
+    extra = km_chat_extra(d->chat, d->rd.arena, name, km_json_take_compact(v, d->rd.arena));
     if (!extra)
         return km_read_nomem(&d->rd);
     extra->kind = advises(name) ? KM_EXTRA_ADVICE : KM_EXTRA_PLAIN;
@@ -386,7 +390,7 @@ int km_messages_read(const struct km_llm_request *req, const struct km_json *roo
 {
     struct decoding d = { .rd = { arena, err }, .chat = ret_chat };
     struct km_json_iter it;
-    const struct km_json *v = km_json_get(root, "system");
+    const struct km_json *v = km_json_take(root, "system");
     struct km_str name;
     size_t members = 0;
     int r = 0;
@@ -396,7 +400,7 @@ int km_messages_read(const struct km_llm_request *req, const struct km_json *roo
     if (km_given(v))
         r = read_system(&d, KM_AT(NULL, "system"), v);
     if (r == 0)
-        r = read_messages(&d, KM_AT(NULL, "messages"), km_json_get(root, "messages"));
+        r = read_messages(&d, KM_AT(NULL, "messages"), km_json_take(root, "messages"));
     km_json_iter(root, &it);
     while (r == 0 && km_json_next(&it, &name, &v)) {
         if (++members > EXTRAS_MOST + sizeof rows / sizeof rows[0])

@@ -17,6 +17,7 @@
  * be given: of several choices the first.
  */
 #include "llm/api/messages.h"
+#include "llm/usage.h"
 
 enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_REDACTED };
 
@@ -28,6 +29,7 @@ struct state {
     struct km_str finish_text;
     char *signature; /* of the block under way */
     size_t signature_n, signature_cap;
+    bool refused; /* a refusal was told as text: Messages has a reason to stop for it */
 };
 
 /* --- what both forms share --- */
@@ -75,6 +77,10 @@ void km_messages_usage(struct km_json_out *o, const struct km_usage *u)
     km_out_open(o, '{');
     km_out_member_i64(o, "input_tokens", input > 0 ? input : 0);
     km_out_member_i64(o, "cache_creation_input_tokens", u->cache_write_tokens);
+    if (u->cache_write_1h_tokens) {
+        km_out_key(o, "cache_creation");
+        km_usage_write_split(o, u);
+    }
     km_out_member_i64(o, "cache_read_input_tokens", u->cached_tokens);
     km_out_member_i64(o, "output_tokens", u->completion_tokens);
     if (u->reasoning_tokens > 0) {
@@ -83,6 +89,11 @@ void km_messages_usage(struct km_json_out *o, const struct km_usage *u)
         km_out_member_i64(o, "thinking_tokens", u->reasoning_tokens);
         km_out_close(o, '}');
     }
+    if (u->said & KM_SAID_SERVICE)
+        km_out_member(o, "service_tier",
+                      u->service == KM_SERVICE_PRIORITY ? KM_STR("priority")
+                      : u->service == KM_SERVICE_BATCH  ? KM_STR("batch")
+                                                        : KM_STR("standard"));
     km_out_close(o, '}');
 }
 
@@ -272,8 +283,11 @@ static int on_content(struct km_answer *a, const struct km_chat_event *e, struct
 {
     begin_block(a, e);
     switch (e->kind) {
-    case KM_CHAT_TEXT:
     case KM_CHAT_REFUSAL:
+        ((struct state *)a->state)->refused = true;
+        delta(a, "text_delta", "text", e->text);
+        return 0;
+    case KM_CHAT_TEXT:
         delta(a, "text_delta", "text", e->text);
         return 0;
     case KM_CHAT_REASONING:
@@ -321,7 +335,8 @@ static void on_end(struct km_answer *a)
     open_event(a, &o, "message_delta");
     km_out_key(&o, "delta");
     km_out_open(&o, '{');
-    write_stop(&o, s->finish, s->finish_text);
+    write_stop(&o, s->refused && s->finish == KM_FINISH_STOP ? KM_FINISH_FILTER : s->finish,
+               s->finish_text);
     km_out_close(&o, '}');
     km_messages_usage(&o, &u);
     close_event(a, &o);
@@ -376,6 +391,14 @@ static int check_input(const struct km_answer *a, const struct km_part *p, struc
                    KM_STR_ARG(km_str_sub(p->name, 0, 128)));
 }
 
+static enum km_finish finish_of(const struct km_choice *c)
+{
+    for (const struct km_part *p = c->parts; p; p = p->next)
+        if (p->kind == KM_PART_REFUSAL && c->finish == KM_FINISH_STOP)
+            return KM_FINISH_FILTER;
+    return c->finish;
+}
+
 static int on_whole(struct km_answer *a, struct km_err *err)
 {
     static const struct km_choice none;
@@ -395,7 +418,7 @@ static int on_whole(struct km_answer *a, struct km_err *err)
             write_part(&o, a->arena, p);
     }
     km_out_close(&o, ']');
-    write_stop(&o, c->finish, c->finish_text);
+    write_stop(&o, finish_of(c), c->finish_text);
     km_messages_usage(&o, &u);
     km_out_close(&o, '}');
     return r;

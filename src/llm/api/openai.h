@@ -66,7 +66,8 @@ int km_openai_function_call(const struct km_reading *rd, struct km_chat *chat,
 int km_openai_schema(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *v, struct km_chat *chat) KM_MUST_USE;
 
-const char *km_openai_finish(enum km_finish finish);
+const char *km_openai_finish(const struct km_answer *a, enum km_finish finish);
+const char *km_openai_tier(enum km_service service); /* "flex" */
 void km_openai_usage(struct km_json_out *o, const struct km_usage *u);
 void km_openai_call(struct km_json_out *o, const struct km_part *part); /* one of tool_calls */
 /* The texts of all parts of a kind, one after another. */

@@ -14,6 +14,7 @@
  * Members that are no parameter anybody here knows become extras of the chat; the codec of the
  * upstream says which of those it takes.
  */
+#include "http/json_take.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 
@@ -45,7 +46,7 @@ typedef int part_fn(const struct decoding *d, const struct km_place *at, const s
 static int part_text(const struct decoding *d, const struct km_place *at, const struct km_json *v,
                      struct km_part *part)
 {
-    const struct km_json *text = km_json_get(v, "text");
+    const struct km_json *text = km_json_take(v, "text");
 
     if (!km_given(text))
         return km_read_bad(&d->rd, KM_AT(at, "text"), "must be a string");
@@ -55,27 +56,27 @@ static int part_text(const struct decoding *d, const struct km_place *at, const 
 static int part_refusal(const struct decoding *d, const struct km_place *at,
                         const struct km_json *v, struct km_part *part)
 {
-    return km_read_needed(&d->rd, KM_AT(at, "refusal"), km_json_get(v, "refusal"), &part->text);
+    return km_read_needed(&d->rd, KM_AT(at, "refusal"), km_json_take(v, "refusal"), &part->text);
 }
 
 /* {"image_url":{"url","detail","format"}}, or the address itself. */
 static int part_image(const struct decoding *d, const struct km_place *at, const struct km_json *v,
                       struct km_part *part)
 {
-    const struct km_json *image = km_json_get(v, "image_url"), *url = image;
+    const struct km_json *image = km_json_take(v, "image_url"), *url = image;
     struct km_str address, format = KM_STR_NONE;
     int r;
 
     at = KM_AT(at, "image_url");
     if (km_json_kind(image) == KM_JSON_OBJECT)
-        url = km_json_get(image, "url");
+        url = km_json_take(image, "url");
     if (!km_json_string(url, &address) || !address.n)
         return km_read_bad(&d->rd, at, "must be an object with a 'url'");
     r = km_read_url(&d->rd, at, address, &part->media);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "detail"), km_json_get(image, "detail"),
+        r = km_read_string(&d->rd, KM_AT(at, "detail"), km_json_take(image, "detail"),
                            &part->media.detail);
-    if (r == 0 && km_json_string(km_json_get(image, "format"), &format) && !part->media.type.n)
+    if (r == 0 && km_json_string(km_json_take(image, "format"), &format) && !part->media.type.n)
         part->media.type = format;
     return r;
 }
@@ -83,16 +84,16 @@ static int part_image(const struct decoding *d, const struct km_place *at, const
 static int part_audio(const struct decoding *d, const struct km_place *at, const struct km_json *v,
                       struct km_part *part)
 {
-    const struct km_json *audio = km_json_get(v, "input_audio");
+    const struct km_json *audio = km_json_take(v, "input_audio");
     struct km_str format = KM_STR_NONE;
     int r;
 
     at = KM_AT(at, "input_audio");
-    r = km_read_needed(&d->rd, KM_AT(at, "data"), km_json_get(audio, "data"), &part->media.data);
+    r = km_read_needed(&d->rd, KM_AT(at, "data"), km_json_take(audio, "data"), &part->media.data);
     if (r == 0 && !km_base64_ok(part->media.data))
         r = km_read_bad(&d->rd, KM_AT(at, "data"), "is not base64");
     if (r == 0)
-        r = km_read_needed(&d->rd, KM_AT(at, "format"), km_json_get(audio, "format"), &format);
+        r = km_read_needed(&d->rd, KM_AT(at, "format"), km_json_take(audio, "format"), &format);
     if (r == 0)
         part->media.type =
             km_arena_cat(d->rd.arena, (struct km_str[]){ KM_STR("audio/"), format }, 2);
@@ -112,19 +113,19 @@ static void kind_of_file(struct km_part *part)
 static int part_file(const struct decoding *d, const struct km_place *at, const struct km_json *v,
                      struct km_part *part)
 {
-    const struct km_json *file = km_json_get(v, "file");
+    const struct km_json *file = km_json_take(v, "file");
     struct km_media *m = &part->media;
     struct km_str data = KM_STR_NONE, id = KM_STR_NONE, format = KM_STR_NONE;
     int r;
 
     at = KM_AT(at, "file");
-    r = km_read_string(&d->rd, KM_AT(at, "file_data"), km_json_get(file, "file_data"), &data);
+    r = km_read_string(&d->rd, KM_AT(at, "file_data"), km_json_take(file, "file_data"), &data);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "file_id"), km_json_get(file, "file_id"), &id);
+        r = km_read_string(&d->rd, KM_AT(at, "file_id"), km_json_take(file, "file_id"), &id);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "filename"), km_json_get(file, "filename"), &m->name);
+        r = km_read_string(&d->rd, KM_AT(at, "filename"), km_json_take(file, "filename"), &m->name);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "format"), km_json_get(file, "format"), &format);
+        r = km_read_string(&d->rd, KM_AT(at, "format"), km_json_take(file, "format"), &format);
     if (r < 0)
         return r;
     if (data.n && km_base64_ok(data))
@@ -148,10 +149,10 @@ static int part_file(const struct decoding *d, const struct km_place *at, const 
 static int part_thinking(const struct decoding *d, const struct km_place *at,
                          const struct km_json *v, struct km_part *part)
 {
-    int r = km_read_string(&d->rd, KM_AT(at, "thinking"), km_json_get(v, "thinking"), &part->text);
+    int r = km_read_string(&d->rd, KM_AT(at, "thinking"), km_json_take(v, "thinking"), &part->text);
 
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "signature"), km_json_get(v, "signature"),
+        r = km_read_string(&d->rd, KM_AT(at, "signature"), km_json_take(v, "signature"),
                            &part->signature);
     return r;
 }
@@ -159,7 +160,7 @@ static int part_thinking(const struct decoding *d, const struct km_place *at,
 static int part_redacted(const struct decoding *d, const struct km_place *at,
                          const struct km_json *v, struct km_part *part)
 {
-    return km_read_needed(&d->rd, KM_AT(at, "data"), km_json_get(v, "data"), &part->text);
+    return km_read_needed(&d->rd, KM_AT(at, "data"), km_json_take(v, "data"), &part->text);
 }
 
 #define IN(role) (1U << KM_ROLE_##role)
@@ -185,7 +186,7 @@ static int read_part(const struct decoding *d, const struct km_place *at, const 
     const struct part_row *row = NULL;
     struct km_str type = KM_STR_NONE;
     struct km_part *part;
-    int r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    int r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
 
     if (r < 0)
         return r;
@@ -197,9 +198,9 @@ static int read_part(const struct decoding *d, const struct km_place *at, const 
     part = new_part(d, list, row->kind, KM_STR_NONE);
     if (!part)
         return km_read_nomem(&d->rd);
-    part->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
+    part->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
     if (!part->cache_ttl_s)
-        part->cache_ttl_s = km_read_cache(km_json_get(v, "prompt_cache_breakpoint"));
+        part->cache_ttl_s = km_read_cache(km_json_take(v, "prompt_cache_breakpoint"));
     return row->fn(d, at, v, part);
 }
 
@@ -235,7 +236,7 @@ static int read_content(const struct decoding *d, const struct km_place *at,
 static int read_thinking(const struct decoding *d, const struct km_place *at,
                          const struct km_json *v, struct km_part **list)
 {
-    const struct km_json *blocks = km_json_get(v, "thinking_blocks"), *item;
+    const struct km_json *blocks = km_json_take(v, "thinking_blocks"), *item;
     struct km_str text = KM_STR_NONE, key;
     struct km_json_iter it;
     int r = km_read_array(&d->rd, KM_AT(at, "thinking_blocks"), blocks);
@@ -249,7 +250,7 @@ static int read_thinking(const struct decoding *d, const struct km_place *at,
     }
     if (r == 0)
         r = km_read_string(&d->rd, KM_AT(at, "reasoning_content"),
-                           km_json_get(v, "reasoning_content"), &text);
+                           km_json_take(v, "reasoning_content"), &text);
     if (r == 0 && text.n && !new_part(d, list, KM_PART_REASONING, text))
         r = km_read_nomem(&d->rd);
     return r;
@@ -258,25 +259,25 @@ static int read_thinking(const struct decoding *d, const struct km_place *at,
 /* The signature of a call, as Google's OpenAI surface writes it or as LiteLLM does. */
 static struct km_str signature_of(const struct km_json *call)
 {
-    const struct km_json *google = km_json_get(km_json_get(call, "extra_content"), "google");
-    const struct km_json *own = km_json_get(call, "provider_specific_fields");
+    const struct km_json *google = km_json_take(km_json_take(call, "extra_content"), "google");
+    const struct km_json *own = km_json_take(call, "provider_specific_fields");
     struct km_str s = KM_STR_NONE;
 
-    if (!km_json_string(km_json_get(google, "thought_signature"), &s))
-        (void)km_json_string(km_json_get(own, "thought_signature"), &s);
+    if (!km_json_string(km_json_take(google, "thought_signature"), &s))
+        (void)km_json_string(km_json_take(own, "thought_signature"), &s);
     return s;
 }
 
 static int read_function(const struct decoding *d, const struct km_place *at,
                          const struct km_json *v, struct km_part *part)
 {
-    const struct km_json *arguments = km_json_get(v, "arguments");
+    const struct km_json *arguments = km_json_take(v, "arguments");
     struct km_str text = KM_STR_NONE;
     int r;
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &part->name);
+    r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_take(v, "name"), &part->name);
     at = KM_AT(at, "arguments");
     if (r == 0 && km_json_kind(arguments) == KM_JSON_OBJECT)
         return km_read_object(&d->rd, at, arguments, &part->input_json);
@@ -294,22 +295,22 @@ static int read_call(const struct decoding *d, const struct km_place *at, const 
 
     if (!part)
         return km_read_nomem(&d->rd);
-    r = km_read_string(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    r = km_read_string(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     if (r == 0 && !km_str_eq(type, KM_STR("function")))
         r = km_read_refuse(&d->rd, KM_AT(at, "type"),
                            "is a kind of call that this model's provider does not know");
     if (r == 0)
-        r = km_read_needed(&d->rd, KM_AT(at, "id"), km_json_get(v, "id"), &part->id);
+        r = km_read_needed(&d->rd, KM_AT(at, "id"), km_json_take(v, "id"), &part->id);
     part->signature = signature_of(v);
-    part->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
-    return r == 0 ? read_function(d, KM_AT(at, "function"), km_json_get(v, "function"), part) : r;
+    part->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
+    return r == 0 ? read_function(d, KM_AT(at, "function"), km_json_take(v, "function"), part) : r;
 }
 
 static int read_calls(struct decoding *d, const struct km_place *at, const struct km_json *v,
                       struct km_part **list)
 {
-    const struct km_json *calls = km_json_get(v, "tool_calls"), *item;
-    const struct km_json *function = km_json_get(v, "function_call");
+    const struct km_json *calls = km_json_take(v, "tool_calls"), *item;
+    const struct km_json *function = km_json_take(v, "function_call");
     struct km_json_iter it;
     struct km_part *part;
     struct km_str key;
@@ -338,13 +339,13 @@ static int read_assistant(struct decoding *d, const struct km_place *at, const s
     int r = read_thinking(d, at, v, &m->parts);
 
     if (r == 0)
-        r = read_content(d, KM_AT(at, "content"), km_json_get(v, "content"), KM_ROLE_ASSISTANT,
+        r = read_content(d, KM_AT(at, "content"), km_json_take(v, "content"), KM_ROLE_ASSISTANT,
                          &m->parts);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "refusal"), km_json_get(v, "refusal"), &refusal);
+        r = km_read_string(&d->rd, KM_AT(at, "refusal"), km_json_take(v, "refusal"), &refusal);
     if (r == 0 && refusal.n && !new_part(d, &m->parts, KM_PART_REFUSAL, refusal))
         return km_read_nomem(&d->rd);
-    if (r == 0 && km_json_string(km_json_get(km_json_get(v, "audio"), "id"), &audio)) {
+    if (r == 0 && km_json_string(km_json_take(km_json_take(v, "audio"), "id"), &audio)) {
         part = new_part(d, &m->parts, KM_PART_AUDIO, KM_STR_NONE);
         if (!part)
             return km_read_nomem(&d->rd);
@@ -366,16 +367,16 @@ static int read_result(struct decoding *d, const struct km_place *at, const stru
     part = d->results ? new_part(d, &d->results->parts, KM_PART_TOOL_RESULT, KM_STR_NONE) : NULL;
     if (!part)
         return km_read_nomem(&d->rd);
-    part->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
-    r = km_read_string(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &part->name);
+    part->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
+    r = km_read_string(&d->rd, KM_AT(at, "name"), km_json_take(v, "name"), &part->name);
     if (r == 0 && function)
         part->id = d->function_id;
     else if (r == 0)
-        r = km_read_needed(&d->rd, KM_AT(at, "tool_call_id"), km_json_get(v, "tool_call_id"),
+        r = km_read_needed(&d->rd, KM_AT(at, "tool_call_id"), km_json_take(v, "tool_call_id"),
                            &part->id);
     if (r == 0 && !part->id.n)
         r = km_read_bad(&d->rd, KM_AT(at, "role"), "answers a function_call that is not there");
-    return r == 0 ? read_content(d, KM_AT(at, "content"), km_json_get(v, "content"), KM_ROLE_USER,
+    return r == 0 ? read_content(d, KM_AT(at, "content"), km_json_take(v, "content"), KM_ROLE_USER,
                                  &part->content)
                   : r;
 }
@@ -384,7 +385,7 @@ static int read_result(struct decoding *d, const struct km_place *at, const stru
 static void cache_message(struct km_message *m, const struct km_json *v)
 {
     struct km_part *last = m->parts;
-    int ttl_s = km_read_cache(km_json_get(v, "cache_control"));
+    int ttl_s = km_read_cache(km_json_take(v, "cache_control"));
 
     while (last && last->next)
         last = last->next;
@@ -407,7 +408,7 @@ static bool role_of(struct km_str name, enum km_role *ret)
 
 static int read_message(struct decoding *d, const struct km_place *at, const struct km_json *v)
 {
-    const struct km_json *content = km_json_get(v, "content");
+    const struct km_json *content = km_json_take(v, "content");
     struct km_str name = KM_STR_NONE;
     struct km_message *m;
     enum km_role role;
@@ -415,7 +416,7 @@ static int read_message(struct decoding *d, const struct km_place *at, const str
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    r = km_read_needed(&d->rd, KM_AT(at, "role"), km_json_get(v, "role"), &name);
+    r = km_read_needed(&d->rd, KM_AT(at, "role"), km_json_take(v, "role"), &name);
     if (r < 0)
         return r;
     if (km_str_eq(name, KM_STR("tool")) || km_str_eq(name, KM_STR("function")))
@@ -429,7 +430,7 @@ static int read_message(struct decoding *d, const struct km_place *at, const str
     m = km_chat_message(d->chat, d->rd.arena, role);
     if (!m)
         return km_read_nomem(&d->rd);
-    r = km_read_string(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &m->name);
+    r = km_read_string(&d->rd, KM_AT(at, "name"), km_json_take(v, "name"), &m->name);
     if (r == 0 && role == KM_ROLE_ASSISTANT)
         r = read_assistant(d, at, v, m);
     else if (r == 0)
@@ -451,9 +452,12 @@ int km_openai_params(struct km_chat *chat, struct km_arena *arena, const struct 
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < sizeof first / sizeof first[0]; i++)
-        if (km_json_get(root, first[i]))
-            r = km_openai_param(chat, arena, km_str_c(first[i]), km_json_get(root, first[i]), err);
+        if (km_json_take(root, first[i]))
+            r = km_openai_param(chat, arena, km_str_c(first[i]), km_json_take(root, first[i]), err);
     for (km_json_iter(root, &it); r == 0 && km_json_next(&it, &name, &v);) {
+        km_json_take_this(v);
+        if (km_openai_member(name) && !km_str_eq(name, KM_STR("messages")))
+            km_json_take_all(v);
         if (!km_given(v) || km_openai_member(name) || km_str_eq(name, KM_STR("tools")) ||
             km_str_eq(name, KM_STR("functions")))
             continue;
@@ -462,7 +466,7 @@ int km_openai_params(struct km_chat *chat, struct km_arena *arena, const struct 
             continue;
         if (++extras > EXTRAS_MOST)
             return km_fail(err, KM_E_LIMIT, "More than %d unknown members.", EXTRAS_MOST);
-        km_chat_extra(chat, arena, name, km_json_compact(v, arena));
+        km_chat_extra(chat, arena, name, km_json_take_compact(v, arena));
         r = 0;
     }
     return r;
@@ -471,7 +475,7 @@ int km_openai_params(struct km_chat *chat, struct km_arena *arena, const struct 
 int km_openai_decode(const struct km_llm_request *req, const struct km_json *root,
                      struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)
 {
-    const struct km_json *messages = km_json_get(root, "messages"), *item;
+    const struct km_json *messages = km_json_take(root, "messages"), *item;
     struct decoding d = { .rd = { arena, err }, .chat = ret_chat };
     struct km_json_iter it;
     struct km_str key;

@@ -10,6 +10,7 @@
  * of both (responses_tools.c).  Whoever chooses it says its own name, with the group where two
  * have one of that name, or the joined one; among the allowed ones a whole group may stand.
  */
+#include "http/json_take.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 
@@ -21,10 +22,10 @@ static struct chosen chosen_of(const struct km_json *v)
 {
     struct chosen c = { KM_STR_NONE, KM_STR_NONE, KM_STR_NONE };
 
-    (void)km_json_string(km_json_get(v, "type"), &c.type);
-    if (!km_json_string(km_json_get(km_json_get(v, "function"), "name"), &c.name))
-        (void)km_json_string(km_json_get(v, "name"), &c.name);
-    (void)km_json_string(km_json_get(v, "namespace"), &c.group);
+    (void)km_json_string(km_json_take(v, "type"), &c.type);
+    if (!km_json_string(km_json_take(km_json_take(v, "function"), "name"), &c.name))
+        (void)km_json_string(km_json_take(v, "name"), &c.name);
+    (void)km_json_string(km_json_take(v, "namespace"), &c.group);
     return c;
 }
 
@@ -102,10 +103,10 @@ static bool allows(const struct km_json *tools, const struct km_tool *tool)
 static int choose_among(const struct km_reading *rd, struct km_chat *chat,
                         const struct km_place *at, const struct km_json *allowed)
 {
-    const struct km_json *tools = km_json_get(allowed, "tools");
+    const struct km_json *tools = km_json_take(allowed, "tools");
     struct km_tool **from = &chat->tools;
     struct km_str mode = KM_STR("auto");
-    int r = km_read_string(rd, KM_AT(at, "mode"), km_json_get(allowed, "mode"), &mode);
+    int r = km_read_string(rd, KM_AT(at, "mode"), km_json_take(allowed, "mode"), &mode);
 
     if (r == 0 && km_json_kind(tools) != KM_JSON_ARRAY)
         r = km_read_bad(rd, KM_AT(at, "tools"), "must be an array");
@@ -128,24 +129,24 @@ static int choose_among(const struct km_reading *rd, struct km_chat *chat,
 int km_openai_choice(const struct km_reading *rd, struct km_chat *chat, const struct km_place *at,
                      const struct km_json *v)
 {
-    const struct km_json *allowed = km_json_get(v, "allowed_tools");
+    const struct km_json *allowed = km_json_take(v, "allowed_tools");
     const struct chosen c = chosen_of(v);
     struct km_str word, name;
     int r;
 
     if (km_json_string(v, &word))
         return choose_word(rd, chat, at, word);
-    if (!km_json_string(km_json_get(v, "type"), &word))
+    if (!km_json_string(km_json_take(v, "type"), &word))
         return km_read_bad(rd, at, "must be auto, none, required or an object with a type");
     if (km_str_eq(c.type, KM_STR("allowed_tools")))
         return choose_among(rd, chat, allowed ? KM_AT(at, "allowed_tools") : at,
                             allowed ? allowed : v);
     if (!km_str_eq(c.type, KM_STR("function")) &&
-        !(km_str_eq(c.type, KM_STR("custom")) && km_json_get(v, "name"))) /* Responses' */
+        !(km_str_eq(c.type, KM_STR("custom")) && km_json_take(v, "name"))) /* Responses' */
         return km_read_refuse(rd, KM_AT(at, "type"),
                               "is a kind of tool that this model's provider does not know");
-    if (!km_json_string(km_json_get(km_json_get(v, "function"), "name"), &name) &&
-        !km_json_string(km_json_get(v, "name"), &name))
+    if (!km_json_string(km_json_take(km_json_take(v, "function"), "name"), &name) &&
+        !km_json_string(km_json_take(v, "name"), &name))
         return km_read_bad(rd, KM_AT(KM_AT(at, "function"), "name"), "must be a string");
     r = resolve(rd, chat, at, &c, &name);
     if (r == 0)
@@ -161,7 +162,7 @@ int km_openai_function_call(const struct km_reading *rd, struct km_chat *chat,
 
     if (km_json_string(v, &word))
         return choose_word(rd, chat, at, word);
-    if (!km_json_string(km_json_get(v, "name"), &word))
+    if (!km_json_string(km_json_take(v, "name"), &word))
         return km_read_bad(rd, KM_AT(at, "name"), "must be a string");
     choose(chat, KM_CHOICE_NAMED, word);
     return 0;

@@ -112,7 +112,16 @@ static void keep(struct km_answer *a, struct reasoning *r, struct km_str piece)
 
 static void input_chunk(struct km_answer *a, unsigned choice, unsigned call, struct km_str piece)
 {
+    if (a->legacy_calls && call > 0) /* there is room for one */
+        return;
     open_chunk(a, choice);
+    if (a->legacy_calls) {
+        km_buf_str(a->out, KM_STR("\"function_call\":{\"arguments\":"));
+        km_buf_json(a->out, piece);
+        km_buf_str(a->out, KM_STR("}"));
+        close_chunk(a);
+        return;
+    }
     km_buf_str(a->out, KM_STR("\"tool_calls\":[{\"index\":"));
     km_buf_u64(a->out, call);
     km_buf_str(a->out, KM_STR(",\"function\":{\"arguments\":"));
@@ -138,8 +147,25 @@ static void end_block(struct km_answer *a, struct choice *ch, unsigned choice)
     ch->text.n = ch->signature.n = 0;
 }
 
+static void begin_function_call(struct km_answer *a, struct choice *ch,
+                                const struct km_chat_event *e)
+{
+    ch->open = ch->tool = true;
+    if (ch->calls++ > 0)
+        return;
+    open_chunk(a, e->choice);
+    km_buf_str(a->out, KM_STR("\"function_call\":{\"name\":"));
+    km_buf_json(a->out, e->name);
+    km_buf_str(a->out, KM_STR(",\"arguments\":\"\"}"));
+    close_chunk(a);
+}
+
 static void begin_call(struct km_answer *a, struct choice *ch, const struct km_chat_event *e)
 {
+    if (a->legacy_calls) {
+        begin_function_call(a, ch, e);
+        return;
+    }
     open_chunk(a, e->choice);
     km_buf_str(a->out, KM_STR("\"tool_calls\":[{\"index\":"));
     km_buf_u64(a->out, ch->calls++);
@@ -187,7 +213,7 @@ static void finish_chunk(struct km_answer *a, const struct km_chat_event *e)
         member_chunk(a, e->choice, KM_STR("\"refusal\":"), e->text);
     open_chunk(a, e->choice);
     km_buf_str(a->out, KM_STR("},\"logprobs\":null,\"finish_reason\":\""));
-    km_buf_str(a->out, km_str_c(km_openai_finish(e->finish)));
+    km_buf_str(a->out, km_str_c(km_openai_finish(a, e->finish)));
     km_buf_str(a->out, KM_STR("\"}"));
     km_buf_str(a->out, c->back);
 }
@@ -280,6 +306,8 @@ static void end(struct km_answer *a)
         km_buf_str(a->out, KM_STR("],\"usage\":"));
         km_json_out_init(&o, a->out);
         km_openai_usage(&o, &usage);
+        if (usage.said & KM_SAID_SERVICE)
+            km_buf_printf(a->out, ",\"service_tier\":\"%s\"", km_openai_tier(usage.service));
         km_buf_str(a->out, KM_STR("}\n\n"));
     }
     km_buf_str(a->out, KM_STR("data: [DONE]\n\n"));

@@ -11,6 +11,7 @@
  */
 #include <stddef.h>
 
+#include "http/json_take.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 
@@ -31,30 +32,30 @@ int km_openai_tool(const struct km_reading *rd, const struct km_place *at, const
                    struct km_tool *tool)
 {
     bool strict = false;
-    const struct km_json *parameters = km_json_get(v, "parameters");
+    const struct km_json *parameters = km_json_take(v, "parameters");
     int r;
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(rd, at, "must be an object");
-    r = km_read_needed(rd, KM_AT(at, "name"), km_json_get(v, "name"), &tool->name);
+    r = km_read_needed(rd, KM_AT(at, "name"), km_json_take(v, "name"), &tool->name);
     if (r == 0)
-        r = km_read_string(rd, KM_AT(at, "description"), km_json_get(v, "description"),
+        r = km_read_string(rd, KM_AT(at, "description"), km_json_take(v, "description"),
                            &tool->description);
     if (r == 0)
         r = km_read_object(rd, KM_AT(at, "parameters"), parameters, &tool->schema_json);
     if (r == 0)
-        r = km_read_bool(rd, KM_AT(at, "strict"), km_json_get(v, "strict"), &strict);
-    if (r == 0 && km_given(km_json_get(v, "strict")))
+        r = km_read_bool(rd, KM_AT(at, "strict"), km_json_take(v, "strict"), &strict);
+    if (r == 0 && km_given(km_json_take(v, "strict")))
         tool->strict = strict;
     if (!tool->cache_ttl_s)
-        tool->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
+        tool->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
     return r;
 }
 
 static int read_tool(const struct setting *s, const struct km_place *at, const struct km_json *v)
 {
     struct km_tool *tool = km_chat_tool(s->chat, s->rd->arena);
-    const struct km_json *function = km_json_get(v, "function");
+    const struct km_json *function = km_json_take(v, "function");
     struct km_str type = KM_STR_NONE;
     int r;
 
@@ -62,13 +63,13 @@ static int read_tool(const struct setting *s, const struct km_place *at, const s
         return km_read_nomem(s->rd);
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(s->rd, at, "must be an object");
-    r = km_read_needed(s->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    r = km_read_needed(s->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
     if (r < 0)
         return r;
-    tool->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
+    tool->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
     if (!km_str_eq(type, KM_STR("function"))) {
         tool->hosted_type = type;
-        (void)km_json_string(km_json_get(v, "name"), &tool->name);
+        (void)km_json_string(km_json_take(v, "name"), &tool->name);
         return km_read_object(s->rd, at, v, &tool->hosted_json);
     }
     return function ? km_openai_tool(s->rd, KM_AT(at, "function"), function, tool)
@@ -104,9 +105,14 @@ static int set_functions(const struct setting *s)
 
         r = tool ? km_openai_tool(s->rd, KM_ITEM(s->at, i), v, tool) : km_read_nomem(s->rd);
     }
-    if (r == 0 && s->chat->tools)
-        s->chat->set |= KM_P_BIT(KM_P_TOOLS);
-    return r;
+    if (r < 0 || !s->chat->tools)
+        return r;
+    /* Its answer has room for one call. */
+    s->chat->legacy_calls = true;
+    s->chat->parallel_tools = false;
+    s->chat->set |= KM_P_BIT(KM_P_TOOLS) | KM_P_BIT(KM_P_PARALLEL_TOOLS);
+    s->chat->hints |= KM_P_BIT(KM_P_PARALLEL_TOOLS);
+    return 0;
 }
 
 static int set_tool_choice(const struct setting *s)
@@ -190,18 +196,18 @@ static int set_logprobs(const struct setting *s)
 int km_openai_schema(const struct km_reading *rd, const struct km_place *at,
                      const struct km_json *v, struct km_chat *chat)
 {
-    const struct km_json *strict = km_json_get(v, "strict");
+    const struct km_json *strict = km_json_take(v, "strict");
     bool yes = false;
     int r;
 
-    if (km_json_kind(km_json_get(v, "schema")) != KM_JSON_OBJECT)
+    if (km_json_kind(km_json_take(v, "schema")) != KM_JSON_OBJECT)
         return km_read_bad(rd, KM_AT(at, "schema"), "must be an object");
     chat->format = KM_FORMAT_SCHEMA;
-    r = km_read_object(rd, KM_AT(at, "schema"), km_json_get(v, "schema"), &chat->schema_json);
+    r = km_read_object(rd, KM_AT(at, "schema"), km_json_take(v, "schema"), &chat->schema_json);
     if (r == 0)
-        r = km_read_string(rd, KM_AT(at, "name"), km_json_get(v, "name"), &chat->schema_name);
+        r = km_read_string(rd, KM_AT(at, "name"), km_json_take(v, "name"), &chat->schema_name);
     if (r == 0)
-        r = km_read_string(rd, KM_AT(at, "description"), km_json_get(v, "description"),
+        r = km_read_string(rd, KM_AT(at, "description"), km_json_take(v, "description"),
                            &chat->schema_description);
     if (r == 0)
         r = km_read_bool(rd, KM_AT(at, "strict"), strict, &yes);
@@ -212,10 +218,10 @@ int km_openai_schema(const struct km_reading *rd, const struct km_place *at,
 
 static int set_format(const struct setting *s)
 {
-    const struct km_json *schema = km_json_get(s->v, "json_schema");
-    const struct km_json *older = km_json_get(s->v, "response_schema"); /* LiteLLM's */
+    const struct km_json *schema = km_json_take(s->v, "json_schema");
+    const struct km_json *older = km_json_take(s->v, "response_schema"); /* LiteLLM's */
     struct km_str type = KM_STR_NONE;
-    int r = km_read_needed(s->rd, KM_AT(s->at, "type"), km_json_get(s->v, "type"), &type);
+    int r = km_read_needed(s->rd, KM_AT(s->at, "type"), km_json_take(s->v, "type"), &type);
 
     if (r < 0)
         return r;
@@ -243,7 +249,7 @@ static int set_format(const struct setting *s)
 static int set_effort(const struct setting *s)
 {
     const struct km_json *v =
-        km_json_kind(s->v) == KM_JSON_OBJECT ? km_json_get(s->v, "effort") : s->v;
+        km_json_kind(s->v) == KM_JSON_OBJECT ? km_json_take(s->v, "effort") : s->v;
     struct km_str name = KM_STR_NONE;
     int r = km_read_string(s->rd, s->at, v, &name);
 
@@ -259,15 +265,15 @@ static int set_effort(const struct setting *s)
 static int set_thinking(const struct setting *s)
 {
     struct km_str type = KM_STR_NONE;
-    int r = km_read_needed(s->rd, KM_AT(s->at, "type"), km_json_get(s->v, "type"), &type);
+    int r = km_read_needed(s->rd, KM_AT(s->at, "type"), km_json_take(s->v, "type"), &type);
 
     if (r < 0)
         return r;
     if (km_str_eq(type, KM_STR("enabled"))) {
         s->chat->thinking = KM_THINKING_BUDGET;
         s->chat->thinking_budget = 1024;
-        r = km_read_i64(s->rd, KM_AT(s->at, "budget_tokens"), km_json_get(s->v, "budget_tokens"), 0,
-                        KM_LLM_TOKENS_MOST, &s->chat->thinking_budget);
+        r = km_read_i64(s->rd, KM_AT(s->at, "budget_tokens"), km_json_take(s->v, "budget_tokens"),
+                        0, KM_LLM_TOKENS_MOST, &s->chat->thinking_budget);
     } else if (km_str_eq(type, KM_STR("adaptive"))) {
         s->chat->thinking = KM_THINKING_ADAPTIVE;
     } else if (km_str_eq(type, KM_STR("disabled"))) {
@@ -277,7 +283,7 @@ static int set_thinking(const struct setting *s)
     }
     s->chat->set |= KM_P_BIT(KM_P_THINKING);
     if (r == 0)
-        r = km_read_string(s->rd, KM_AT(s->at, "display"), km_json_get(s->v, "display"),
+        r = km_read_string(s->rd, KM_AT(s->at, "display"), km_json_take(s->v, "display"),
                            &s->chat->thinking_display);
     return r;
 }
@@ -299,7 +305,7 @@ static int set_modalities(const struct setting *s)
     int r = km_read_array(s->rd, s->at, s->v);
 
     if (r == 0)
-        json = km_json_compact(s->v, s->rd->arena);
+        json = km_json_take_compact(s->v, s->rd->arena);
     if (r == 0 && !km_str_eq(json, KM_STR("[\"text\"]"))) {
         s->chat->modalities_json = json;
         s->chat->set |= KM_P_BIT(KM_P_MODALITIES);

@@ -6,6 +6,7 @@
  * Reasoning has no place in the answer and is left out; so is the order to echo the prompt unless
  * it is asked for, which is refused.
  */
+#include "http/json_take.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 
@@ -31,7 +32,7 @@ static void drop_defaults(struct km_chat *chat, const struct km_json *root)
                            : km_str_eq((*at)->name, KM_STR("best_of")) ? "best_of"
                                                                        : NULL;
 
-        if (name && says_nothing(km_json_get(root, name), name[0] == 'b'))
+        if (name && says_nothing(km_json_take(root, name), name[0] == 'b'))
             *at = (*at)->next;
         else
             at = &(*at)->next;
@@ -42,7 +43,7 @@ int km_openai_decode_prompt(const struct km_llm_request *req, const struct km_js
                             struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)
 {
     const struct km_reading rd = { arena, err };
-    const struct km_json *prompt = km_json_get(root, "prompt"), *v = prompt;
+    const struct km_json *prompt = km_json_take(root, "prompt"), *v = prompt;
     const struct km_place *at = KM_AT(NULL, "prompt");
     struct km_str text, key;
     struct km_message *m;
@@ -94,7 +95,7 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
     km_buf_u64(a->out, e->choice);
     km_buf_str(a->out, KM_STR(",\"logprobs\":null,\"finish_reason\":"));
     if (finish)
-        km_buf_json(a->out, km_str_c(km_openai_finish(e->finish)));
+        km_buf_json(a->out, km_str_c(km_openai_finish(a, e->finish)));
     else
         km_buf_str(a->out, KM_STR("null"));
     km_buf_str(a->out, a->usage_asked ? KM_STR("}],\"usage\":null}\n\n") : KM_STR("}]}\n\n"));
@@ -129,7 +130,7 @@ static int whole(struct km_answer *a, struct km_err *err)
         km_out_member(&o, "text", km_parts_text(c->parts, KM_PART_TEXT, a->arena));
         km_out_member_i64(&o, "index", (int64_t)i);
         km_out_member_raw(&o, "logprobs", KM_STR_NONE);
-        km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(c->finish)));
+        km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(a, c->finish)));
         km_out_close(&o, '}');
     }
     return km_openai_tail(a, &o, err);

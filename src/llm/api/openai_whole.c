@@ -7,19 +7,27 @@
  * client can send its provider's signed reasoning back.
  */
 #include "llm/api/openai.h"
+#include "llm/usage.h"
 
-const char *km_openai_finish(enum km_finish finish)
+const char *km_openai_finish(const struct km_answer *a, enum km_finish finish)
 {
     switch (finish) {
     case KM_FINISH_LENGTH:
         return "length";
     case KM_FINISH_TOOLS:
-        return "tool_calls";
+        return a->legacy_calls ? "function_call" : "tool_calls";
     case KM_FINISH_FILTER:
         return "content_filter";
     default:
         return "stop";
     }
+}
+
+const char *km_openai_tier(enum km_service service)
+{
+    return service == KM_SERVICE_FLEX       ? "flex"
+           : service == KM_SERVICE_PRIORITY ? "priority"
+                                            : "default";
 }
 
 void km_openai_usage(struct km_json_out *o, const struct km_usage *u)
@@ -33,6 +41,10 @@ void km_openai_usage(struct km_json_out *o, const struct km_usage *u)
     km_out_member_i64(o, "cached_tokens", u->cached_tokens);
     if (u->cache_write_tokens)
         km_out_member_i64(o, "cache_write_tokens", u->cache_write_tokens);
+    if (u->cache_write_1h_tokens) { /* LiteLLM's names */
+        km_out_key(o, "cache_creation_token_details");
+        km_usage_write_split(o, u);
+    }
     km_out_close(o, '}');
     km_out_key(o, "completion_tokens_details");
     km_out_open(o, '{');
@@ -135,6 +147,18 @@ void km_openai_call(struct km_json_out *o, const struct km_part *part)
     km_out_close(o, '}');
 }
 
+/* {"name","arguments"}: the older form, of one call. */
+static void function_call(struct km_json_out *o, const struct km_part *parts)
+{
+    while (parts->kind != KM_PART_TOOL_USE)
+        parts = parts->next;
+    km_out_key(o, "function_call");
+    km_out_open(o, '{');
+    km_out_member(o, "name", parts->name);
+    km_out_member(o, "arguments", parts->input_json.n ? parts->input_json : KM_STR("{}"));
+    km_out_close(o, '}');
+}
+
 static void message(struct km_answer *a, struct km_json_out *o, const struct km_choice *c)
 {
     struct km_str text = km_parts_text(c->parts, KM_PART_TEXT, a->arena);
@@ -159,7 +183,9 @@ static void message(struct km_answer *a, struct km_json_out *o, const struct km_
     if (reasoning.n)
         km_out_member(o, "reasoning_content", reasoning);
     thinking(o, c->parts);
-    if (calls) {
+    if (calls && a->legacy_calls) {
+        function_call(o, c->parts);
+    } else if (calls) {
         km_out_key(o, "tool_calls");
         km_out_open(o, '[');
         for (const struct km_part *part = c->parts; part; part = part->next)
@@ -189,6 +215,8 @@ int km_openai_tail(struct km_answer *a, struct km_json_out *o, struct km_err *er
     km_out_close(o, ']');
     km_out_key(o, "usage");
     km_openai_usage(o, &usage);
+    if (usage.said & KM_SAID_SERVICE)
+        km_out_member(o, "service_tier", km_str_c(km_openai_tier(usage.service)));
     km_out_close(o, '}');
     if (km_arena_overflowed(a->arena))
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -210,7 +238,7 @@ int km_openai_whole(struct km_answer *a, struct km_err *err)
         km_out_key(&o, "message");
         message(a, &o, c);
         km_out_member_raw(&o, "logprobs", c->logprobs_json);
-        km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(c->finish)));
+        km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(a, c->finish)));
         km_out_close(&o, '}');
     }
     return km_openai_tail(a, &o, err);

@@ -4,6 +4,7 @@
  * A request's members are read by these or not at all: so a wrong type is always an error that
  * names its place, and never a value taken for another.
  */
+#include "http/json_take.h"
 #include "llm/api/read.h"
 
 struct km_str km_place_of(const struct km_place *at, struct km_arena *arena)
@@ -102,7 +103,7 @@ int km_read_object(const struct km_reading *r, const struct km_place *at, const 
         return 0;
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(r, at, "must be an object");
-    *ret = km_json_compact(v, r->arena);
+    *ret = km_json_take_compact(v, r->arena);
     return ret->n ? 0 : km_read_nomem(r);
 }
 
@@ -126,7 +127,7 @@ int km_read_object_text(const struct km_reading *r, const struct km_place *at, s
         km_json_kind(root) != KM_JSON_OBJECT)
         return km_arena_overflowed(r->arena) ? km_read_nomem(r)
                                              : km_read_bad(r, at, "must be the text of an object");
-    *ret = km_json_compact(root, r->arena);
+    *ret = km_json_take_compact(root, r->arena);
     return ret->n ? 0 : km_read_nomem(r);
 }
 
@@ -148,6 +149,7 @@ int km_read_cache(const struct km_json *v)
 
     if (!km_given(v) || km_json_kind(v) == KM_JSON_FALSE)
         return 0;
-    (void)km_json_string(km_json_get(v, "ttl"), &ttl);
+    km_json_take_all(v);
+    (void)km_json_string(km_json_take(v, "ttl"), &ttl);
     return km_str_eq(ttl, KM_STR("1h")) ? 3600 : 300;
 }

@@ -117,7 +117,7 @@ static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str
         e = km_llm_read_own(r, &r->spans[KM_R_OWN], err);
     if (e < 0)
         return e;
-    r->stream = r->spans[KM_R_STREAM].type == KM_JSON_TRUE;
+    r->stream = r->api->streams && r->spans[KM_R_STREAM].type == KM_JSON_TRUE;
     r->prompt = km_responses_value(r, KM_R_INPUT);
     if (r->spans[KM_R_METADATA].type == KM_JSON_OBJECT)
         r->metadata = km_responses_value(r, KM_R_METADATA);
@@ -208,6 +208,19 @@ const struct km_llm_api km_api_responses = {
     .event = km_responses_event,
     .cut = km_responses_cut,
     .decode = km_responses_decode,
+    .idle = km_responses_idle,
     .encoder = &km_encoder_responses,
+    .param_name = param_name,
+};
+
+const struct km_llm_api km_api_compact = {
+    .path = "/responses/compact",
+    .call_type = "acompact_responses",
+    .required = "input",
+    .wire = KM_WIRE_RESPONSES,
+    .dialect = KM_DIALECT_OPENAI,
+    .parse = parse,
+    .body = body,
+    .answer = km_responses_answer,
     .param_name = param_name,
 };

@@ -14,6 +14,8 @@
 #include "llm/api.h"
 
 extern const struct km_llm_api km_api_responses;
+/* Below it: a conversation made shorter, where OpenAI's own does it. */
+extern const struct km_llm_api km_api_compact;
 
 /* Members of a request: places in km_llm_request.spans. */
 enum km_responses_member {
@@ -115,5 +117,8 @@ struct km_responses_tool km_responses_tool(const struct km_llm_request *r, struc
 /* Signed reasoning, in encrypted_content: ours, and of which kind. */
 #define KM_RESPONSES_THINKING "kanmon:t:"
 #define KM_RESPONSES_REDACTED "kanmon:r:"
+
+/* Places of its requests that say nothing (llm/dropped.h). */
+extern const struct km_str km_responses_idle[];
 
 #endif

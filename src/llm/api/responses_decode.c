@@ -17,6 +17,8 @@
  *
  * Tools that OpenAI itself runs, and conversations it stores, have no meaning elsewhere.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
 #include "llm/api/responses.h"
@@ -49,14 +51,14 @@ static int file(const struct items *d, const struct km_place *at, const struct k
                 struct km_media *m)
 {
     struct km_str data = KM_STR_NONE;
-    int r = km_read_string(&d->rd, KM_AT(at, "filename"), km_json_get(v, "filename"), &m->name);
+    int r = km_read_string(&d->rd, KM_AT(at, "filename"), km_json_take(v, "filename"), &m->name);
 
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "file_id"), km_json_get(v, "file_id"), &m->file_id);
+        r = km_read_string(&d->rd, KM_AT(at, "file_id"), km_json_take(v, "file_id"), &m->file_id);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "file_url"), km_json_get(v, "file_url"), &m->url);
+        r = km_read_string(&d->rd, KM_AT(at, "file_url"), km_json_take(v, "file_url"), &m->url);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "file_data"), km_json_get(v, "file_data"), &data);
+        r = km_read_string(&d->rd, KM_AT(at, "file_data"), km_json_take(v, "file_data"), &data);
     if (r < 0)
         return r;
     if (data.n && km_base64_ok(data)) {
@@ -73,12 +75,12 @@ static int file(const struct items *d, const struct km_place *at, const struct k
 static int image(const struct items *d, const struct km_place *at, const struct km_json *v,
                  struct km_media *m)
 {
-    const struct km_json *url = km_json_get(v, "image_url");
+    const struct km_json *url = km_json_take(v, "image_url");
     struct km_str address = KM_STR_NONE;
-    int r = km_read_string(&d->rd, KM_AT(at, "file_id"), km_json_get(v, "file_id"), &m->file_id);
+    int r = km_read_string(&d->rd, KM_AT(at, "file_id"), km_json_take(v, "file_id"), &m->file_id);
 
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "detail"), km_json_get(v, "detail"), &m->detail);
+        r = km_read_string(&d->rd, KM_AT(at, "detail"), km_json_take(v, "detail"), &m->detail);
     if (r < 0 || (m->file_id.n && !km_given(url)))
         return r;
     at = KM_AT(at, "image_url");
@@ -100,7 +102,7 @@ static int read_part(const struct items *d, const struct km_place *at, const str
     struct km_str type = KM_STR_NONE;
     struct km_part *part;
     size_t i = 0;
-    int r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_get(v, "type"), &type);
+    int r = km_read_needed(&d->rd, KM_AT(at, "type"), km_json_take(v, "type"), &type);
 
     if (r < 0)
         return r;
@@ -112,15 +114,16 @@ static int read_part(const struct items *d, const struct km_place *at, const str
     part = km_chat_part(d->rd.arena, list, rows[i].kind);
     if (!part)
         return km_read_nomem(&d->rd);
-    part->cache_ttl_s = km_read_cache(km_json_get(v, "cache_control"));
+    part->cache_ttl_s = km_read_cache(km_json_take(v, "cache_control"));
     if (part->kind == KM_PART_IMAGE)
         return image(d, at, v, &part->media);
     if (part->kind == KM_PART_DOCUMENT)
         return file(d, at, v, &part->media);
     if (part->kind == KM_PART_REFUSAL)
-        return km_read_needed(&d->rd, KM_AT(at, "refusal"), km_json_get(v, "refusal"), &part->text);
-    return km_given(km_json_get(v, "text"))
-               ? km_read_string(&d->rd, KM_AT(at, "text"), km_json_get(v, "text"), &part->text)
+        return km_read_needed(&d->rd, KM_AT(at, "refusal"), km_json_take(v, "refusal"),
+                              &part->text);
+    return km_given(km_json_take(v, "text"))
+               ? km_read_string(&d->rd, KM_AT(at, "text"), km_json_take(v, "text"), &part->text)
                : km_read_bad(&d->rd, KM_AT(at, "text"), "must be a string");
 }
 
@@ -160,7 +163,7 @@ static int item_message(struct items *d, const struct km_place *at, const struct
 {
     struct km_str role = KM_STR_NONE;
     struct km_message *m;
-    int r = km_read_needed(&d->rd, KM_AT(at, "role"), km_json_get(v, "role"), &role);
+    int r = km_read_needed(&d->rd, KM_AT(at, "role"), km_json_take(v, "role"), &role);
 
     if (r < 0)
         return r;
@@ -178,7 +181,7 @@ static int item_message(struct items *d, const struct km_place *at, const struct
     }
     if (!m)
         return km_read_nomem(&d->rd);
-    return read_content(d, KM_AT(at, "content"), km_json_get(v, "content"), &m->parts);
+    return read_content(d, KM_AT(at, "content"), km_json_take(v, "content"), &m->parts);
 }
 
 /* "call_1__thought__<signature>" into both; most have none. */
@@ -203,11 +206,11 @@ static int call_of(struct items *d, const struct km_place *at, const struct km_j
 
     if (!part)
         return km_read_nomem(&d->rd);
-    r = km_read_needed(&d->rd, KM_AT(at, "call_id"), km_json_get(v, "call_id"), &part->id);
+    r = km_read_needed(&d->rd, KM_AT(at, "call_id"), km_json_take(v, "call_id"), &part->id);
     if (r == 0)
-        r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_get(v, "name"), &part->name);
+        r = km_read_needed(&d->rd, KM_AT(at, "name"), km_json_take(v, "name"), &part->name);
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "namespace"), km_json_get(v, "namespace"), &group);
+        r = km_read_string(&d->rd, KM_AT(at, "namespace"), km_json_take(v, "namespace"), &group);
     if (r == 0 && group.n)
         part->name = km_responses_flat(group, part->name, d->rd.arena);
     if (r == 0)
@@ -224,7 +227,7 @@ static int item_call(struct items *d, const struct km_place *at, const struct km
 
     at = KM_AT(at, "arguments");
     if (r == 0)
-        r = km_read_string(&d->rd, at, km_json_get(v, "arguments"), &arguments);
+        r = km_read_string(&d->rd, at, km_json_take(v, "arguments"), &arguments);
     return r == 0 ? km_read_object_text(&d->rd, at, arguments, &part->input_json) : r;
 }
 
@@ -235,7 +238,7 @@ static int item_custom_call(struct items *d, const struct km_place *at, const st
     int r = call_of(d, at, v, &part);
 
     if (r == 0)
-        r = km_read_string(&d->rd, KM_AT(at, "input"), km_json_get(v, "input"), &input);
+        r = km_read_string(&d->rd, KM_AT(at, "input"), km_json_take(v, "input"), &input);
     if (r == 0 && part)
         part->input_json =
             km_arena_cat(d->rd.arena,
@@ -247,7 +250,7 @@ static int item_custom_call(struct items *d, const struct km_place *at, const st
 
 static int item_output(struct items *d, const struct km_place *at, const struct km_json *v)
 {
-    const struct km_json *output = km_json_get(v, "output");
+    const struct km_json *output = km_json_take(v, "output");
     struct km_part *part;
     int r;
 
@@ -257,7 +260,7 @@ static int item_output(struct items *d, const struct km_place *at, const struct 
     part = add(d, d->results, KM_PART_TOOL_RESULT);
     if (!part)
         return km_read_nomem(&d->rd);
-    r = km_read_needed(&d->rd, KM_AT(at, "call_id"), km_json_get(v, "call_id"), &part->id);
+    r = km_read_needed(&d->rd, KM_AT(at, "call_id"), km_json_take(v, "call_id"), &part->id);
     if (r < 0)
         return r;
     split_signature(&part->id, NULL);
@@ -265,7 +268,7 @@ static int item_output(struct items *d, const struct km_place *at, const struct 
         struct km_part *text = km_chat_part(d->rd.arena, &part->content, KM_PART_TEXT);
 
         if (text)
-            text->text = km_json_compact(output, d->rd.arena);
+            text->text = km_json_take_compact(output, d->rd.arena);
         return text ? 0 : km_read_nomem(&d->rd);
     }
     return read_content(d, KM_AT(at, "output"), output, &part->content);
@@ -282,7 +285,7 @@ static struct km_str texts_of(const struct km_json *list, struct km_arena *arena
     if (km_json_kind(list) != KM_JSON_ARRAY)
         return KM_STR_NONE;
     for (km_json_iter(list, &it); km_json_next(&it, &key, &item);)
-        if (km_json_string(km_json_get(item, "text"), &text))
+        if (km_json_string(km_json_take(item, "text"), &text))
             km_buf_str(&all, text);
     return km_arena_str(arena, km_buf_view(&all));
 }
@@ -300,9 +303,12 @@ static int item_reasoning(struct items *d, const struct km_place *at, const stru
     if (r < 0)
         return r;
     secret = km_str_starts(sealed, redacted);
-    text = texts_of(km_json_get(v, "content"), d->rd.arena);
+    if (secret || km_str_starts(sealed, thinking)) /* else it stays unread: it is another's */
+        (void)km_json_take(v, "encrypted_content");
+    km_json_take_all(km_json_take(v, "summary")); /* the content says the same, in full */
+    text = texts_of(km_json_take(v, "content"), d->rd.arena);
     if (!text.n)
-        text = texts_of(km_json_get(v, "summary"), d->rd.arena);
+        text = texts_of(km_json_take(v, "summary"), d->rd.arena);
     if (!text.n && !secret && !km_str_starts(sealed, thinking))
         return 0; /* thinking that is not shown has its signature alone */
     part = add(d, assistant(d), secret ? KM_PART_REDACTED : KM_PART_REASONING);
@@ -331,7 +337,7 @@ static int read_item(struct items *d, const struct km_place *at, const struct km
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return km_read_bad(&d->rd, at, "must be an object");
-    (void)km_json_string(km_json_get(v, "type"), &type);
+    (void)km_json_string(km_json_take(v, "type"), &type);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (km_str_eq(type, km_str_c(rows[i].type)))
             return rows[i].fn(d, at, v);
@@ -341,14 +347,14 @@ static int read_item(struct items *d, const struct km_place *at, const struct km
 
 static int read_input(struct items *d, const struct km_json *root)
 {
-    const struct km_json *input = km_json_get(root, "input"), *item;
+    const struct km_json *input = km_json_take(root, "input"), *item;
     const struct km_place *at = KM_AT(NULL, "input");
     struct km_str text, key;
     struct km_json_iter it;
     struct km_message *m;
     int r = 0;
 
-    if (km_json_string(km_json_get(root, "instructions"), &text) && text.n) {
+    if (km_json_string(km_json_take(root, "instructions"), &text) && text.n) {
         m = km_chat_message(d->chat, d->rd.arena, KM_ROLE_SYSTEM);
         if (!m || !add(d, m, KM_PART_TEXT))
             return km_read_nomem(&d->rd);
@@ -431,7 +437,7 @@ static int set_row(struct items *d, const struct param_row *row, const struct km
         if (km_json_kind(v) != KM_JSON_OBJECT)
             return km_read_bad(&d->rd, at, "must be an object");
         return km_openai_param_at(&d->rd, d->chat, km_str_c(row->as), KM_AT(at, row->inner),
-                                  km_json_get(v, row->inner));
+                                  km_json_take(v, row->inner));
     case P_REFUSED:
         return says_nothing(v) ? 0
                                : km_read_refuse(&d->rd, at, "is known to OpenAI's own models only");
@@ -450,19 +456,33 @@ static int set_member(struct items *d, struct km_str name, const struct km_json 
 
     for (size_t i = 0; r == 0 && i < n; i++)
         if (km_str_eq(name, km_str_c(param_rows[i].name))) {
+            if (param_rows[i].place != P_IGNORED)
+                km_json_take_this(v);
             r = set_row(d, &param_rows[i], v);
             found = true;
         }
-    if (found || (km_openai_member(name) && !km_str_eq(name, KM_STR("metadata"))))
+    if (found)
         return r;
+    km_json_take_this(v);
+    if (km_openai_member(name) && !km_str_eq(name, KM_STR("metadata"))) {
+        km_json_take_all(v);
+        return r;
+    }
     r = km_openai_param(d->chat, d->rd.arena, name, v, d->rd.err);
     if (r != KM_E_NOT_FOUND)
         return r;
     if (++*extras > EXTRAS_MOST)
         return km_fail(d->rd.err, KM_E_LIMIT, "More than %d unknown members.", EXTRAS_MOST);
-    km_chat_extra(d->chat, d->rd.arena, name, km_json_compact(v, d->rd.arena));
+    km_chat_extra(d->chat, d->rd.arena, name, km_json_take_compact(v, d->rd.arena));
     return 0;
 }
+
+const struct km_str km_responses_idle[] = {
+    KM_IDLE("input.id"),
+    KM_IDLE("input.status"),
+    KM_IDLE("input.content.type"),
+    KM_IDLE(""),
+};
 
 int km_responses_decode(const struct km_llm_request *r, const struct km_json *root,
                         struct km_arena *arena, struct km_chat *ret_chat, struct km_err *err)

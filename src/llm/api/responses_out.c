@@ -16,6 +16,7 @@
  * The response object gives back what was asked for, from the request's own bytes.
  */
 #include "llm/api/responses.h"
+#include "llm/dialect.h"
 
 #include <stdio.h>
 
@@ -269,8 +270,6 @@ static void details(struct km_json_out *o, enum km_finish f)
 
 static void error(struct km_json_out *o, const struct km_err *err)
 {
-    int status = err ? km_err_http(err) : 0;
-
     km_out_key(o, "error");
     if (!err) {
         km_out_null(o);
@@ -278,7 +277,7 @@ static void error(struct km_json_out *o, const struct km_err *err)
     }
     km_out_open(o, '{');
     km_out_member(o, "code",
-                  status == 429 ? KM_STR("rate_limit_exceeded") : KM_STR("server_error"));
+                  km_str_c(km_error_reason(err) ? km_error_reason(err) : "server_error"));
     km_out_member(o, "message", km_str_c(err->text));
     km_out_close(o, '}');
 }

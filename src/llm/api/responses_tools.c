@@ -11,6 +11,7 @@
  * in the request again, never taken apart: a function of the caller's may be called a__b too.  A
  * name over the 64 bytes that providers take ends with a digest in place of its rest.
  */
+#include "http/json_take.h"
 #include "base/crypto.h"
 #include "base/encode.h"
 #include "llm/api/openai.h"
@@ -24,7 +25,7 @@ static struct km_str text_of(const struct km_json *v, const char *name)
 {
     struct km_str s = KM_STR_NONE;
 
-    (void)km_json_string(km_json_get(v, name), &s);
+    (void)km_json_string(km_json_take(v, name), &s);
     return s;
 }
 
@@ -57,12 +58,12 @@ static int custom(const struct km_reading *rd, const struct km_place *at, const 
                   struct km_tool *tool)
 {
     struct km_str grammar = KM_STR_NONE;
-    int r = km_read_needed(rd, KM_AT(at, "name"), km_json_get(v, "name"), &tool->name);
+    int r = km_read_needed(rd, KM_AT(at, "name"), km_json_take(v, "name"), &tool->name);
 
     if (r == 0)
-        r = km_read_string(rd, KM_AT(at, "description"), km_json_get(v, "description"),
+        r = km_read_string(rd, KM_AT(at, "description"), km_json_take(v, "description"),
                            &tool->description);
-    if (km_json_string(km_json_get(km_json_get(v, "format"), "definition"), &grammar))
+    if (km_json_string(km_json_take(km_json_take(v, "format"), "definition"), &grammar))
         tool->description = km_arena_cat(
             rd->arena,
             (struct km_str[]){ tool->description,
@@ -107,14 +108,14 @@ static void join(const struct km_reading *rd, struct km_str group, struct km_str
 static int group_of(const struct km_reading *rd, const struct km_place *at, const struct km_json *v,
                     struct km_chat *chat)
 {
-    const struct km_json *tools = km_json_get(v, "tools"), *item;
+    const struct km_json *tools = km_json_take(v, "tools"), *item;
     struct km_str name = KM_STR_NONE, about = KM_STR_NONE, key;
     struct km_json_iter it;
     struct km_tool *tool;
-    int r = km_read_needed(rd, KM_AT(at, "name"), km_json_get(v, "name"), &name);
+    int r = km_read_needed(rd, KM_AT(at, "name"), km_json_take(v, "name"), &name);
 
     if (r == 0)
-        r = km_read_string(rd, KM_AT(at, "description"), km_json_get(v, "description"), &about);
+        r = km_read_string(rd, KM_AT(at, "description"), km_json_take(v, "description"), &about);
     if (r == 0)
         r = km_read_array(rd, KM_AT(at, "tools"), tools);
     km_json_iter(r == 0 && km_given(tools) ? tools : NULL, &it);
@@ -133,7 +134,7 @@ static int group_of(const struct km_reading *rd, const struct km_place *at, cons
 int km_responses_tools(const struct km_reading *rd, struct km_chat *chat,
                        const struct km_json *root)
 {
-    const struct km_json *tools = km_json_get(root, "tools"), *v;
+    const struct km_json *tools = km_json_take(root, "tools"), *v;
     const struct km_place *at = KM_AT(NULL, "tools");
     struct km_json_iter it;
     struct km_tool *ignored;
@@ -184,7 +185,7 @@ static bool find_in_groups(const struct km_json *tools, struct km_str name,
     struct km_str key;
 
     for (km_json_iter(tools, &it); km_json_next(&it, &key, &v);) {
-        inner = km_json_get(v, "tools");
+        inner = km_json_take(v, "tools");
         if (is_type(v, "namespace") && km_json_kind(inner) == KM_JSON_ARRAY &&
             text_of(v, "name").n && find(inner, text_of(v, "name"), name, scratch, ret))
             return true;

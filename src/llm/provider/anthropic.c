@@ -78,9 +78,8 @@ static bool is_spent(struct km_str code)
 
 static void refuse_400(struct km_refusal *ret)
 {
-    if (km_str_find(ret->text, KM_STR("prompt is too long")) < ret->text.n ||
-        km_str_find(ret->text, KM_STR("exceed context limit")) < ret->text.n)
-        ret->code = "context_length_exceeded";
+    if (km_refusal_is_context(ret->text, &ret->tokens))
+        ret->kind = KM_REFUSED_CONTEXT;
     else if (km_str_find(ret->text, KM_STR("credit balance is too low")) < ret->text.n)
         ret->again = KM_AGAIN_OTHER; /* another account may pay */
 }
@@ -99,16 +98,14 @@ void km_messages_refusal(struct km_arena *arena, int status, const struct km_hea
         km_refusal_auth(ret); /* its account does not pay, for one */
         return;
     }
-    ret->code = NULL;
+    ret->kind = KM_REFUSED_PLAIN;
     if (status == 400) {
         refuse_400(ret);
     } else if (status == 429) {
-        ret->type = "rate_limit_error";
-        ret->code = is_spent(code) ? "insufficient_quota" : "rate_limit_exceeded";
+        ret->kind = is_spent(code) ? KM_REFUSED_QUOTA : KM_REFUSED_RATE;
         ret->again = is_spent(code) ? KM_AGAIN_OTHER : KM_AGAIN_SAME;
     } else if (status == 529) {
-        ret->status = 503;
-        ret->type = "overloaded_error";
+        ret->kind = KM_REFUSED_OVERLOADED;
     }
 }
 
@@ -128,6 +125,8 @@ const struct km_codec km_codec_messages = {
     .target = target,
     .head = head_lines,
     .encode = encode,
+    .idle = km_messages_idle,
+    .carries = KM_MESSAGES_CARRIES,
     .decode = km_messages_decode,
     .event = km_messages_event,
     .end = km_messages_end,

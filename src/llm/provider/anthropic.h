@@ -105,4 +105,10 @@ struct km_str km_tool_said(const struct km_tool_alias *aliases, struct km_str sa
 #define KM_MESSAGES_NAME_MOST 128
 #define KM_MESSAGES_ID_MOST 256
 
+#define KM_MESSAGES_CARRIES                                                                        \
+    (KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |          \
+     KM_TRAIT_BIT(PREFILL))
+/* Places of its answers that say nothing (llm/dropped.h). */
+extern const struct km_str km_messages_idle[];
+
 #endif

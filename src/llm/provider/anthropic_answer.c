@@ -13,6 +13,8 @@
  *
  * Where a tool stood for the answer's schema (anthropic_tools.c), its input is the answer's text.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/anthropic.h"
 #include "llm/usage.h"
 
@@ -43,7 +45,7 @@ static struct km_str text_of(const struct km_json *object, const char *name)
 {
     struct km_str s = KM_STR_NONE;
 
-    (void)km_json_string(km_json_get(object, name), &s);
+    (void)km_json_string(km_json_take(object, name), &s);
     return s;
 }
 
@@ -60,10 +62,11 @@ static int put(struct km_decode *d, enum km_chat_event_kind kind, struct km_str 
 
 static void read_usage(struct state *s, const struct km_json *usage)
 {
-    const struct km_json *out = km_json_get(usage, "output_tokens_details");
+    const struct km_json *out = km_json_take(usage, "output_tokens_details");
 
     if (km_json_kind(usage) != KM_JSON_OBJECT)
         return;
+    km_json_take_all(usage);
     km_usage_replace(usage, "input_tokens", &s->input, &s->bad);
     km_usage_replace(usage, "cache_read_input_tokens", &s->cache_read, &s->bad);
     km_usage_replace(usage, "cache_creation_input_tokens", &s->cache_write, &s->bad);
@@ -147,7 +150,7 @@ static int put_input(struct km_decode *d, const struct km_json *input, struct km
     if (km_json_kind(input) != KM_JSON_OBJECT ||
         (km_json_count(input) == 0 && s->kind == BLOCK_TOOL))
         return 0;
-    km_json_write(input, &json);
+    km_json_take_write(input, &json);
     if (km_buf_failed(&json))
         return km_fail(err, KM_E_NOMEM, "out of memory");
     return put_piece(d, s->kind == BLOCK_JSON ? KM_CHAT_TEXT : KM_CHAT_TOOL_INPUT,
@@ -178,8 +181,8 @@ static int begin_block(struct km_decode *d, const struct km_json *block, bool wh
     if (!km_str_eq(type, KM_STR("tool_use")))
         return 0;
     r = begin_tool(d, block, err);
-    if (r == 0 && (whole || km_json_count(km_json_get(block, "input")) > 0))
-        r = put_input(d, km_json_get(block, "input"), err);
+    if (r == 0 && (whole || km_json_count(km_json_take(block, "input")) > 0))
+        r = put_input(d, km_json_take(block, "input"), err);
     return r;
 }
 
@@ -235,7 +238,7 @@ static enum km_finish finish_of(const struct state *s, struct km_str reason)
 static int put_finish(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
     struct state *s = d->state;
-    struct km_str why = text_of(km_json_get(root, "stop_details"), "explanation");
+    struct km_str why = text_of(km_json_take(root, "stop_details"), "explanation");
     struct km_chat_event e = { .kind = KM_CHAT_FINISH };
     int r = 0;
 
@@ -255,7 +258,7 @@ static int put_finish(struct km_decode *d, const struct km_json *root, struct km
  * have had a status of its own before, so it is as worth another attempt, and costs as much. */
 static int fail_by(const struct km_json *root, struct km_err *err)
 {
-    const struct km_json *error = km_json_get(root, "error");
+    const struct km_json *error = km_json_take(root, "error");
     struct km_str type = text_of(error, "type"), text = text_of(error, "message");
 
     (void)km_fail(err, KM_E_UPSTREAM_STATUS, "The upstream ended its answer with an error: %.*s",
@@ -263,11 +266,9 @@ static int fail_by(const struct km_json *root, struct km_err *err)
     if (!err)
         return KM_E_UPSTREAM_STATUS;
     if (km_str_eq(type, KM_STR("overloaded_error"))) {
-        err->http = 503;
-        err->type = "overloaded_error";
+        err->http = 529;
     } else if (km_str_eq(type, KM_STR("rate_limit_error"))) {
         err->http = 429;
-        err->type = "rate_limit_error";
     } else if (km_str_eq(type, KM_STR("timeout_error"))) {
         err->http = 504;
         err->type = "timeout_error";
@@ -275,6 +276,7 @@ static int fail_by(const struct km_json *root, struct km_err *err)
         err->http = 400;
         err->type = "invalid_request_error";
     }
+    km_refusal_judge(err, text);
     return KM_E_UPSTREAM_STATUS;
 }
 
@@ -289,7 +291,7 @@ static int start(struct km_decode *d, const struct km_json *message, struct km_e
         return broken(err, "message_start comes twice");
     s->started = true;
     s->index = -1;
-    read_usage(s, km_json_get(message, "usage"));
+    read_usage(s, km_json_take(message, "usage"));
     /* Should the stream be left in its middle: what went in is known, what came out is not. */
     d->answer->usage = used(s);
     d->answer->usage.known = false;
@@ -305,19 +307,19 @@ int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *e
     struct km_str ignored;
     int r;
 
-    if (km_answer_json(d->arena, body, &root, err) < 0)
+    if (km_decode_json(d, d->arena, body, &root, err) < 0)
         return KM_E_UPSTREAM_PROTOCOL;
-    if (km_json_get(root, "error"))
+    if (km_json_take(root, "error"))
         return fail_by(root, err);
-    if (km_json_kind(km_json_get(root, "content")) != KM_JSON_ARRAY)
+    if (km_json_kind(km_json_take(root, "content")) != KM_JSON_ARRAY)
         return broken(err, "an answer without content");
     r = start(d, root, err);
-    for (km_json_iter(km_json_get(root, "content"), &it);
+    for (km_json_iter(km_json_take(root, "content"), &it);
          r == 0 && km_json_next(&it, &ignored, &block);) {
         r = begin_block(d, block, true, err);
         end_block(d->state);
     }
-    if (r == 0 && km_json_kind(km_json_get(root, "usage")) == KM_JSON_OBJECT)
+    if (r == 0 && km_json_kind(km_json_take(root, "usage")) == KM_JSON_OBJECT)
         r = put_usage(d, err);
     return r == 0 ? put_finish(d, root, err) : r;
 }
@@ -332,9 +334,9 @@ static int on_block_start(struct km_decode *d, const struct km_json *root, struc
         return broken(err, "content before message_start");
     if (s->kind != BLOCK_NONE)
         end_block(s);
-    if (!km_json_i64(km_json_get(root, "index"), &s->index))
+    if (!km_json_i64(km_json_take(root, "index"), &s->index))
         return broken(err, "a block without index");
-    return begin_block(d, km_json_get(root, "content_block"), false, err);
+    return begin_block(d, km_json_take(root, "content_block"), false, err);
 }
 
 static int on_block_delta(struct km_decode *d, const struct km_json *root, struct km_err *err)
@@ -344,15 +346,15 @@ static int on_block_delta(struct km_decode *d, const struct km_json *root, struc
 
     if (s->kind == BLOCK_NONE)
         return broken(err, "a delta outside of blocks");
-    if (!km_json_i64(km_json_get(root, "index"), &index) || index != s->index)
+    if (!km_json_i64(km_json_take(root, "index"), &index) || index != s->index)
         return broken(err, "a delta of another block than the one under way");
-    return on_delta(d, km_json_get(root, "delta"), err);
+    return on_delta(d, km_json_take(root, "delta"), err);
 }
 
 static int on_message_delta(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
     struct state *s = d->state;
-    const struct km_json *delta = km_json_get(root, "delta"), *usage = km_json_get(root, "usage");
+    const struct km_json *delta = km_json_take(root, "delta"), *usage = km_json_take(root, "usage");
     int r = 0;
 
     if (!s->started)
@@ -385,7 +387,7 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
 
     if (s->stopped || !e->data.n || km_str_eq(e->type, KM_STR("ping")))
         return 0;
-    if (km_json_parse_answer(d->scratch, e->data, &root, NULL) < 0)
+    if (km_decode_json(d, d->scratch, e->data, &root, NULL) < 0)
         return broken(err, "an event that is not JSON");
     type = text_of(root, "type");
     if (km_str_eq(type, KM_STR("content_block_delta")))
@@ -397,7 +399,7 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
         return 0;
     }
     if (km_str_eq(type, KM_STR("message_start")))
-        return start(d, km_json_get(root, "message"), err);
+        return start(d, km_json_take(root, "message"), err);
     if (km_str_eq(type, KM_STR("message_delta")))
         return on_message_delta(d, root, err);
     if (km_str_eq(type, KM_STR("message_stop")))
@@ -406,6 +408,20 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
         return fail_by(root, err);
     return 0;
 }
+
+/* What each of its documents repeats of its own form. */
+const struct km_str km_messages_idle[] = {
+    KM_IDLE("type"),
+    KM_IDLE("role"),
+    KM_IDLE("model"),
+    KM_IDLE("index"),
+    KM_IDLE("stop_details.type"),
+    KM_IDLE("message.type"),
+    KM_IDLE("message.role"),
+    KM_IDLE("message.model"),
+    KM_IDLE("message.id"),
+    KM_IDLE(""),
+};
 
 int km_messages_end(struct km_decode *d, struct km_err *err)
 {

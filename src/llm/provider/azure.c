@@ -170,7 +170,7 @@ static const struct km_codec codec = {
     .state_size = KM_OPENAI_STATE,
     .target = target,
     .encode = km_openai_encode,
-    .decode = km_openai_read,
+    .idle = km_openai_idle, .carries = KM_OPENAI_CARRIES, .decode = km_openai_read,
     .event = km_openai_read_event,
     .end = km_openai_read_end,
     .refusal = km_refusal_openai,

@@ -111,29 +111,30 @@ static struct km_str exception_of(const struct km_headers *headers, const struct
 /* XX by exception: what the client gets, and whether another attempt makes sense. */
 static const struct meaning {
     const char *name; /* without "Exception"; the case of its first letter does not count */
-    const char *type, *code;
+    const char *type;
+    enum km_refusal_kind kind;
     int status;
     enum km_again again;
 } meanings[] = {
-    { "Throttling", "rate_limit_error", "rate_limit_exceeded", 429, KM_AGAIN_SAME },
-    { "TooManyRequests", "rate_limit_error", "rate_limit_exceeded", 429, KM_AGAIN_SAME },
-    { "ServiceQuotaExceeded", "rate_limit_error", "insufficient_quota", 429, KM_AGAIN_OTHER },
-    { "ModelNotReady", "overloaded_error", NULL, 503, KM_AGAIN_SAME },
-    { "ServiceUnavailable", "overloaded_error", NULL, 503, KM_AGAIN_SAME },
-    { "InternalServer", NULL, NULL, 500, KM_AGAIN_SAME },
-    { "InternalFailure", NULL, NULL, 500, KM_AGAIN_SAME },
-    { "ModelTimeout", "timeout_error", NULL, 504, KM_AGAIN_SAME },
-    { "ModelError", "api_error", NULL, 502, KM_AGAIN_SAME },
-    { "ModelStreamError", "api_error", NULL, 502, KM_AGAIN_SAME },
-    { "AccessDenied", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
-    { "UnrecognizedClient", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
-    { "ExpiredToken", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
-    { "InvalidSignature", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
-    { "IncompleteSignature", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
-    { "MissingAuthenticationToken", "api_error", "upstream_auth_error", 502, KM_AGAIN_OTHER },
-    { "ResourceNotFound", "not_found_error", "model_not_found", 404, KM_AGAIN_OTHER },
-    { "Conflict", NULL, NULL, 400, KM_AGAIN_NO },
-    { "Validation", NULL, NULL, 400, KM_AGAIN_NO },
+    { "Throttling", NULL, KM_REFUSED_RATE, 429, KM_AGAIN_SAME },
+    { "TooManyRequests", NULL, KM_REFUSED_RATE, 429, KM_AGAIN_SAME },
+    { "ServiceQuotaExceeded", NULL, KM_REFUSED_QUOTA, 429, KM_AGAIN_OTHER },
+    { "ModelNotReady", NULL, KM_REFUSED_OVERLOADED, 503, KM_AGAIN_SAME },
+    { "ServiceUnavailable", NULL, KM_REFUSED_OVERLOADED, 503, KM_AGAIN_SAME },
+    { "InternalServer", NULL, KM_REFUSED_PLAIN, 500, KM_AGAIN_SAME },
+    { "InternalFailure", NULL, KM_REFUSED_PLAIN, 500, KM_AGAIN_SAME },
+    { "ModelTimeout", "timeout_error", KM_REFUSED_PLAIN, 504, KM_AGAIN_SAME },
+    { "ModelError", "api_error", KM_REFUSED_PLAIN, 502, KM_AGAIN_SAME },
+    { "ModelStreamError", "api_error", KM_REFUSED_PLAIN, 502, KM_AGAIN_SAME },
+    { "AccessDenied", "api_error", KM_REFUSED_CREDENTIALS, 502, KM_AGAIN_OTHER },
+    { "UnrecognizedClient", "api_error", KM_REFUSED_CREDENTIALS, 502, KM_AGAIN_OTHER },
+    { "ExpiredToken", "api_error", KM_REFUSED_CREDENTIALS, 502, KM_AGAIN_OTHER },
+    { "InvalidSignature", "api_error", KM_REFUSED_CREDENTIALS, 502, KM_AGAIN_OTHER },
+    { "IncompleteSignature", "api_error", KM_REFUSED_CREDENTIALS, 502, KM_AGAIN_OTHER },
+    { "MissingAuthenticationToken", "api_error", KM_REFUSED_CREDENTIALS, 502, KM_AGAIN_OTHER },
+    { "ResourceNotFound", "not_found_error", KM_REFUSED_MODEL, 404, KM_AGAIN_OTHER },
+    { "Conflict", NULL, KM_REFUSED_PLAIN, 400, KM_AGAIN_NO },
+    { "Validation", NULL, KM_REFUSED_PLAIN, 400, KM_AGAIN_NO },
 };
 
 static const struct meaning *meaning_of(struct km_str name)
@@ -149,13 +150,6 @@ static const struct meaning *meaning_of(struct km_str name)
 static bool says(struct km_str text, const char *what)
 {
     return km_str_find(text, km_str_c(what)) < text.n;
-}
-
-static bool too_long(struct km_str text)
-{
-    return says(text, "Input is too long") || says(text, "prompt is too long") ||
-           says(text, "too many input tokens") || says(text, "Too many input tokens") ||
-           says(text, "exceeds the maximum number of tokens") || says(text, "exceed context limit");
 }
 
 void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_headers *headers,
@@ -180,13 +174,13 @@ void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_head
     if (m) {
         ret->status = m->status;
         ret->type = m->type;
-        ret->code = m->code;
+        ret->kind = m->kind;
         ret->again = m->again;
     } else if (status == 401 || status == 403) {
         km_refusal_auth(ret);
     }
-    if (ret->status == 400 && too_long(text))
-        ret->code = "context_length_exceeded";
+    if (ret->status == 400 && km_refusal_is_context(text, &ret->tokens))
+        ret->kind = KM_REFUSED_CONTEXT;
     if (ret->status == 400 && says(text, "on-demand throughput"))
         ret->again = KM_AGAIN_OTHER; /* the deployment names a model where a profile is needed */
 }
@@ -207,7 +201,9 @@ int km_bedrock_exception(const struct km_frame_event *e, struct km_arena *scratc
     if (err) {
         err->http = m ? m->status : 502;
         err->type = m ? m->type : "api_error";
-        err->reason = m ? m->code : NULL;
+        err->kind = m ? (unsigned char)m->kind : KM_REFUSED_PLAIN;
+        if (err->http == 400)
+            km_refusal_judge(err, text);
     }
     return KM_E_UPSTREAM_STATUS;
 }
@@ -434,6 +430,9 @@ const struct km_codec km_codec_converse = {
     .state_size = KM_CONVERSE_STATE,
     .target = target,
     .encode = km_converse_encode,
+    .idle = km_converse_idle,
+    .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |
+               KM_TRAIT_BIT(PREFILL),
     .decode = km_converse_decode,
     .event = km_converse_event,
     .end = km_converse_end,

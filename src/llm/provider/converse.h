@@ -66,4 +66,7 @@ int km_bedrock_exception(const struct km_frame_event *e, struct km_arena *scratc
 void km_bedrock_refusal(struct km_arena *arena, int status, const struct km_headers *headers,
                         struct km_str body, struct km_refusal *ret);
 
+/* Places of its answers that say nothing (llm/dropped.h). */
+extern const struct km_str km_converse_idle[];
+
 #endif

@@ -18,6 +18,8 @@
  *
  * Where a tool stood for the answer's schema (converse_tools.c), its input is the answer's text.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/converse.h"
 #include "llm/usage.h"
 
@@ -50,7 +52,7 @@ static struct km_str text_of(const struct km_json *object, const char *name)
 {
     struct km_str s = KM_STR_NONE;
 
-    (void)km_json_string(km_json_get(object, name), &s);
+    (void)km_json_string(km_json_take(object, name), &s);
     return s;
 }
 
@@ -147,6 +149,7 @@ bool km_converse_usage(const struct km_json *usage, struct km_usage *ret)
 
     if (km_json_kind(usage) != KM_JSON_OBJECT)
         return false;
+    km_json_take_all(usage);
     memcpy(hosted, ret->hosted, sizeof hosted);
     *ret = (struct km_usage){
         .cached_tokens = km_usage_count(usage, "cacheReadInputTokens", &bad),
@@ -166,7 +169,7 @@ static int put_usage(struct km_decode *d, const struct km_json *root, struct km_
 {
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
 
-    if (!km_converse_usage(km_json_get(root, "usage"), &e.usage))
+    if (!km_converse_usage(km_json_take(root, "usage"), &e.usage))
         return 0;
     km_usage_served_by(&e.usage, root, "serviceTier");
     return km_answer_put(d->answer, &e, err);
@@ -204,8 +207,9 @@ static int note_stop(struct km_decode *d, const struct km_json *root, struct km_
     if (s->finish == KM_FINISH_TOOLS && s->json && !s->tools)
         s->finish = KM_FINISH_STOP;
     if (s->finish == KM_FINISH_STOP_SEQUENCE)
-        s->sequence = km_arena_str(
-            d->arena, text_of(km_json_get(root, "additionalModelResponseFields"), "stop_sequence"));
+        s->sequence =
+            km_arena_str(d->arena, text_of(km_json_take(root, "additionalModelResponseFields"),
+                                           "stop_sequence"));
     return 0;
 }
 
@@ -235,21 +239,21 @@ static int start(struct km_decode *d, struct km_err *err)
 static int whole_tool(struct km_decode *d, const struct km_json *use, struct km_err *err)
 {
     const struct state *s = d->state;
-    const struct km_json *input = km_json_get(use, "input");
+    const struct km_json *input = km_json_take(use, "input");
     struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(INPUT_MOST);
     int r = put_tool(d, use, err);
 
     if (r < 0 || km_json_kind(input) != KM_JSON_OBJECT ||
         (km_json_count(input) == 0 && s->kind == BLOCK_TOOL))
         return r;
-    km_json_write(input, &json);
+    km_json_take_write(input, &json);
     return km_buf_failed(&json) ? km_fail(err, KM_E_NOMEM, "out of memory")
                                 : put_input(d, km_buf_view(&json), err);
 }
 
 static int whole_reasoning(struct km_decode *d, const struct km_json *v, struct km_err *err)
 {
-    const struct km_json *text = km_json_get(v, "reasoningText");
+    const struct km_json *text = km_json_take(v, "reasoningText");
     int r;
 
     if (!text)
@@ -267,7 +271,7 @@ static int whole_cited(struct km_decode *d, const struct km_json *v, struct km_e
     struct km_str key;
     int r = 0;
 
-    km_json_iter(km_json_get(v, "content"), &it);
+    km_json_iter(km_json_take(v, "content"), &it);
     while (r == 0 && km_json_next(&it, &key, &item))
         r = put_in(d, BLOCK_TEXT, KM_CHAT_TEXT, text_of(item, "text"), err);
     return r;
@@ -278,13 +282,13 @@ static int whole_block(struct km_decode *d, const struct km_json *block, struct 
     const struct km_json *v;
     int r = 0;
 
-    if (km_json_get(block, "text"))
+    if (km_json_take(block, "text"))
         r = put_in(d, BLOCK_TEXT, KM_CHAT_TEXT, text_of(block, "text"), err);
-    else if ((v = km_json_get(block, "toolUse")) != NULL)
+    else if ((v = km_json_take(block, "toolUse")) != NULL)
         r = whole_tool(d, v, err);
-    else if ((v = km_json_get(block, "reasoningContent")) != NULL)
+    else if ((v = km_json_take(block, "reasoningContent")) != NULL)
         r = whole_reasoning(d, v, err);
-    else if ((v = km_json_get(block, "citationsContent")) != NULL)
+    else if ((v = km_json_take(block, "citationsContent")) != NULL)
         r = whole_cited(d, v, err);
     end_block(d->state);
     return r;
@@ -297,9 +301,9 @@ int km_converse_decode(struct km_decode *d, struct km_str body, struct km_err *e
     struct km_str key;
     int r;
 
-    if (km_answer_json(d->arena, body, &root, err) < 0)
+    if (km_decode_json(d, d->arena, body, &root, err) < 0)
         return KM_E_UPSTREAM_PROTOCOL;
-    content = km_json_get(km_json_get(km_json_get(root, "output"), "message"), "content");
+    content = km_json_take(km_json_take(km_json_take(root, "output"), "message"), "content");
     if (km_json_kind(content) != KM_JSON_ARRAY)
         return broken(err, "an answer without output.message.content");
     r = start(d, err);
@@ -324,7 +328,7 @@ static int on_index(struct km_decode *d, const struct km_json *root, struct km_e
         return broken(err, "content before messageStart");
     if (s->stopped)
         return broken(err, "content behind messageStop");
-    if (!km_json_i64(km_json_get(root, "contentBlockIndex"), &index))
+    if (!km_json_i64(km_json_take(root, "contentBlockIndex"), &index))
         return broken(err, "a block without contentBlockIndex");
     if (index < s->index)
         return broken(err, "a block goes on that was over");
@@ -336,7 +340,7 @@ static int on_index(struct km_decode *d, const struct km_json *root, struct km_e
 
 static int on_block_start(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
-    const struct km_json *use = km_json_get(km_json_get(root, "start"), "toolUse");
+    const struct km_json *use = km_json_take(km_json_take(root, "start"), "toolUse");
     int r = on_index(d, root, err);
 
     return r == 0 && use ? put_tool(d, use, err) : r;
@@ -344,17 +348,17 @@ static int on_block_start(struct km_decode *d, const struct km_json *root, struc
 
 static int on_delta(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
-    const struct km_json *delta = km_json_get(root, "delta"), *v;
+    const struct km_json *delta = km_json_take(root, "delta"), *v;
     int r = on_index(d, root, err);
 
     if (r < 0)
         return r;
-    if (km_json_get(delta, "text"))
+    if (km_json_take(delta, "text"))
         return put_in(d, BLOCK_TEXT, KM_CHAT_TEXT, text_of(delta, "text"), err);
-    if ((v = km_json_get(delta, "toolUse")) != NULL)
+    if ((v = km_json_take(delta, "toolUse")) != NULL)
         return put_input(d, text_of(v, "input"), err);
-    v = km_json_get(delta, "reasoningContent");
-    if (km_json_get(v, "redactedContent"))
+    v = km_json_take(delta, "reasoningContent");
+    if (km_json_take(v, "redactedContent"))
         return put_redacted(d, text_of(v, "redactedContent"), err);
     if (!v)
         return 0; /* a citation, a kind of content from later */
@@ -377,7 +381,7 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e, struc
 
     if (e->exception.n)
         return km_bedrock_exception(e, d->scratch, err);
-    if (km_json_parse_answer(d->scratch, e->data, &root, NULL) < 0)
+    if (km_decode_json(d, d->scratch, e->data, &root, NULL) < 0)
         return broken(err, "an event that is not JSON");
     if (km_str_eq(e->type, KM_STR("contentBlockDelta")))
         return on_delta(d, root, err);
@@ -396,6 +400,15 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e, struc
                                          : broken(err, "messageStop out of place");
     return km_str_eq(e->type, KM_STR("metadata")) && s->started ? on_metadata(d, root, err) : 0;
 }
+
+/* What is of its own form, padding, and how long it took. */
+const struct km_str km_converse_idle[] = {
+    KM_IDLE("role"),
+    KM_IDLE("p"),
+    KM_IDLE("metrics"),
+    KM_IDLE("output.message.role"),
+    KM_IDLE(""),
+};
 
 int km_converse_end(struct km_decode *d, struct km_err *err)
 {

@@ -87,6 +87,8 @@ static const char *const own[][2] = {
     .native = KM_WIRE_GEMINI | KM_WIRE_COUNT_GEMINI, .framing = KM_FRAMING_SSE, .maps = MAPS,      \
     .drops = DROPS, .remote_images = true, .account_files = true,                                  \
     .state_size = sizeof(struct km_gemini_state), .encode = km_gemini_encode,                      \
+    .idle = km_gemini_idle,                                                                        \
+    .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(PREFILL),                                 \
     .decode = km_gemini_decode, .event = km_gemini_event, .end = km_gemini_end,                    \
     .refusal = km_gemini_refusal, .own = own
 

@@ -50,4 +50,7 @@ int64_t km_gemini_searches(const struct km_json *candidates);
 /* usageMetadata; false: it is none.  ret holds what was said before: uses of tools stay. */
 bool km_gemini_usage(const struct km_json *v, struct km_usage *ret);
 
+/* Places of its answers that say nothing (llm/dropped.h). */
+extern const struct km_str km_gemini_idle[];
+
 #endif

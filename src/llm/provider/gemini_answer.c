@@ -10,6 +10,8 @@
  * marker: so what finished is noted and told at the end, when nothing can follow any more.  A
  * stream whose candidates did not finish was cut.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/gemini.h"
 
 #include "llm/usage.h"
@@ -22,7 +24,7 @@ static bool counts_anything(const struct km_json *v)
                                          "totalTokenCount", "thoughtsTokenCount" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (km_json_get(v, names[i]))
+        if (km_json_take(v, names[i]))
             return true;
     return false;
 }
@@ -36,7 +38,7 @@ int64_t km_gemini_searches(const struct km_json *candidates)
 
     for (km_json_iter(candidates, &it); km_json_next(&it, &key, &one);) {
         const struct km_json *queries =
-            km_json_get(km_json_get(one, "groundingMetadata"), "webSearchQueries");
+            km_json_take(km_json_take(one, "groundingMetadata"), "webSearchQueries");
 
         if (km_json_kind(queries) == KM_JSON_ARRAY)
             n += (int64_t)km_json_count(queries);
@@ -52,6 +54,7 @@ bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
     /* Vertex AI's chunks but the last have {"trafficType":..} alone: that counts nothing. */
     if (km_json_kind(v) != KM_JSON_OBJECT || !counts_anything(v))
         return false;
+    km_json_take_all(v);
     /* Protobuf's JSON leaves out what is 0, so no count is due but one of what went in. */
     *ret = (struct km_usage){
         .prompt_tokens = km_usage_due(v, "promptTokenCount", &bad) +
@@ -61,7 +64,7 @@ bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
     };
     ret->completion_tokens =
         km_usage_count(v, "candidatesTokenCount", &bad) + ret->reasoning_tokens;
-    bad = bad || km_json_kind(km_json_get(v, "candidatesTokenCount")) == KM_JSON_NULL;
+    bad = bad || km_json_kind(km_json_take(v, "candidatesTokenCount")) == KM_JSON_NULL;
     km_usage_judge(ret, bad);
     ret->hosted[KM_HOSTED_WEB_SEARCH] = searches; /* it stands beside, in the candidates */
     km_usage_served_by(ret, v, "trafficType");
@@ -122,13 +125,13 @@ static int put_call(struct km_decode *d, unsigned choice, const struct km_json *
 {
     struct km_gemini_state *s = d->state;
     struct km_gemini_candidate *c = &s->candidates[choice];
-    const struct km_json *args = km_json_get(call, "args");
+    const struct km_json *args = km_json_take(call, "args");
     struct km_chat_event e = { .kind = KM_CHAT_TOOL, .choice = choice, .text = signature };
     struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF((size_t)32 << 20);
     int r;
 
-    (void)km_json_string(km_json_get(call, "id"), &e.id);
-    if (!km_json_string(km_json_get(call, "name"), &e.name) || !e.name.n)
+    (void)km_json_string(km_json_take(call, "id"), &e.id);
+    if (!km_json_string(km_json_take(call, "name"), &e.name) || !e.name.n)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Gemini called a function without a name.");
     if (!e.id.n)
         e.id = make_id(d);
@@ -138,7 +141,7 @@ static int put_call(struct km_decode *d, unsigned choice, const struct km_json *
     r = km_answer_put(d->answer, &e, err);
     if (r < 0 || km_json_kind(args) != KM_JSON_OBJECT)
         return r;
-    km_json_write(args, &json);
+    km_json_take_write(args, &json);
     if (km_buf_failed(&json))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Gemini's arguments are too long.");
     return put(d, choice, KM_CHAT_TOOL_INPUT, km_buf_view(&json), err);
@@ -148,16 +151,16 @@ static int put_part(struct km_decode *d, unsigned choice, const struct km_json *
                     struct km_err *err)
 {
     const struct km_gemini_state *s = d->state;
-    const struct km_json *call = km_json_get(part, "functionCall");
+    const struct km_json *call = km_json_take(part, "functionCall");
     struct km_str text = KM_STR_NONE, signature = KM_STR_NONE;
     bool thought = false;
     int r;
 
-    (void)km_json_string(km_json_get(part, "thoughtSignature"), &signature);
+    (void)km_json_string(km_json_take(part, "thoughtSignature"), &signature);
     if (call)
         return put_call(d, choice, call, signature, err);
-    (void)km_json_string(km_json_get(part, "text"), &text);
-    (void)km_json_bool(km_json_get(part, "thought"), &thought);
+    (void)km_json_string(km_json_take(part, "text"), &text);
+    (void)km_json_bool(km_json_take(part, "thought"), &thought);
     r = put_text(d, choice, thought ? KM_CHAT_REASONING : KM_CHAT_TEXT, text, err);
     if (r == 0 && signature.n && s->candidates[choice].open == KM_CHAT_REASONING)
         r = put(d, choice, KM_CHAT_SIGNATURE, signature, err);
@@ -170,8 +173,8 @@ static void write_token(struct km_json_out *o, const struct km_json *token)
 {
     struct km_str text = KM_STR_NONE, value = KM_STR("0");
 
-    (void)km_json_string(km_json_get(token, "token"), &text);
-    (void)km_json_number(km_json_get(token, "logProbability"), &value);
+    (void)km_json_string(km_json_take(token, "token"), &text);
+    (void)km_json_number(km_json_take(token, "logProbability"), &value);
     km_out_member(o, "token", text);
     km_out_member_raw(o, "logprob", value);
     km_out_key(o, "bytes");
@@ -186,7 +189,7 @@ static void write_tops(struct km_json_out *o, const struct km_json *top)
 
     km_out_key(o, "top_logprobs");
     km_out_open(o, '[');
-    km_json_iter(km_json_get(top, "candidates"), &it);
+    km_json_iter(km_json_take(top, "candidates"), &it);
     while (km_json_next(&it, &key, &item)) {
         km_out_open(o, '{');
         write_token(o, item);
@@ -204,14 +207,14 @@ static int put_logprobs(struct km_decode *d, unsigned choice, const struct km_js
     struct km_json_out o;
     struct km_str key;
 
-    if (km_json_kind(km_json_get(result, "chosenCandidates")) != KM_JSON_ARRAY)
+    if (km_json_kind(km_json_take(result, "chosenCandidates")) != KM_JSON_ARRAY)
         return 0;
     km_json_out_init(&o, &json);
     km_out_open(&o, '{');
     km_out_key(&o, "content");
     km_out_open(&o, '[');
-    km_json_iter(km_json_get(result, "topCandidates"), &tops);
-    km_json_iter(km_json_get(result, "chosenCandidates"), &it);
+    km_json_iter(km_json_take(result, "topCandidates"), &tops);
+    km_json_iter(km_json_take(result, "chosenCandidates"), &it);
     while (km_json_next(&it, &key, &item)) {
         top = NULL;
         (void)km_json_next(&tops, &key, &top);
@@ -269,14 +272,22 @@ static enum km_finish finish_of(struct km_str reason)
     return KM_FINISH_STOP; /* a newer one: it did end */
 }
 
+/* Its word for the reason is no sentence for whoever reads the answer. */
+static struct km_str why_filtered(struct km_decode *d, struct km_str reason, struct km_str text)
+{
+    return text.n ? km_arena_str(d->arena, km_str_sub(text, 0, 1000))
+                  : km_arena_printf(d->arena, "Google stopped the answer (%.*s).",
+                                    KM_STR_ARG(km_str_sub(reason, 0, 60)));
+}
+
 static int note_finish(struct km_decode *d, struct km_gemini_candidate *c,
                        const struct km_json *candidate, struct km_err *err)
 {
     struct km_str reason = KM_STR_NONE, text = KM_STR_NONE;
 
-    if (!km_json_string(km_json_get(candidate, "finishReason"), &reason) || !reason.n)
+    if (!km_json_string(km_json_take(candidate, "finishReason"), &reason) || !reason.n)
         return 0;
-    (void)km_json_string(km_json_get(candidate, "finishMessage"), &text);
+    (void)km_json_string(km_json_take(candidate, "finishMessage"), &text);
     c->finish = finish_of(reason);
     if (c->finish == KM_FINISH_NONE && !c->output)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Gemini made no usable answer: %.*s%s%.*s",
@@ -285,7 +296,7 @@ static int note_finish(struct km_decode *d, struct km_gemini_candidate *c,
     if (c->finish == KM_FINISH_NONE)
         c->finish = KM_FINISH_STOP;
     if (c->finish == KM_FINISH_FILTER)
-        c->finish_text = km_arena_str(d->arena, km_str_sub(text.n ? text : reason, 0, 1000));
+        c->finish_text = why_filtered(d, reason, text);
     return 0;
 }
 
@@ -299,33 +310,33 @@ static int candidate(struct km_decode *d, unsigned place, const struct km_json *
     int64_t index = place;
     int r = 0;
 
-    (void)km_json_i64(km_json_get(v, "index"), &index);
+    (void)km_json_i64(km_json_take(v, "index"), &index);
     if (index < 0 || index >= KM_GEMINI_CANDIDATES)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Gemini sent candidate %lld.",
                        (long long)index);
     s->candidates[index].seen = true;
-    km_json_iter(km_json_get(km_json_get(v, "content"), "parts"), &it);
+    km_json_iter(km_json_take(km_json_take(v, "content"), "parts"), &it);
     while (r == 0 && km_json_next(&it, &key, &part))
         r = put_part(d, (unsigned)index, part, err);
     if (r == 0)
-        r = put_logprobs(d, (unsigned)index, km_json_get(v, "logprobsResult"), err);
+        r = put_logprobs(d, (unsigned)index, km_json_take(v, "logprobsResult"), err);
     return r == 0 ? note_finish(d, &s->candidates[index], v, err) : r;
 }
 
 /* A prompt that was refused has no candidates. */
 static void note_block(struct km_decode *d, const struct km_json *root)
 {
-    const struct km_json *feedback = km_json_get(root, "promptFeedback");
+    const struct km_json *feedback = km_json_take(root, "promptFeedback");
     struct km_gemini_state *s = d->state;
     struct km_gemini_candidate *c = &s->candidates[0];
     struct km_str reason = KM_STR_NONE, text = KM_STR_NONE;
 
-    if (!km_json_string(km_json_get(feedback, "blockReason"), &reason) || !reason.n || c->seen)
+    if (!km_json_string(km_json_take(feedback, "blockReason"), &reason) || !reason.n || c->seen)
         return;
-    (void)km_json_string(km_json_get(feedback, "blockReasonMessage"), &text);
+    (void)km_json_string(km_json_take(feedback, "blockReasonMessage"), &text);
     c->seen = true;
     c->finish = KM_FINISH_FILTER;
-    c->finish_text = km_arena_str(d->arena, km_str_sub(text.n ? text : reason, 0, 1000));
+    c->finish_text = why_filtered(d, reason, text);
 }
 
 /* --- errors --- */
@@ -341,16 +352,15 @@ static int stream_error(const struct km_json *error, struct km_err *err)
     struct km_str text = KM_STR("(no message)");
     int64_t code = 500;
 
-    (void)km_json_string(km_json_get(error, "message"), &text);
-    (void)km_json_i64(km_json_get(error, "code"), &code);
+    (void)km_json_string(km_json_take(error, "message"), &text);
+    (void)km_json_i64(km_json_take(error, "code"), &code);
     km_fail(err, KM_E_UPSTREAM_STATUS, "Gemini: %.*s", KM_STR_ARG(km_str_sub(text, 0, 400)));
     if (!err)
         return KM_E_UPSTREAM_STATUS;
     err->http = code < 400 || code > 599 || is_ours((int)code) ? 502
                 : code == 499                                  ? 503
                                                                : (int)code;
-    if (code == 429)
-        err->type = "rate_limit_error";
+    km_refusal_judge(err, text);
     return err->code;
 }
 
@@ -358,7 +368,7 @@ static int stream_error(const struct km_json *error, struct km_err *err)
 
 static int chunk(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
-    const struct km_json *error = km_json_get(root, "error"), *item;
+    const struct km_json *error = km_json_take(root, "error"), *item;
     struct km_chat_event start = { .kind = KM_CHAT_START };
     struct km_json_iter it;
     struct km_gemini_state *s = d->state;
@@ -373,18 +383,18 @@ static int chunk(struct km_decode *d, const struct km_json *root, struct km_err 
     if (km_json_kind(error) == KM_JSON_OBJECT)
         return stream_error(error, err);
     if (!d->answer->started) {
-        (void)km_json_string(km_json_get(root, "responseId"), &start.id);
+        (void)km_json_string(km_json_take(root, "responseId"), &start.id);
         r = km_answer_put(d->answer, &start, err);
     }
-    km_json_iter(km_json_get(root, "candidates"), &it);
+    km_json_iter(km_json_take(root, "candidates"), &it);
     for (; r == 0 && km_json_next(&it, &key, &item); place++)
         r = candidate(d, place, item, err);
     note_block(d, root);
-    searches = km_gemini_searches(km_json_get(root, "candidates"));
+    searches = km_gemini_searches(km_json_take(root, "candidates"));
     if (searches > usage->hosted[KM_HOSTED_WEB_SEARCH])
         usage->hosted[KM_HOSTED_WEB_SEARCH] = searches;
     /* The count so far, should the stream be cut: as an event, and final, it comes at the end. */
-    if (km_gemini_usage(km_json_get(root, "usageMetadata"), usage))
+    if (km_gemini_usage(km_json_take(root, "usageMetadata"), usage))
         s->usable = usage->known;
     usage->known = false;
     return r;
@@ -398,7 +408,7 @@ static int chunks(struct km_decode *d, struct km_str text, struct km_err *err)
     struct km_str key;
     int r = 0;
 
-    if (km_answer_json(d->scratch, text, &root, err) < 0)
+    if (km_decode_json(d, d->scratch, text, &root, err) < 0)
         return KM_E_UPSTREAM_PROTOCOL;
     if (km_json_kind(root) != KM_JSON_ARRAY)
         return chunk(d, root, err);
@@ -407,6 +417,15 @@ static int chunks(struct km_decode *d, struct km_str text, struct km_err *err)
         r = chunk(d, item, err);
     return r;
 }
+
+/* What is of its own form, and which build answered. */
+const struct km_str km_gemini_idle[] = {
+    KM_IDLE("candidates.content.role"),
+    KM_IDLE("responseId"),
+    KM_IDLE("modelVersion"),
+    KM_IDLE("createTime"),
+    KM_IDLE(""),
+};
 
 int km_gemini_event(struct km_decode *d, const struct km_frame_event *e, struct km_err *err)
 {
@@ -492,9 +511,9 @@ static bool by_day(const struct km_json *failure)
     struct km_json_iter it;
     struct km_str key, id;
 
-    km_json_iter(km_json_get(failure, "violations"), &it);
+    km_json_iter(km_json_take(failure, "violations"), &it);
     while (km_json_next(&it, &key, &item))
-        if (km_json_string(km_json_get(item, "quotaId"), &id) && has(id, "PerDay"))
+        if (km_json_string(km_json_take(item, "quotaId"), &id) && has(id, "PerDay"))
             return true;
     return false;
 }
@@ -505,13 +524,13 @@ static void read_details(const struct km_json *error, struct km_refusal *ret, bo
     struct km_json_iter it;
     struct km_str key, text;
 
-    km_json_iter(km_json_get(error, "details"), &it);
+    km_json_iter(km_json_take(error, "details"), &it);
     while (km_json_next(&it, &key, &item)) {
-        if (km_json_string(km_json_get(item, "retryDelay"), &text))
+        if (km_json_string(km_json_take(item, "retryDelay"), &text))
             ret->retry_after_ms = delay_ms(text);
         if (by_day(item))
             ret->again = KM_AGAIN_OTHER;
-        if (km_json_string(km_json_get(item, "reason"), &text) &&
+        if (km_json_string(km_json_take(item, "reason"), &text) &&
             (has(text, "API_KEY_") || has(text, "ACCESS_TOKEN_")))
             *ret_key = true;
     }
@@ -526,15 +545,15 @@ void km_gemini_refusal(struct km_arena *arena, int status, const struct km_heade
     struct km_str name;
 
     km_refusal_openai(arena, status, headers, body, ret);
-    ret->code = NULL;
+    ret->kind = status == 429 ? KM_REFUSED_RATE : KM_REFUSED_PLAIN;
     if (km_json_parse_answer(arena, body, &root, NULL) == 0 &&
         km_json_kind(root) == KM_JSON_ARRAY) {
         km_json_iter(root, &it);
         if (km_json_next(&it, &name, &first))
             root = first;
     }
-    error = km_json_get(root, "error");
-    if (km_json_string(km_json_get(error, "message"), &name))
+    error = km_json_take(root, "error");
+    if (km_json_string(km_json_take(error, "message"), &name))
         ret->text = km_str_sub(name, 0, 1000);
     read_details(error, ret, &key);
     if (status == 429 && has(ret->text, "limit: 0"))
@@ -543,8 +562,8 @@ void km_gemini_refusal(struct km_arena *arena, int status, const struct km_heade
         km_refusal_auth(ret);
         if (status == 401)
             ret->again = KM_AGAIN_SIGN;
-    } else if (status == 400 && has(ret->text, "token") && has(ret->text, "exceed")) {
-        ret->code = "context_length_exceeded";
+    } else if (status == 400 && km_refusal_is_context(ret->text, &ret->tokens)) {
+        ret->kind = KM_REFUSED_CONTEXT;
     } else if (status == 400 && has(ret->text, "User location is not supported")) {
         ret->again = KM_AGAIN_OTHER;
     } else if (status == 499) {

@@ -13,6 +13,8 @@
  *
  * Source: Ollama's docs/api.md.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/model_build.h"
 #include "llm/param.h"
 #include "llm/provider/codecs.h"
@@ -241,14 +243,14 @@ static int put(struct km_decode *d, enum km_chat_event_kind kind, struct km_str 
 
 static int call(struct km_decode *d, const struct km_json *v, struct km_err *err)
 {
-    const struct km_json *function = km_json_get(v, "function");
-    const struct km_json *input = km_json_get(function, "arguments");
+    const struct km_json *function = km_json_take(v, "function");
+    const struct km_json *input = km_json_take(function, "arguments");
     struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(16 * 1024 * 1024);
     struct state *s = d->state;
     struct km_chat_event e = { .kind = KM_CHAT_TOOL, .block = s->blocks };
     int r;
 
-    if (!km_json_string(km_json_get(function, "name"), &e.name))
+    if (!km_json_string(km_json_take(function, "name"), &e.name))
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama called a tool without a name.");
     /* The answer's own id and the place of the call: unique, and the same again for a test. */
     e.id = km_arena_printf(d->scratch, "call_%.*s_%u", KM_STR_ARG(d->answer->id), s->blocks);
@@ -258,7 +260,7 @@ static int call(struct km_decode *d, const struct km_json *v, struct km_err *err
     r = km_answer_put(d->answer, &e, err);
     if (r < 0 || km_json_kind(input) != KM_JSON_OBJECT)
         return r;
-    km_json_write(input, &json);
+    km_json_take_write(input, &json);
     e.kind = KM_CHAT_TOOL_INPUT;
     e.text = km_buf_view(&json);
     return km_answer_put(d->answer, &e, err);
@@ -278,7 +280,7 @@ static int finish(struct km_decode *d, const struct km_json *root, struct km_err
                                  .completion_tokens = km_usage_due(root, "eval_count", &bad) };
     km_usage_judge(&e.usage, bad);
     r = km_answer_put(d->answer, &e, err);
-    (void)km_json_string(km_json_get(root, "done_reason"), &reason);
+    (void)km_json_string(km_json_take(root, "done_reason"), &reason);
     e = (struct km_chat_event){ .kind = KM_CHAT_FINISH };
     e.finish = s->tools                              ? KM_FINISH_TOOLS
                : km_str_eq(reason, KM_STR("length")) ? KM_FINISH_LENGTH
@@ -288,22 +290,39 @@ static int finish(struct km_decode *d, const struct km_json *root, struct km_err
 
 static int piece(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
-    const struct km_json *message = km_json_get(root, "message"), *item;
+    const struct km_json *message = km_json_take(root, "message"), *item;
     struct km_json_iter it;
     struct km_str text, key;
     int r = 0;
 
-    if (km_json_string(km_json_get(message, "thinking"), &text) && text.n)
+    if (km_json_string(km_json_take(message, "thinking"), &text) && text.n)
         r = put(d, KM_CHAT_REASONING, text, err);
-    if (r == 0 && km_json_string(km_json_get(message, "content"), &text) && text.n)
+    if (r == 0 && km_json_string(km_json_take(message, "content"), &text) && text.n)
         r = put(d, KM_CHAT_TEXT, text, err);
-    for (km_json_iter(km_json_get(message, "tool_calls"), &it);
+    for (km_json_iter(km_json_take(message, "tool_calls"), &it);
          r == 0 && km_json_next(&it, &key, &item);)
         r = call(d, item, err);
     return r;
 }
 
 /* A line of a stream, or all of a whole answer. */
+/* What is of its own form, and how long it took. */
+static const struct km_str idle[] = {
+    KM_IDLE("model"),
+    KM_IDLE("created_at"),
+    KM_IDLE("done"),
+    KM_IDLE("message.role"),
+    KM_IDLE("message.tool_calls.id"), /* calls are numbered here */
+    KM_IDLE("message.tool_calls.function.index"),
+    KM_IDLE("total_duration"),
+    KM_IDLE("load_duration"),
+    KM_IDLE("prompt_eval_duration"),
+    KM_IDLE("eval_duration"),
+    KM_IDLE("prompt_eval_count"), /* both are read at the end */
+    KM_IDLE("eval_count"),
+    KM_IDLE(""),
+};
+
 static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)
 {
     struct state *s = d->state;
@@ -313,12 +332,16 @@ static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)
     bool done = false;
     int r = 0;
 
-    if (km_json_parse_answer(d->scratch, text, &root, NULL) < 0 ||
+    if (km_decode_json(d, d->scratch, text, &root, NULL) < 0 ||
         km_json_kind(root) != KM_JSON_OBJECT)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama's answer is no JSON object.");
-    if (km_json_string(km_json_get(root, "error"), &error))
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama: %.*s",
-                       KM_STR_ARG(km_str_sub(error, 0, 300)));
+    if (km_json_string(km_json_take(root, "error"), &error)) {
+        (void)km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama: %.*s",
+                      KM_STR_ARG(km_str_sub(error, 0, 300)));
+        if (err)
+            km_refusal_judge(err, error);
+        return KM_E_UPSTREAM_PROTOCOL;
+    }
     if (s->done)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "Ollama went on after its end.");
     if (!s->started) {
@@ -327,7 +350,7 @@ static int read_one(struct km_decode *d, struct km_str text, struct km_err *err)
     }
     if (r == 0)
         r = piece(d, root, err);
-    if (r == 0 && km_json_bool(km_json_get(root, "done"), &done) && done)
+    if (r == 0 && km_json_bool(km_json_take(root, "done"), &done) && done)
         r = finish(d, root, err);
     return r;
 }
@@ -374,6 +397,7 @@ const struct km_codec km_codec_ollama = {
     .event = event,
     .end = end,
     .refusal = km_refusal_openai,
+    .idle = idle,
     .embed_encode = km_ollama_embed_encode,
     .embed_decode = km_ollama_embed_decode,
 };

@@ -31,8 +31,8 @@ struct km_str km_openai_target(const struct km_target_args *args, struct km_aren
         return KM_STR("/completions");
     case KM_WIRE_EMBEDDING:
         return KM_STR("/embeddings");
-    case KM_WIRE_RESPONSES:
-        return KM_STR("/responses");
+    case KM_WIRE_RESPONSES: /* and what stands below it */
+        return args->path.n ? args->path : KM_STR("/responses");
     case KM_WIRE_RERANK:
         return KM_STR("/rerank");
     case KM_WIRE_REALTIME:
@@ -249,7 +249,8 @@ int km_openai_encode(const struct km_encode_args *args, const struct km_chat *ch
 
 #define CHAT                                                                                       \
     .framing = KM_FRAMING_SSE, .remote_images = true, .top_k_by_row = true,                        \
-    .target = km_openai_target, .encode = km_openai_encode, .decode = km_openai_read,        \
+    .target = km_openai_target, .encode = km_openai_encode, .idle = km_openai_idle,                \
+    .carries = KM_OPENAI_CARRIES, .decode = km_openai_read,                                        \
     .event = km_openai_read_event,                                                                 \
     .end = km_openai_read_end, .refusal = km_refusal_openai
 

@@ -8,6 +8,7 @@
  * as a list of texts and thoughts, arguments as an object, `stop` where calls were made, an error
  * object with status 200.
  */
+#include "http/json_take.h"
 #include "llm/api.h"
 #include "llm/usage.h"
 #include "llm/provider/openai_inside.h"
@@ -26,7 +27,7 @@ static void add_thoughts(const struct km_json *v, struct km_usage *u)
 {
     int64_t total;
 
-    if (u->reasoning_tokens > 0 && km_json_i64(km_json_get(v, "total_tokens"), &total) &&
+    if (u->reasoning_tokens > 0 && km_json_i64(km_json_take(v, "total_tokens"), &total) &&
         total == u->prompt_tokens + u->completion_tokens + u->reasoning_tokens)
         u->completion_tokens += u->reasoning_tokens;
 }
@@ -42,7 +43,7 @@ static void read_searches(const struct km_json *v, struct km_usage *u, bool *bad
     if (u->reasoning_tokens || thoughts == 0)
         return;
     u->reasoning_tokens = thoughts;
-    if (km_json_i64(km_json_get(v, "total_tokens"), &total) &&
+    if (km_json_i64(km_json_take(v, "total_tokens"), &total) &&
         total == u->prompt_tokens + u->completion_tokens && u->hosted[KM_HOSTED_WEB_SEARCH])
         u->completion_tokens += thoughts;
 }
@@ -55,14 +56,15 @@ static void read_beside(const struct km_json *v, struct km_usage *u, bool *bad)
 
 bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
 {
-    const struct km_json *in = km_json_get(v, "prompt_tokens_details");
-    const struct km_json *out = km_json_get(v, "completion_tokens_details");
-    const struct km_json *prompt = km_json_get(v, "prompt_tokens");
-    const struct km_json *completion = km_json_get(v, "completion_tokens");
+    const struct km_json *in = km_json_take(v, "prompt_tokens_details");
+    const struct km_json *out = km_json_take(v, "completion_tokens_details");
+    const struct km_json *prompt = km_json_take(v, "prompt_tokens");
+    const struct km_json *completion = km_json_take(v, "completion_tokens");
     bool bad = false;
 
     if (km_json_kind(v) != KM_JSON_OBJECT)
         return false;
+    km_json_take_all(v);
     *ret = (struct km_usage){
         .cached_tokens = km_usage_count(in, "cached_tokens", &bad),
         .cache_write_tokens = km_usage_count(in, "cache_write_tokens", &bad),
@@ -85,7 +87,7 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
     if (prompt && completion) /* xAI's counts what was thought in the total alone */
         add_thoughts(v, ret);
     if (km_json_count(v) >
-        (size_t)(!!prompt + !!completion + !!in + !!out + !!km_json_get(v, "total_tokens")))
+        (size_t)(!!prompt + !!completion + !!in + !!out + !!km_json_take(v, "total_tokens")))
         read_beside(v, ret, &bad); /* there is more than what all say */
     km_usage_judge(ret, bad);
     return true;
@@ -132,14 +134,21 @@ int km_openai_read_error(const struct km_json *error, struct km_err *err)
     int64_t status = 0;
 
     if (!km_json_string(error, &text))
-        (void)km_json_string(km_json_get(error, "message"), &text);
+        (void)km_json_string(km_json_take(error, "message"), &text);
     (void)km_fail(err, KM_E_UPSTREAM_STATUS, "The upstream answered with an error: %.*s",
                   KM_STR_ARG(km_str_sub(text, 0, 400)));
-    if (!km_json_i64(km_json_get(error, "code"), &status) &&
-        km_json_string(km_json_get(error, "code"), &code) && km_str_i64(code, &status) < 0)
+    if (!km_json_i64(km_json_take(error, "code"), &status) &&
+        km_json_string(km_json_take(error, "code"), &code) && km_str_i64(code, &status) < 0)
         status = status_of_word(code);
     if (err && status >= 400 && status < 600 && status != 401 && status != 403)
         err->http = (int)status;
+    if (!err)
+        return KM_E_UPSTREAM_STATUS;
+    if (km_str_eq(code, KM_STR("insufficient_quota")))
+        err->kind = KM_REFUSED_QUOTA;
+    km_refusal_judge(err, text);
+    if (km_str_eq(code, KM_STR("context_length_exceeded")))
+        err->kind = KM_REFUSED_CONTEXT;
     return KM_E_UPSTREAM_STATUS;
 }
 
@@ -210,9 +219,9 @@ static int list_content(struct km_decode *d, struct km_openai_choice *c, const s
     int r = 0;
 
     for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &key, &item);) {
-        const struct km_json *thinking = km_json_get(item, "thinking");
+        const struct km_json *thinking = km_json_take(item, "thinking");
 
-        if (km_json_string(km_json_get(item, "text"), &text))
+        if (km_json_string(km_json_take(item, "text"), &text))
             r = km_openai_piece(d, c, kind, text, err);
         else if (km_json_string(thinking, &text))
             r = km_openai_piece(d, c, KM_CHAT_REASONING, text, err);
@@ -234,9 +243,9 @@ static int thinking_blocks(struct km_decode *d, struct km_openai_choice *c, cons
     if (km_json_kind(v) != KM_JSON_ARRAY)
         return 0;
     for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &key, &item);)
-        if (km_json_string(km_json_get(item, "signature"), &text))
+        if (km_json_string(km_json_take(item, "signature"), &text))
             r = km_openai_piece(d, c, KM_CHAT_SIGNATURE, text, err);
-        else if (km_json_string(km_json_get(item, "data"), &text))
+        else if (km_json_string(km_json_take(item, "data"), &text))
             r = km_openai_piece(d, c, KM_CHAT_REDACTED, text, err);
     return r;
 }
@@ -244,40 +253,40 @@ static int thinking_blocks(struct km_decode *d, struct km_openai_choice *c, cons
 int km_openai_read_text(struct km_decode *d, struct km_openai_choice *c, const struct km_json *m,
                         struct km_err *err)
 {
-    const struct km_json *content = km_json_get(m, "content");
+    const struct km_json *content = km_json_take(m, "content");
     struct km_str text;
     int r = 0;
 
-    if (km_json_string(km_json_get(m, "reasoning_content"), &text) ||
-        km_json_string(km_json_get(m, "reasoning"), &text))
+    if (km_json_string(km_json_take(m, "reasoning_content"), &text) ||
+        km_json_string(km_json_take(m, "reasoning"), &text))
         r = km_openai_piece(d, c, KM_CHAT_REASONING, text, err);
     if (r == 0)
-        r = thinking_blocks(d, c, km_json_get(m, "thinking_blocks"), err);
+        r = thinking_blocks(d, c, km_json_take(m, "thinking_blocks"), err);
     if (r == 0 && km_json_string(content, &text))
         r = km_openai_piece(d, c, KM_CHAT_TEXT, text, err);
     else if (r == 0 && km_json_kind(content) == KM_JSON_ARRAY)
         r = list_content(d, c, content, KM_CHAT_TEXT, err);
-    if (r == 0 && km_json_string(km_json_get(m, "refusal"), &text))
+    if (r == 0 && km_json_string(km_json_take(m, "refusal"), &text))
         r = km_openai_piece(d, c, KM_CHAT_REFUSAL, text, err);
     return r;
 }
 
 struct km_str km_openai_signature(const struct km_json *call)
 {
-    const struct km_json *google = km_json_get(km_json_get(call, "extra_content"), "google");
+    const struct km_json *google = km_json_take(km_json_take(call, "extra_content"), "google");
     struct km_str s = KM_STR_NONE;
 
-    (void)km_json_string(km_json_get(google, "thought_signature"), &s);
+    (void)km_json_string(km_json_take(google, "thought_signature"), &s);
     return s;
 }
 
 struct km_str km_openai_arguments(const struct km_json *function, struct km_arena *arena)
 {
-    const struct km_json *v = km_json_get(function, "arguments");
+    const struct km_json *v = km_json_take(function, "arguments");
     struct km_str s = KM_STR_NONE;
 
     if (!km_json_string(v, &s) && km_json_kind(v) == KM_JSON_OBJECT)
-        s = km_json_compact(v, arena);
+        s = km_json_take_compact(v, arena);
     return s;
 }
 
@@ -289,8 +298,8 @@ static int whole_call(struct km_decode *d, struct km_openai_choice *c, const str
     struct km_str id = KM_STR_NONE, name = KM_STR_NONE, input;
     int r;
 
-    (void)km_json_string(km_json_get(call, "id"), &id);
-    if (!km_json_string(km_json_get(function, "name"), &name) || !name.n)
+    (void)km_json_string(km_json_take(call, "id"), &id);
+    if (!km_json_string(km_json_take(function, "name"), &name) || !name.n)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer calls a nameless tool.");
     r = km_openai_tool_event(d, c, id, name, km_openai_signature(call), err);
     input = km_openai_arguments(function, d->scratch);
@@ -300,15 +309,15 @@ static int whole_call(struct km_decode *d, struct km_openai_choice *c, const str
 static int whole_calls(struct km_decode *d, struct km_openai_choice *c, const struct km_json *m,
                        struct km_err *err)
 {
-    const struct km_json *calls = km_json_get(m, "tool_calls"), *call;
-    const struct km_json *function = km_json_get(m, "function_call");
+    const struct km_json *calls = km_json_take(m, "tool_calls"), *call;
+    const struct km_json *function = km_json_take(m, "function_call");
     struct km_json_iter it;
     struct km_str key;
     int r = 0;
 
     if (km_json_kind(calls) == KM_JSON_ARRAY)
         for (km_json_iter(calls, &it); r == 0 && km_json_next(&it, &key, &call);)
-            r = whole_call(d, c, call, km_json_get(call, "function"), err);
+            r = whole_call(d, c, call, km_json_take(call, "function"), err);
     if (r == 0 && km_json_kind(function) == KM_JSON_OBJECT)
         r = whole_call(d, c, NULL, function, err);
     return r;
@@ -319,31 +328,31 @@ int km_openai_read_end_of(struct km_decode *d, struct km_openai_choice *c, const
 {
     struct km_str reason = KM_STR_NONE, stop = KM_STR_NONE;
 
-    if (!km_json_string(km_json_get(v, "finish_reason"), &reason))
+    if (!km_json_string(km_json_take(v, "finish_reason"), &reason))
         return 0;
-    (void)km_json_string(km_json_get(v, "stop_reason"), &stop); /* vLLM's */
+    (void)km_json_string(km_json_take(v, "stop_reason"), &stop); /* vLLM's */
     return km_openai_finish_event(d, c, km_openai_read_finish(reason), stop, err);
 }
 
 int km_openai_read_logprobs(struct km_decode *d, struct km_openai_choice *c,
                             const struct km_json *v, struct km_err *err)
 {
-    const struct km_json *logprobs = km_json_get(v, "logprobs");
+    const struct km_json *logprobs = km_json_take(v, "logprobs");
 
     if (km_json_kind(logprobs) != KM_JSON_OBJECT)
         return 0;
-    return km_openai_put(d, c, KM_CHAT_LOGPROBS, km_json_compact(logprobs, d->scratch), err);
+    return km_openai_put(d, c, KM_CHAT_LOGPROBS, km_json_take_compact(logprobs, d->scratch), err);
 }
 
 static int whole_choice(struct km_decode *d, const struct km_json *v, unsigned i,
                         struct km_err *err)
 {
     struct km_openai_choice c = { .index = i };
-    const struct km_json *m = km_json_get(v, "message");
+    const struct km_json *m = km_json_take(v, "message");
     int64_t index;
     int r;
 
-    if (km_json_i64(km_json_get(v, "index"), &index) && index >= 0 && index < KM_CHOICES_MOST)
+    if (km_json_i64(km_json_take(v, "index"), &index) && index >= 0 && index < KM_CHOICES_MOST)
         c.index = (unsigned)index;
     r = km_openai_read_text(d, &c, m, err);
     if (r == 0)
@@ -361,7 +370,7 @@ int km_openai_read_start(struct km_decode *d, const struct km_json *root, struct
 {
     struct km_chat_event e = { .kind = KM_CHAT_START };
 
-    (void)km_json_string(km_json_get(root, "id"), &e.id);
+    (void)km_json_string(km_json_take(root, "id"), &e.id);
     return km_answer_put(d->answer, &e, err);
 }
 
@@ -370,7 +379,7 @@ int km_openai_read_used(struct km_decode *d, const struct km_json *root, bool en
 {
     struct km_chat_event e = { .kind = KM_CHAT_USAGE };
 
-    if (!km_openai_read_usage(km_json_get(root, "usage"), &e.usage))
+    if (!km_openai_read_usage(km_json_take(root, "usage"), &e.usage))
         return 0;
     km_usage_served_by(&e.usage, root, "service_tier");
     e.usage.known = e.usage.known && ended;
@@ -385,10 +394,10 @@ int km_openai_read(struct km_decode *d, struct km_str body, struct km_err *err)
     unsigned i = 0;
     int r;
 
-    if (km_answer_json(d->scratch, body, &root, err) < 0)
+    if (km_decode_json(d, d->scratch, body, &root, err) < 0)
         return KM_E_UPSTREAM_PROTOCOL;
-    choices = km_json_get(root, "choices");
-    v = km_json_get(root, "error");
+    choices = km_json_take(root, "choices");
+    v = km_json_take(root, "error");
     if (km_json_kind(v) == KM_JSON_OBJECT || km_json_kind(v) == KM_JSON_STRING)
         return km_openai_read_error(v, err);
     if (km_json_count(choices) == 0)

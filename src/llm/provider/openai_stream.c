@@ -12,6 +12,8 @@
  * Servers that send one call after another, which is nearly all, never make a call wait.  A
  * server that leaves the index out, or says 0 for all, is told apart by the ids.
  */
+#include "http/json_take.h"
+#include "llm/dropped.h"
 #include "llm/provider/openai_inside.h"
 
 #define CALLS_MOST 1024
@@ -199,13 +201,13 @@ static int call_delta(struct km_decode *d, struct stream_choice *s, const struct
 {
     struct km_str id = KM_STR_NONE, name = KM_STR_NONE, input;
     int64_t index = 0;
-    bool has_index = km_json_i64(km_json_get(v, "index"), &index);
+    bool has_index = km_json_i64(km_json_take(v, "index"), &index);
     struct km_err why = { 0 };
     struct call *call;
     int r = 0;
 
-    (void)km_json_string(km_json_get(v, "id"), &id);
-    (void)km_json_string(km_json_get(function, "name"), &name);
+    (void)km_json_string(km_json_take(v, "id"), &id);
+    (void)km_json_string(km_json_take(function, "name"), &name);
     call = find_call(s, has_index, index, id);
     if (!call) {
         call = new_call(d, s, index, &why);
@@ -236,15 +238,15 @@ static int call_delta(struct km_decode *d, struct stream_choice *s, const struct
 static int call_deltas(struct km_decode *d, struct stream_choice *s, const struct km_json *delta,
                        struct km_err *err)
 {
-    const struct km_json *calls = km_json_get(delta, "tool_calls"), *v;
-    const struct km_json *function = km_json_get(delta, "function_call");
+    const struct km_json *calls = km_json_take(delta, "tool_calls"), *v;
+    const struct km_json *function = km_json_take(delta, "function_call");
     struct km_json_iter it;
     struct km_str key;
     int r = 0;
 
     if (km_json_kind(calls) == KM_JSON_ARRAY)
         for (km_json_iter(calls, &it); r == 0 && km_json_next(&it, &key, &v);)
-            r = call_delta(d, s, v, km_json_get(v, "function"), err);
+            r = call_delta(d, s, v, km_json_take(v, "function"), err);
     if (r == 0 && km_json_kind(function) == KM_JSON_OBJECT)
         r = call_delta(d, s, NULL, function, err);
     return r;
@@ -258,7 +260,7 @@ static struct stream_choice *choice_at(struct km_decode *d, const struct km_json
     struct state *st = d->state;
     int64_t index = 0;
 
-    (void)km_json_i64(km_json_get(v, "index"), &index);
+    (void)km_json_i64(km_json_take(v, "index"), &index);
     if (index < 0 || index >= KM_CHOICES_MOST) {
         (void)km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer has too many choices.");
         return NULL;
@@ -279,7 +281,7 @@ static struct stream_choice *choice_at(struct km_decode *d, const struct km_json
 
 static int choice_delta(struct km_decode *d, const struct km_json *v, struct km_err *err)
 {
-    const struct km_json *delta = km_json_get(v, "delta");
+    const struct km_json *delta = km_json_take(v, "delta");
     struct km_err why = { 0 };
     struct stream_choice *s = choice_at(d, v, &why);
     unsigned before;
@@ -300,7 +302,7 @@ static int choice_delta(struct km_decode *d, const struct km_json *v, struct km_
         r = call_deltas(d, s, delta, err);
     if (r == 0)
         r = km_openai_read_logprobs(d, &s->c, v, err);
-    if (r == 0 && km_json_kind(km_json_get(v, "finish_reason")) == KM_JSON_STRING) {
+    if (r == 0 && km_json_kind(km_json_take(v, "finish_reason")) == KM_JSON_STRING) {
         r = advance(d, s, true, err);
         if (r == 0)
             r = km_openai_read_end_of(d, &s->c, v, err);
@@ -327,7 +329,7 @@ static int read_used(struct km_decode *d, const struct km_json *root, struct km_
     struct state *st = d->state;
     struct km_usage usage;
 
-    if (!km_openai_read_usage(km_json_get(root, "usage"), &usage))
+    if (!km_openai_read_usage(km_json_take(root, "usage"), &usage))
         return 0;
     st->used_early = usage.known && !all_finished(st);
     return km_openai_read_used(d, root, !st->used_early, err);
@@ -347,21 +349,38 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
         st->done = true;
         return 0;
     }
-    if (km_answer_json(d->scratch, e->data, &root, err) < 0)
+    if (km_decode_json(d, d->scratch, e->data, &root, err) < 0)
         return KM_E_UPSTREAM_PROTOCOL;
-    v = km_json_get(root, "error");
+    v = km_json_take(root, "error");
     if (km_json_kind(v) == KM_JSON_OBJECT || km_json_kind(v) == KM_JSON_STRING)
         return km_openai_read_error(v, err);
     if (km_str_eq(e->type, KM_STR("error")))
         return km_openai_read_error(root, err);
     if (!d->answer->started)
         r = km_openai_read_start(d, root, err);
-    choices = km_json_get(root, "choices");
+    choices = km_json_take(root, "choices");
     if (km_json_kind(choices) == KM_JSON_ARRAY)
         for (km_json_iter(choices, &it); r == 0 && km_json_next(&it, &key, &v);)
             r = choice_delta(d, v, err);
     return r == 0 ? read_used(d, root, err) : r;
 }
+
+/* What each of its documents repeats of its own form, and which build answered. */
+const struct km_str km_openai_idle[] = {
+    KM_IDLE("id"),
+    KM_IDLE("object"),
+    KM_IDLE("created"),
+    KM_IDLE("model"),
+    KM_IDLE("system_fingerprint"),
+    KM_IDLE("service_tier"), /* it is read with the usage */
+    KM_IDLE("choices.index"),
+    KM_IDLE("choices.message.role"),
+    KM_IDLE("choices.message.tool_calls.type"),
+    KM_IDLE("choices.message.tool_calls.index"),
+    KM_IDLE("choices.delta.role"),
+    KM_IDLE("choices.delta.tool_calls.type"),
+    KM_IDLE(""),
+};
 
 /* [DONE] ends a choice too, for servers that never say why it ended. */
 int km_openai_read_end(struct km_decode *d, struct km_err *err)

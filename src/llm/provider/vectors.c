@@ -220,6 +220,7 @@ const struct km_codec km_codec_cohere = {
     .top_k_by_row = true,
     .target = cohere_target,
     .encode = km_openai_encode,
+    .idle = km_openai_idle, .carries = KM_OPENAI_CARRIES,
     .decode = km_openai_read,
     .event = km_openai_read_event,
     .end = km_openai_read_end,

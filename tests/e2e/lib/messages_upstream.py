@@ -108,6 +108,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if model.startswith("stream-error"):
             return self.error()
         self.piece(PIECES[2])
+        if model.startswith("rich"):
+            self.event("content_block_delta", index=0, delta={"type": "citations_delta", "citation": {
+                "type": "char_location", "cited_text": "x"}})
         self.event("content_block_stop", index=0)
         self.event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None},
                    usage={"output_tokens": USAGE_OUT})

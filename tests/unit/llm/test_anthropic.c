@@ -605,7 +605,7 @@ static void versions_are_the_deployments_then_the_callers(void **state)
 }
 
 static void expect_refusal(struct fixture *f, int status, const char *body, int want,
-                           const char *code, enum km_again again)
+                           enum km_refusal_kind kind, enum km_again again)
 {
     static const struct km_headers none = { .v = NULL, .n = 0 };
     struct km_refusal r;
@@ -613,10 +613,7 @@ static void expect_refusal(struct fixture *f, int status, const char *body, int 
     km_codec_messages.refusal(&f->arena, status, &none, km_str_c(body), &r);
     assert_int_equal(r.status, want);
     assert_int_equal(r.again, again);
-    if (code)
-        assert_string_equal(r.code, code);
-    else
-        assert_null(r.code);
+    assert_int_equal(r.kind, kind);
     assert_true(r.text.n > 0);
 }
 
@@ -628,27 +625,30 @@ static void refusals_say_whose_fault_it_is(void **state)
     struct fixture *f = *state;
 
     expect_refusal(f, 400, REFUSAL("invalid_request_error", "prompt is too long: 9 tokens > 8"),
-                   400, "context_length_exceeded", KM_AGAIN_NO);
-    expect_refusal(f, 400, REFUSAL("invalid_request_error", "max_tokens: required"), 400, NULL,
-                   KM_AGAIN_NO);
+                   400, KM_REFUSED_CONTEXT, KM_AGAIN_NO);
+    expect_refusal(f, 400, REFUSAL("invalid_request_error", "max_tokens: required"), 400,
+                   KM_REFUSED_PLAIN, KM_AGAIN_NO);
     expect_refusal(f, 400, REFUSAL("invalid_request_error", "Your credit balance is too low"), 400,
-                   NULL, KM_AGAIN_OTHER);
+                   KM_REFUSED_PLAIN, KM_AGAIN_OTHER);
     expect_refusal(f, 401, REFUSAL("authentication_error", "invalid x-api-key"), 502,
-                   "upstream_auth_error", KM_AGAIN_OTHER);
-    expect_refusal(f, 404, REFUSAL("not_found_error", "model: x"), 404, NULL, KM_AGAIN_OTHER);
-    expect_refusal(f, 413, REFUSAL("request_too_large", "too large"), 413, NULL, KM_AGAIN_NO);
-    expect_refusal(f, 429, REFUSAL("rate_limit_error", "slow"), 429, "rate_limit_exceeded",
+                   KM_REFUSED_CREDENTIALS, KM_AGAIN_OTHER);
+    expect_refusal(f, 404, REFUSAL("not_found_error", "model: x"), 404, KM_REFUSED_PLAIN,
+                   KM_AGAIN_OTHER);
+    expect_refusal(f, 413, REFUSAL("request_too_large", "too large"), 413, KM_REFUSED_PLAIN,
+                   KM_AGAIN_NO);
+    expect_refusal(f, 429, REFUSAL("rate_limit_error", "slow"), 429, KM_REFUSED_RATE,
                    KM_AGAIN_SAME);
     expect_refusal(f, 429,
                    "{\"error\":{\"message\":\"m\",\"details\":{\"error_code\":"
                    "\"enforced_spend_limit_reached\"}}}",
-                   429, "insufficient_quota", KM_AGAIN_OTHER);
+                   429, KM_REFUSED_QUOTA, KM_AGAIN_OTHER);
     expect_refusal(f, 429,
                    "{\"error\":{\"message\":\"m\",\"details\":{\"error_code\":"
                    "\"ramp_limit_exceeded\"}}}",
-                   429, "rate_limit_exceeded", KM_AGAIN_SAME);
-    expect_refusal(f, 529, REFUSAL("overloaded_error", "Overloaded"), 503, NULL, KM_AGAIN_SAME);
-    expect_refusal(f, 500, "<html>", 500, NULL, KM_AGAIN_SAME);
+                   429, KM_REFUSED_RATE, KM_AGAIN_SAME);
+    expect_refusal(f, 529, REFUSAL("overloaded_error", "Overloaded"), 529, KM_REFUSED_OVERLOADED,
+                   KM_AGAIN_SAME);
+    expect_refusal(f, 500, "<html>", 500, KM_REFUSED_PLAIN, KM_AGAIN_SAME);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -228,8 +228,8 @@ static void an_error_in_the_stream_keeps_its_kind(void **state)
                                                "\"message\":\"Overloaded\"}"),
                           9),
                      KM_E_UPSTREAM_STATUS);
-    assert_int_equal(f->err.http, 503);
-    assert_string_equal(f->err.type, "overloaded_error");
+    assert_int_equal(f->err.http, 529);
+    assert_int_equal(f->err.kind, KM_REFUSED_OVERLOADED);
     assert_non_null(strstr(f->err.text, "Overloaded"));
 }
 

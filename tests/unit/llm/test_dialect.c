@@ -18,7 +18,7 @@ static void an_error_is_openais_shape_with_litellms_code(void **state)
     assert_string_equal(
         km_buf_cstr(&out),
         "{\"error\":{\"message\":\"say \\\"no\\n\\\"\",\"type\":\"throttling_error\","
-        "\"param\":\"model\",\"code\":\"429\"}}");
+        "\"param\":\"model\",\"code\":\"rate_limit_exceeded\"}}");
 }
 
 static void a_status_of_its_own_and_no_parameter_are_told(void **state)

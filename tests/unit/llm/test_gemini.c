@@ -525,7 +525,8 @@ static void filters_and_blocks_are_told(void **state)
 
     assert_string_equal(whole(f, "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},"
                                  "\"usageMetadata\":{\"promptTokenCount\":9}}"),
-                        "start\nfinish 0.0 #5 [SAFETY]\nusage 9/0 cached 0 reasoning 0\n");
+                        "start\nfinish 0.0 #5 [Google stopped the answer (SAFETY).]\nusage 9/0 "
+                        "cached 0 reasoning 0\n");
     assert_string_equal(
         whole(f, "{\"candidates\":[{\"finishReason\":\"SAFETY\",\"finishMessage\":\"bad\"}]}"),
         "start\nfinish 0.0 #5 [bad]\n");
@@ -598,12 +599,12 @@ static void refusals_say_whether_to_try_again(void **state)
                "[{\"error\":{\"message\":\"API key not valid.\",\"details\":[{\"reason\":"
                "\"API_KEY_INVALID\"}]}}]");
     assert_int_equal(r.status, 502);
-    assert_string_equal(r.code, "upstream_auth_error");
+    assert_int_equal(r.kind, KM_REFUSED_CREDENTIALS);
     assert_int_equal(r.again, KM_AGAIN_OTHER);
     r = refuse(f, 400,
                "{\"error\":{\"message\":\"The input token count (9) exceeds the maximum number of "
                "tokens allowed (8).\"}}");
-    assert_string_equal(r.code, "context_length_exceeded");
+    assert_int_equal(r.kind, KM_REFUSED_CONTEXT);
     assert_int_equal(r.again, KM_AGAIN_NO);
     r = refuse(f, 401, "{\"error\":{\"message\":\"no\"}}");
     assert_int_equal(r.again, KM_AGAIN_SIGN);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* traits.c - see traits.h. */
+#include "llm/traits.h"
+
+#include "llm/dropped.h"
+
+static const char *const names[KM_TRAIT_COUNT] = {
+#define XX(name, text) [KM_TRAIT_##name] = (text),
+    KM_TRAITS(XX)
+#undef XX
+};
+
+static unsigned of_parts(const struct km_part *p)
+{
+    unsigned found = 0;
+
+    for (; p; p = p->next) {
+        if (p->is_error)
+            found |= KM_TRAIT_BIT(RESULT_ERROR);
+        if (p->cache_ttl_s)
+            found |= KM_TRAIT_BIT(CACHE_POINT);
+        if (p->media.detail.n && !km_str_eq(p->media.detail, KM_STR("auto")))
+            found |= KM_TRAIT_BIT(IMAGE_DETAIL);
+        if (p->content)
+            found |= of_parts(p->content);
+    }
+    return found;
+}
+
+unsigned km_chat_traits(const struct km_chat *chat)
+{
+    const struct km_message *last = NULL;
+    unsigned found = 0;
+
+    for (const struct km_message *m = chat->messages; m; m = m->next) {
+        found |= of_parts(m->parts);
+        if (m->name.n)
+            found |= KM_TRAIT_BIT(NAME);
+        last = m;
+    }
+    if (last && last->role == KM_ROLE_ASSISTANT)
+        found |= KM_TRAIT_BIT(PREFILL);
+    for (const struct km_tool *t = chat->tools; t; t = t->next) {
+        if (t->strict == 1)
+            found |= KM_TRAIT_BIT(TOOL_STRICT);
+        if (t->cache_ttl_s)
+            found |= KM_TRAIT_BIT(CACHE_POINT);
+    }
+    return found;
+}
+
+void km_traits_note(const struct km_chat *chat, unsigned carries)
+{
+    unsigned lost = km_chat_traits(chat) & ~carries;
+
+    for (unsigned i = 0; lost && i < KM_TRAIT_COUNT; i++)
+        if (lost >> i & 1)
+            km_dropped_note(chat->dropped, km_str_c(names[i]));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* traits.h - what stands inside of a chat that not every protocol has a word for.
+ *
+ * Parameters are judged by km_chat_check(); these are members of messages, parts and tools.  A
+ * codec says which of them its encoder writes (km_codec.carries); the others are noted, for they
+ * change nothing but how well the answer may be.  tests/unit/llm/test_dropped.c holds each codec to
+ * what it says.
+ */
+#ifndef KM_LLM_TRAITS_H
+#define KM_LLM_TRAITS_H
+
+#include "llm/chat.h"
+
+/* XX(NAME, as it is told) */
+#define KM_TRAITS(XX)                                                                              \
+    XX(RESULT_ERROR, "is_error")         /* of a tool's result */                                  \
+    XX(IMAGE_DETAIL, "detail")           /* of an image */                                         \
+    XX(CACHE_POINT, "cache_control")     /* of a part or a tool */                                 \
+    XX(TOOL_STRICT, "tools.strict")                                                                \
+    XX(NAME, "messages.name")            /* of who speaks */                                       \
+    XX(PREFILL, "prefill")               /* the last message is the assistant's own beginning */
+
+enum km_trait {
+#define XX(name, text) KM_TRAIT_##name,
+    KM_TRAITS(XX)
+#undef XX
+        KM_TRAIT_COUNT,
+};
+#define KM_TRAIT_BIT(t) (1U << (KM_TRAIT_##t))
+
+/* Those that it has, a bit each. */
+unsigned km_chat_traits(const struct km_chat *chat);
+/* Notes those that carries has not. */
+void km_traits_note(const struct km_chat *chat, unsigned carries);
+
+#endif
