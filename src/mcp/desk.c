@@ -96,11 +96,6 @@ uint64_t km_desk_spawn_delay(struct km_mcp_upstreams *ups)
     return ahead > burst ? ahead - burst : 0;
 }
 
-static bool may_ask(const struct km_mcp_asker *asker)
-{
-    return asker && asker->capabilities.n && !km_str_eq(asker->capabilities, KM_STR("{}"));
-}
-
 bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
     return !stdio(u) || (u->live->children < (uint32_t)u->entry->most &&
@@ -151,7 +146,7 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    struct km_remote **ret_remote, struct km_err *err)
 {
     struct km_remote_args args = { .desk = d, .upstream = u, .asker = asker, .key = key };
-    bool asked = may_ask(asker);
+    bool asked = km_asker_declares(u, asker);
     bool alone = stdio(u) && asked;
     struct km_remote *p = find(d, u, asker, key, alone, !asker);
     int r;
@@ -179,6 +174,14 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     }
     *ret_remote = p;
     return 0;
+}
+
+struct km_remote *km_desk_standing(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
+                                   const uint8_t key[KM_MCP_KEY])
+{
+    static const struct km_mcp_asker nobody = { 0 };
+
+    return find(d, u, &nobody, key, false, false);
 }
 
 /* --- states --- */
@@ -233,10 +236,20 @@ void km_desk_failed(struct km_mcp_desk *d, struct km_mcp_upstream *u, const char
         announce(d, u, now.state, now.why);
 }
 
+static void be_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u, bool served)
+{
+    if (km_mcp_live_ok(u->live, served || u->personal))
+        announce(d, u, KM_MCP_READY, "");
+}
+
 void km_desk_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u)
 {
-    if (km_mcp_live_ok(u->live))
-        announce(d, u, KM_MCP_READY, "");
+    be_ok(d, u, false);
+}
+
+void km_desk_answered(struct km_remote *p)
+{
+    be_ok(p->desk, p->upstream, !km_mcp_plain(p->base));
 }
 
 /* --- making and ending --- */

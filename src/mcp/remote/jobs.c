@@ -241,6 +241,11 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
     if (take_auth(j, u, args->ask->asker, &why) < 0 ||
         km_asker_key(u, args->ask->asker, key, &why) < 0) {
         fail_later(j, &why);
+    } else if (args->own && args->ask->asker && (p = km_desk_standing(desk, u, key))) {
+        km_job_hook(p, j); /* it asks its client nothing: whoever works there */
+    } else if (args->ask->standing) {
+        km_fail(&why, KM_E_CANCELED, "the session with '%.*s' is over", KM_STR_ARG(u->name));
+        fail_later(j, &why);
     } else if (km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0) {
         if (!km_hold_rest(desk, j, u, args->ask->asker, key, &why))
             fail_later(j, &why);
@@ -332,6 +337,10 @@ void km_remote_run(struct km_remote *p)
             run(p, j);
     }
     ask_held(p);
+    if (p->state == KM_REMOTE_READY && !p->listed) {
+        p->listed = true;
+        km_refresh_ready(p);
+    }
 }
 
 /* --- what the asker does --- */

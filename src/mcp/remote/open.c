@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "mcp/desk.h"
+#include "mcp/stdio_words.h"
 
 #define UNSUPPORTED_VERSION (-32022)
 #define INTRODUCED_MS 2000 /* until it has taken notifications/initialized: then it is asked */
@@ -225,7 +226,9 @@ int km_remote_open(struct km_remote *p, struct km_err *err)
     /* One that is down stays so while it is tried again: since when and why are what is asked. */
     if (now.state != KM_MCP_READY && now.state != KM_MCP_DEGRADED && now.state != KM_MCP_DOWN)
         km_desk_state(p->desk, p->upstream,
-                      stdio(p) && !known ? KM_MCP_INSTALLING : KM_MCP_STARTING, "");
+                      !known && km_stdio_installs(p->upstream) ? KM_MCP_INSTALLING
+                                                               : KM_MCP_STARTING,
+                      "");
     return make_link(p, err);
 }
 

@@ -81,6 +81,8 @@ struct km_remote {
     struct km_mcp_desk *desk;
     struct km_mcp_upstream *upstream;
     uint8_t key[KM_MCP_KEY];
+    uint8_t own[KM_MCP_KEY], base[KM_MCP_KEY]; /* of its lists (asker.h) */
+    bool listed; /* it was asked for them when it was ready */
     struct km_arena arena; /* the asker's strings */
     struct km_mcp_asker asker;
     struct km_auth *auth; /* the upstream's, or of the newest asker; referenced; NULL: none */

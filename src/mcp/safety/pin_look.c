@@ -132,7 +132,7 @@ static void look_beside(struct look *l, const struct km_mcp_catalogue *c, uint64
 void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
                        const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY])
 {
-    const struct km_mcp_items *items = &c->lists[KM_MCP_TOOLS];
+    const struct km_mcp_listing *items = &c->lists[KM_MCP_TOOLS];
     static const uint8_t plain[KM_MCP_KEY];
     struct look l = { ups, u, desk };
     struct km_pin_look look = { .server = u->name,

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of a server's lists, and whose process they come from."""
+
+import json
+import pathlib
+import sys
+import time
+
+import pytest
+
+from gateway import wait_until
+from served import alive, served, status, until
+from sessions import Session, text
+
+LISTING = pathlib.Path(__file__).resolve().parent / "listing.py"
+ASKED = {"elicitation": {}}
+CHANGED = "notifications/tools/list_changed"
+
+
+class Listing:
+    """One server of listing.py in a folder of its own, and what it is told to say."""
+
+    def __init__(self, folder, name="one", **said):
+        self.folder, self.name = folder, name
+        self.says(**said)
+
+    def says(self, **said):
+        new = self.folder / f"{self.name}.new"
+        new.write_text(json.dumps(said))
+        new.rename(self.folder / f"{self.name}.says")
+
+    def entry(self, **more):
+        return {"transport": "stdio", "command": sys.executable, "args": [
+            str(LISTING), str(self.folder / f"{self.name}.says"),
+            "--pids", str(self.folder / f"{self.name}.pids")], **more}
+
+    def pids(self):
+        file = self.folder / f"{self.name}.pids"
+        return [int(pid) for pid in file.read_text().split()] if file.exists() else []
+
+    def living(self):
+        return [pid for pid in self.pids() if alive(pid)]
+
+
+def why(gateway, name="one"):
+    return status(gateway, name)["why"]
+
+
+def row(gateway, name="one"):
+    """Its line of `kanmon mcp list`."""
+    said = gateway.command("mcp", "list", "--config", gateway.config)
+    assert said.returncode == 0, said.stderr
+    return next(line for line in said.stdout.splitlines() if line.startswith(name))
+
+
+def names(session):
+    return set(session.tools()) - {"tell", "pid"}
+
+
+# --- known, failed and empty are three things ---
+
+@pytest.mark.parametrize("how", ["error", "no method", "torn"])
+def test_a_list_that_fails_leaves_what_was_known(tmp_path, how):
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"one": server.entry()}) as gateway, \
+            Session(gateway, "/mcp/one") as session:
+        until(gateway, "one", "ready")
+        session.listen()
+        server.says(tools=["a", "b"])
+        session.tool("tell")
+        session.heard(CHANGED)
+        wait_until(lambda: names(session) == {"a", "b"}, 30, "its second tool")
+        session.notices.clear()
+        server.says(tools=["a", "b"], at_list=how)
+        session.tool("tell")
+        bad = until(gateway, "one", "degraded")
+        assert bad["tools"] == 4 and bad["lists"]["tools"]["state"] == "stale"
+        said = "Method not found (-32601)" if how == "no method" else "database is locked (-32603)"
+        assert f"tools/list: {said}" in bad["why"] and bad["lists"]["tools"]["why"] == said
+        assert names(session) == {"a", "b"} and text(session.tool("a")) == "a"
+        assert said in row(gateway) and " 4 " in row(gateway)
+        doctor = gateway.command("doctor", "--config", gateway.config).stdout
+        assert f"one is degraded: tools/list: {said}" in doctor
+        assert not [m for m in session.notices if m.get("method") == CHANGED]
+        server.says(tools=["a", "b", "c"])  # it is asked again by itself
+        good = until(gateway, "one", "ready")
+        assert good["tools"] == 5 and not good["why"]
+        session.heard(CHANGED)
+        assert names(session) == {"a", "b", "c"}
+        server.says(tools=[])  # an empty list is a word
+        session.tool("tell")
+        wait_until(lambda: names(session) == set(), 30, "the end of its tools")
+        assert status(gateway, "one")["state"] == "ready"
+
+
+def test_a_first_list_that_fails_is_unknown_and_no_server_is_ready_without(tmp_path):
+    server = Listing(tmp_path, tools=["a"], prompts=["p"], at_list="error")
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        bad = until(gateway, "one", "degraded")
+        assert bad["tools"] is None and bad["lists"]["tools"]["state"] == "unknown"
+        assert bad["prompts"] == 1 and bad["lists"]["prompts"]["state"] == "known"
+        assert bad["resources"] == 0 and bad["lists"]["resources"]["state"] == "undeclared"
+        assert bad["why"] == "tools/list: database is locked (-32603)" and bad["known"] is False
+        assert " ? " in row(gateway)
+        with Session(gateway, "/mcp/one") as session:
+            listed = session.ask("prompts/list")["result"]["prompts"]
+            assert [p["name"] for p in listed] == ["p"]
+            server.says(tools=["a"], prompts=["p"])
+            until(gateway, "one", "ready")
+            assert names(session) == {"a"}
+
+
+def test_a_server_that_crashes_at_its_list_is_down_and_rests_longer(tmp_path):
+    server = Listing(tmp_path, at_list="crash")
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        bad = wait_until(lambda: (s := status(gateway, "one"))["restarts"] >= 3 and s, 60, "three ends")
+        assert bad["state"] == "down" and "status 1" in bad["why"] and bad["tools"] is None
+        assert "status 1" in row(gateway) and " down " in row(gateway)
+        assert len(server.pids()) <= 6  # half a second, one, two ...
+        server.says(tools=["a"])
+        good = until(gateway, "one", "ready")
+        assert good["restarts"] == 0 and good["tools"] == 3
+
+
+def test_what_was_listed_before_a_crash_stays(tmp_path):
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        until(gateway, "one", "ready")
+        server.says(tools=["a"], at_list="crash")
+        gateway.call("POST", "/kanmon/mcp/servers/one/restart", {})
+        bad = until(gateway, "one", "down")
+        assert bad["tools"] == 3 and bad["known"]
+        with Session(gateway, "/mcp/one") as session:
+            assert names(session) == {"a"}
+
+
+@pytest.mark.parametrize("command,word", [("server", "starting"), ("npx", "installing")])
+def test_a_server_that_never_answers_says_what_it_is_at(tmp_path, command, word):
+    """Only what a command like npx runs may be downloaded first."""
+    server = Listing(tmp_path, at_start="silent")
+    entry = server.entry()
+    (tmp_path / command).write_text(f'#!/bin/sh\nexec {entry["command"]} "$@"\n')
+    (tmp_path / command).chmod(0o755)
+    with served(tmp_path, {"one": {**entry, "command": str(tmp_path / command)}},
+                mcp_servers={"one": {"install_timeout": "2s"}}) as gateway:
+        seen = []
+
+        def look():
+            seen.append(status(gateway, "one")["state"])
+            return seen[-1] == "down"
+        wait_until(look, 30, "it to be given up", 0.05)
+        assert set(seen) <= {"stopped", word, "down"} and word in seen
+        assert "within 2 s" in why(gateway)
+
+
+def test_an_empty_list_is_not_an_unknown_one_after_a_restart_of_the_gateway(tmp_path):
+    """Nothing is known of the one, the other has nothing."""
+    fails = Listing(tmp_path, "fails", at_list="error")
+    empty = Listing(tmp_path, "empty", prompts=[])
+    servers = {"fails": fails.entry(), "empty": empty.entry()}
+    with served(tmp_path, servers) as gateway:
+        until(gateway, "fails", "degraded")
+        until(gateway, "empty", "ready")
+    fails.says(at_list="silent")
+    with served(tmp_path, servers) as gateway:
+        assert status(gateway, "fails")["tools"] is None
+        assert status(gateway, "empty")["prompts"] == 0 and status(gateway, "empty")["tools"] == 2
+
+
+# --- whose process ---
+
+def test_a_new_kind_of_client_has_all_lists_and_starts_nothing(tmp_path):
+    servers = [Listing(tmp_path, f"s{i}", tools=["a", "b"]) for i in range(14)]
+    with served(tmp_path, {s.name: s.entry() for s in servers}) as gateway:
+        for s in servers:
+            until(gateway, s.name, "ready")
+        kinds = [{}, ASKED, {"sampling": {}}, {"roots": {"listChanged": True}, **ASKED}]
+        for capabilities in kinds:
+            began = time.monotonic()
+            with Session(gateway, "/mcp", capabilities=capabilities) as session:
+                listed = session.tools()
+            took = time.monotonic() - began
+            assert sum(name.startswith("s") for name in listed) == 14 * 4
+            print(f"{json.dumps(capabilities)}: {took * 1000:.0f} ms")
+        assert all(len(s.pids()) == 1 for s in servers)
+        with Session(gateway, "/mcp", capabilities=ASKED) as session:
+            assert text(session.tool("s3-a")) == "a"
+            # Its process, and no other's, begins with the call.
+            assert [len(s.pids()) for s in servers] == [2 if s.name == "s3" else 1 for s in servers]
+
+
+def test_what_a_server_shows_to_a_client_that_can_be_asked_comes_with_its_first_call(tmp_path):
+    server = Listing(tmp_path, tools=["a"], more=["b"])
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        until(gateway, "one", "ready")
+        with Session(gateway, "/mcp/one") as plain, \
+                Session(gateway, "/mcp/one", capabilities=ASKED) as asked:
+            asked.listen()
+            assert names(plain) == names(asked) == {"a"} and len(server.pids()) == 1
+            assert text(asked.tool("a")) == "a"
+            asked.heard(CHANGED)
+            assert names(asked) == {"a", "b"} and names(plain) == {"a"}
+            assert text(asked.tool("b")) == "b"
+            assert "Unknown tool" in plain.tool("b")["error"]["message"]
+        with Session(gateway, "/mcp/one", capabilities=ASKED) as next_one:
+            assert names(next_one) == {"a", "b"}  # it is remembered
+        assert len(server.pids()) == 2
+
+
+@pytest.mark.parametrize("path,name", [("/mcp/one", "b"), ("/mcp", "one-b")])
+def test_a_tool_that_is_not_listed_yet_can_be_called(tmp_path, path, name):
+    server = Listing(tmp_path, tools=["a"], more=["b"])
+    other = Listing(tmp_path, "other")
+    with served(tmp_path, {"one": server.entry(), "other": other.entry()}) as gateway:
+        until(gateway, "one", "ready")
+        until(gateway, "other", "ready")
+        with Session(gateway, path, capabilities=ASKED) as session:
+            assert text(session.tool(name)) == "b"
+            assert "Unknown tool" in session.tool(name + "x")["error"]["message"]
+        assert len(server.pids()) == 2 and len(other.pids()) == 1
+
+
+def test_a_server_that_asks_nobody_has_one_process_for_all_clients(tmp_path):
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"one": server.entry()}, mcp_servers={"one": {"asks_clients": False}}) as gateway:
+        until(gateway, "one", "ready")
+        for capabilities in ({}, ASKED, {"sampling": {}}):
+            with Session(gateway, "/mcp/one", capabilities=capabilities) as session:
+                assert names(session) == {"a"} and text(session.tool("a")) == "a"
+        assert len(server.pids()) == 1
+
+
+@pytest.mark.parametrize("how", ["by hand", "by a crash"])
+def test_after_a_restart_that_changed_tools_every_client_hears_of_it(tmp_path, how):
+    server = Listing(tmp_path, tools=["a", "b"], more=["c"])
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        until(gateway, "one", "ready")
+        with Session(gateway, "/mcp/one") as plain, \
+                Session(gateway, "/mcp/one", capabilities=ASKED) as asked:
+            asked.tool("a")
+            wait_until(lambda: names(asked) == {"a", "b", "c"}, 30, "its own list")
+            plain.listen()
+            asked.listen()
+            server.says(tools=["d"])
+            if how == "by hand":
+                gateway.call("POST", "/kanmon/mcp/servers/one/restart", {})
+            else:
+                import os
+                import signal
+                for pid in server.living():
+                    os.kill(pid, signal.SIGKILL)
+            for session in (plain, asked):
+                session.heard(CHANGED)
+            for session in (plain, asked):
+                wait_until(lambda: names(session) == {"d"}, 30, "the new tools")  # noqa: B023
+
+
+def test_a_failure_of_its_own_process_takes_no_tool_from_a_client(tmp_path):
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        until(gateway, "one", "ready")
+        server.says(tools=["a"], at_list="error")
+        with Session(gateway, "/mcp/one", capabilities=ASKED) as session:
+            asked = json.loads(text(session.tool("pid")))
+            wait_until(lambda: "tools/list" in json.loads(text(session.tool("pid")))[1], 30, "its list")
+            assert names(session) == {"a"} and asked[0] == server.pids()[1]
+        now = status(gateway, "one")
+        assert now["state"] == "ready" and now["tools"] == 3
+
+
+# --- words ---
+
+def test_words_of_commands_say_what_is(tmp_path):
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"every-one": server.entry()},
+                mcp_servers={"every-one": {"idle_timeout": "1s"}}) as gateway:
+        until(gateway, "every-one", "ready")
+        assert "every_one-" in row(gateway, "every-one")
+        shown = gateway.command("mcp", "status", "every-one", "--config", gateway.config).stdout
+        assert "prefix     every_one-" in shown
+        until(gateway, "every-one", "stopped")
+        started = gateway.command("mcp", "start", "every-one", "--config", gateway.config)
+        assert started.stdout.strip() in ("every-one: starting", "every-one: ready")
+        until(gateway, "every-one", "ready")
+        gateway.command("mcp", "stop", "every-one", "--config", gateway.config)
+        started = gateway.command("mcp", "start", "every-one", "--config", gateway.config)
+        assert started.stdout.strip() in ("every-one: starting", "every-one: ready")
+        refused = gateway.command("mcp", "call", "nope", "--config", gateway.config)
+        assert refused.returncode != 0 and "Unknown tool: nope" in refused.stderr
+        assert "answered 200" not in refused.stderr
