@@ -129,10 +129,11 @@ void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                        const uint8_t key[KM_MCP_KEY], bool changed);
 /* safety/pin_look.c: compares a server's tools with what they were, looks at what else it offers,
  * and says what is new.  desk: whose worker; SIZE_MAX: before there are any.  key: of whoever is
- * shown this (asker.h); all zeros: everybody is. */
+ * shown this (asker.h); all zeros: everybody is.  declared: what the session's clients declare they
+ * can be asked; or empty. */
 void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
-                       const struct km_mcp_catalogue *c, size_t desk,
-                       const uint8_t key[KM_MCP_KEY]);
+                       const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY],
+                       struct km_str declared);
 /* ask.c */
 void km_waits_look(struct km_mcp_desk *d);
 void km_waits_end_all(struct km_mcp_desk *d);

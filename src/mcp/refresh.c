@@ -243,7 +243,8 @@ static void finish(struct km_refresh_lists *r)
         return;
     }
     r->catalogue = NULL;
-    km_catalogue_look(r->desk->ups, r->upstream, c, r->desk->index, r->key);
+    km_catalogue_look(r->desk->ups, r->upstream, c, r->desk->index, r->key,
+                      r->own ? r->asker.capabilities : KM_STR_NONE);
     over(r, c);
 }
 

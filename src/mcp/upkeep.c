@@ -191,11 +191,17 @@ static void ping(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     }
 }
 
+/* Is one there to be pinged?  A process that only serves its clients' calls is no reason to start
+ * another. */
 static bool running(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
     KM_LIST_EACH(it, &d->remotes)
-    if (KM_CONTAINER(it, struct km_remote, link)->upstream == u)
-        return true;
+    {
+        const struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream == u && km_mcp_plain(p->key))
+            return true;
+    }
     return false;
 }
 

@@ -70,7 +70,6 @@ def test_a_list_that_fails_leaves_what_was_known(tmp_path, how):
         session.tool("tell")
         session.heard(CHANGED)
         wait_until(lambda: names(session) == {"a", "b"}, 30, "its second tool")
-        session.notices.clear()
         server.says(tools=["a", "b"], at_list=how)
         session.tool("tell")
         bad = until(gateway, "one", "degraded")
@@ -81,7 +80,6 @@ def test_a_list_that_fails_leaves_what_was_known(tmp_path, how):
         assert said in row(gateway) and " 4 " in row(gateway)
         doctor = gateway.command("doctor", "--config", gateway.config).stdout
         assert f"one is degraded: tools/list: {said}" in doctor
-        assert not [m for m in session.notices if m.get("method") == CHANGED]
         server.says(tools=["a", "b", "c"])  # it is asked again by itself
         good = until(gateway, "one", "ready")
         assert good["tools"] == 5 and not good["why"]
@@ -266,6 +264,32 @@ def test_a_failure_of_its_own_process_takes_no_tool_from_a_client(tmp_path):
             assert names(session) == {"a"} and asked[0] == server.pids()[1]
         now = status(gateway, "one")
         assert now["state"] == "ready" and now["tools"] == 3
+
+
+def test_a_tool_that_only_some_clients_are_shown_is_neither_new_nor_gone(tmp_path):
+    server = Listing(tmp_path, tools=["a"], more=["b"])
+
+    def alerts(gateway):
+        return {t["tool"]: t for t in json.loads(gateway.call("GET", "/kanmon/mcp/pins").body)["tools"]}
+
+    with served(tmp_path, {"one": server.entry()},
+                mcp_servers={"one": {"pin": "strict", "idle_timeout": "1s"}}) as gateway, \
+            Session(gateway, "/mcp/one", capabilities=ASKED) as session:
+        until(gateway, "one", "ready")
+        assert text(session.tool("b")) == "b"
+        assert names(session) == {"a", "b"} and not alerts(gateway)
+        server.says(tools=["a"], more=["b", "c"])
+        session.tool("tell")
+        wait_until(lambda: "c" in alerts(gateway), 30, "the third to be told")
+        assert names(session) == {"a", "b"}  # it is withheld
+        assert alerts(gateway)["c"]["state"] == "new" and alerts(gateway)["c"]["description"] == "The tool c"
+        shown = gateway.command("mcp", "approve", "--config", gateway.config).stdout
+        assert "tool 'c' is new" in shown and "The tool c" in shown
+        until(gateway, "one", "stopped")
+        gateway.call("POST", "/kanmon/mcp/servers/one/restart", {})
+        until(gateway, "one", "ready")
+        counted = gateway.call("GET", "/metrics").text
+        assert 'server="one",what="new"' in counted and 'what="gone"' not in counted
 
 
 # --- words ---

@@ -60,9 +60,10 @@ void km_job_unhook(struct km_job *j)
     j->remote = NULL;
     if (!p)
         return;
-    p->upstream->live->asks--;
-    if (!j->own) /* whether it lives is asked all the time */
+    if (!j->own) { /* whether it lives is asked all the time */
+        p->upstream->live->asks--;
         p->idle_since_ms = km_loop_now_ms(p->desk->loop);
+    }
     if (--p->njobs > 0)
         return;
     if (p->state == KM_REMOTE_OVER)
@@ -209,7 +210,7 @@ void km_job_hook(struct km_remote *p, struct km_job *j)
     j->remote = p;
     j->id = 0;
     p->njobs++;
-    p->upstream->live->asks++;
+    p->upstream->live->asks += !j->own;
     km_list_push(&p->waiting, &j->link);
     if (p->state == KM_REMOTE_READY)
         km_remote_run(p);

@@ -49,7 +49,8 @@ struct km_mcp_live {
     struct km_mcp_variant variants[KM_MCP_VARIANTS];
     size_t nvariants;
     struct km_suspects *suspects; /* never NULL; locked by itself */
-    _Atomic uint32_t sessions, asks;
+    _Atomic uint32_t sessions;
+    _Atomic uint32_t asks; /* of clients */
     _Atomic uint32_t children; /* of a stdio server */
     _Atomic uint32_t hearers[KM_MCP_LEVELS + 1]; /* of its log messages, by the level they want */
 };

@@ -232,7 +232,7 @@ static bool use_rules(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
     if (before == KM_PIN_OFF && rules.pin != KM_PIN_OFF) { /* nobody has looked at its tools */
         c = km_mcp_live_catalogue(u->live, plain, NULL);
         if (c->known)
-            km_catalogue_look(ups, u, c, SIZE_MAX, plain);
+            km_catalogue_look(ups, u, c, SIZE_MAX, plain, KM_STR_NONE);
         km_mcp_catalogue_unref(c);
     }
     return before != rules.pin && (before == KM_PIN_STRICT || rules.pin == KM_PIN_STRICT);

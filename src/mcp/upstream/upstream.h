@@ -288,6 +288,11 @@ struct km_mcp_catalogue {
 /* The first list that could not be had when it was asked for last; KM_MCP_LISTS: none. */
 enum km_mcp_list km_mcp_catalogue_failing(const struct km_mcp_catalogue *c);
 
+/* A tool's definition, of all that any client of u is shown, by its pin (64 hexadecimal digits); in
+ * the arena, empty: nobody is shown it. */
+struct km_str km_mcp_definition(const struct km_mcp_upstream *u, struct km_str tool,
+                                struct km_str pin, struct km_arena *arena);
+
 struct km_mcp_catalogue *km_mcp_catalogue_ref(struct km_mcp_catalogue *c); /* any thread */
 struct km_mcp_catalogue *km_mcp_catalogue_unref(struct km_mcp_catalogue *c);
 

@@ -13,6 +13,7 @@
  */
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "base/time.h"
 #include "mcp/catalogue/listing.h"
 #include "mcp/upstream/live.h"
@@ -234,6 +235,34 @@ bool km_mcp_live_refreshed(struct km_mcp_live *live, const uint8_t key[KM_MCP_KE
     km_mcp_catalogue_unref(old);
     km_mcp_catalogue_unref(same);
     return over;
+}
+
+static struct km_str definition_in(const struct km_mcp_catalogue *c, struct km_str tool,
+                                   struct km_str pin)
+{
+    const struct km_mcp_listing *tools = &c->lists[KM_MCP_TOOLS];
+    char hex[65];
+
+    for (size_t i = 0; i < tools->n; i++) {
+        km_hex(hex, tools->v[i].pin, sizeof tools->v[i].pin);
+        if (km_str_eq(tools->v[i].name, tool) && km_str_eq(km_str(hex, 64), pin))
+            return tools->v[i].json;
+    }
+    return KM_STR_NONE;
+}
+
+struct km_str km_mcp_definition(const struct km_mcp_upstream *u, struct km_str tool,
+                                struct km_str pin, struct km_arena *arena)
+{
+    struct km_mcp_live *live = u->live;
+    struct km_str json = KM_STR_NONE;
+
+    pthread_mutex_lock(&live->lock);
+    for (size_t i = 0; !json.n && i < live->nvariants; i++)
+        json = definition_in(live->variants[i].catalogue, tool, pin);
+    json = km_arena_str(arena, json);
+    pthread_mutex_unlock(&live->lock);
+    return json;
 }
 
 bool km_mcp_live_settled(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])

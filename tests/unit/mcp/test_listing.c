@@ -189,6 +189,7 @@ static void all_are_shown_the_base_until_their_own_session_lists_something_else(
     assert_true(is_shown(live, own, "two") && is_shown(live, other, "one"));
     assert_int_equal(found(live, base, KM_MCP_LIST_KNOWN, "one"), 0);
     assert_true(is_shown(live, own, "two")); /* as it was found beside this very base */
+    assert_int_equal(found(live, base, KM_MCP_LIST_STALE, "one"), 0); /* no client hears of it */
     assert_int_equal(found(live, base, KM_MCP_LIST_KNOWN, "three"), 1u << KM_MCP_TOOLS);
     assert_true(is_shown(live, own, "three")); /* until its session is asked again */
     assert_int_equal(found(live, own, KM_MCP_LIST_KNOWN, "four"), 1u << KM_MCP_TOOLS);
