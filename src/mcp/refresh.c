@@ -208,7 +208,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
                 KM_STR_ARG(km_str_sub(answer->json, 0, 200)));
         if (answer->err)
             err = *answer->err;
-        if (r->list < 0 || err.code == KM_E_CANCELED)
+        if (r->list < 0 || err.code == KM_E_CANCELED || err.code == KM_E_UNAUTHENTICATED)
             failed(r, &err);
         else
             gave_up(r, &err);

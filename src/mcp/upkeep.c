@@ -251,6 +251,8 @@ void km_desk_tick(void *ctx)
     for (size_t i = 0; d->set && i < d->set->n; i++) {
         struct km_mcp_upstream *u = d->set->v[i];
 
+        if (km_desk_home(d, u) && km_mcp_live_fall_due(u->live))
+            km_desks_changed(d->ups, u, 0, true, KM_STR_NONE);
         if (!may_run(u, now))
             continue;
         if (km_desk_home(d, u))

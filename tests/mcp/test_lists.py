@@ -191,10 +191,12 @@ def test_what_a_server_shows_to_a_client_that_can_be_asked_comes_with_its_first_
     server = Listing(tmp_path, tools=["a"], more=["b"])
     with served(tmp_path, {"one": server.entry()}) as gateway:
         until(gateway, "one", "ready")
+    with served(tmp_path, {"one": server.entry()}) as gateway:  # its lists are no news any more
+        until(gateway, "one", "ready")
         with Session(gateway, "/mcp/one") as plain, \
                 Session(gateway, "/mcp/one", capabilities=ASKED) as asked:
             asked.listen()
-            assert names(plain) == names(asked) == {"a"} and len(server.pids()) == 1
+            assert names(plain) == names(asked) == {"a"} and len(server.pids()) == 2
             assert text(asked.tool("a")) == "a"
             asked.heard(CHANGED)
             assert names(asked) == {"a", "b"} and names(plain) == {"a"}
@@ -202,7 +204,7 @@ def test_what_a_server_shows_to_a_client_that_can_be_asked_comes_with_its_first_
             assert "Unknown tool" in plain.tool("b")["error"]["message"]
         with Session(gateway, "/mcp/one", capabilities=ASKED) as next_one:
             assert names(next_one) == {"a", "b"}  # it is remembered
-        assert len(server.pids()) == 2
+        assert len(server.pids()) == 3
 
 
 @pytest.mark.parametrize("path,name", [("/mcp/one", "b"), ("/mcp", "one-b")])
@@ -288,7 +290,7 @@ def test_a_tool_that_only_some_clients_are_shown_is_neither_new_nor_gone(tmp_pat
         until(gateway, "one", "stopped")
         gateway.call("POST", "/kanmon/mcp/servers/one/restart", {})
         until(gateway, "one", "ready")
-        counted = gateway.call("GET", "/metrics").text
+        counted = gateway.call("GET", "/metrics").body.decode()
         assert 'server="one",what="new"' in counted and 'what="gone"' not in counted
 
 

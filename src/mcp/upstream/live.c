@@ -184,6 +184,21 @@ void km_mcp_live_speaks(struct km_mcp_live *live, const struct km_mcp_revision *
     pthread_mutex_unlock(&live->lock);
 }
 
+/* Why nothing of it runs; or that something does: other callers' log-ins do not change that. */
+static void say_stopped(const struct km_mcp_upstream *u, struct km_mcp_status *s)
+{
+    if (s->state != KM_MCP_STOPPED || u->live->held)
+        return;
+    if (!u->entry->enabled) {
+        take_why(s->why, "not enabled");
+    } else if (s->sessions) {
+        s->state = s->last_ok_us ? KM_MCP_READY : KM_MCP_STARTING;
+        s->why[0] = '\0';
+    } else if (u->personal) {
+        take_why(s->why, "it begins for each caller who asks, as that caller");
+    }
+}
+
 void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret)
 {
     struct km_mcp_live *live = u->live;
@@ -193,12 +208,5 @@ void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret)
     pthread_mutex_unlock(&live->lock);
     ret->sessions = live->sessions;
     ret->asks = live->asks;
-    if (!u->entry->enabled)
-        take_why(ret->why, "not enabled");
-    else if (ret->state == KM_MCP_STOPPED && ret->sessions && !live->held) /* somebody uses it */
-        ret->state = ret->last_ok_us ? KM_MCP_READY : KM_MCP_STARTING;
-    else
-        return;
-    if (ret->state != KM_MCP_STOPPED)
-        ret->why[0] = '\0';
+    say_stopped(u, ret);
 }

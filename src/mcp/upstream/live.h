@@ -112,6 +112,9 @@ void km_mcp_live_load(struct km_mcp_live *live, struct km_mcp_catalogue *c);
 bool km_mcp_live_stale(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
 /* What is known of any asker may be old: the next to ask finds out. */
 void km_mcp_live_all_stale(struct km_mcp_live *live);
+/* Lists of askers with credentials of their own that could not be had, and whose time has come: the
+ * next to ask finds out.  true: there is one, and whoever keeps what it was shown is to look again. */
+bool km_mcp_live_fall_due(struct km_mcp_live *live);
 /* Would nobody find out but for an asker: nothing is stale? */
 bool km_mcp_live_settled(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
 /* Is it being found out, or still to be? */

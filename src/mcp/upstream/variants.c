@@ -315,6 +315,24 @@ void km_mcp_live_all_stale(struct km_mcp_live *live)
     pthread_mutex_unlock(&live->lock);
 }
 
+bool km_mcp_live_fall_due(struct km_mcp_live *live)
+{
+    const uint64_t now = km_mono_ms();
+    bool any = false;
+
+    pthread_mutex_lock(&live->lock);
+    for (size_t i = 1; i < live->nvariants; i++) {
+        struct km_mcp_variant *v = &live->variants[i];
+
+        if (!v->retry_ms || !is_due(v, now))
+            continue;
+        v->retry_ms = 0;
+        v->stale = any = true;
+    }
+    pthread_mutex_unlock(&live->lock);
+    return any;
+}
+
 bool km_mcp_live_pending(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
 {
     const struct km_mcp_variant *v;
