@@ -82,11 +82,11 @@ static void print_row(const struct km_json *s)
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
     size_t flagged = km_json_count(km_json_get(s, "flagged"));
 
-    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s",
-           KM_STR_ARG(text_of(s, "name")), KM_STR_ARG(text_of(s, "prefix")),
-           KM_STR_ARG(text_of(s, "transport")), KM_STR_ARG(text_of(s, "state")),
-           KM_STR_ARG(count_of(s, "tools")), KM_STR_ARG(count_of(s, "resources")),
-           KM_STR_ARG(count_of(s, "prompts")), KM_STR_ARG(why));
+    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
+           KM_STR_ARG(text_of(s, "prefix")), KM_STR_ARG(text_of(s, "transport")),
+           KM_STR_ARG(text_of(s, "state")), KM_STR_ARG(count_of(s, "tools")),
+           KM_STR_ARG(count_of(s, "resources")), KM_STR_ARG(count_of(s, "prompts")),
+           KM_STR_ARG(why));
     if (alerts)
         printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
     if (flagged)

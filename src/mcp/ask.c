@@ -329,12 +329,12 @@ struct km_mcp_wait *km_mcp_own_wait(struct km_mcp_desk *desk, struct km_mcp_upst
     w->v[0].upstream = km_mcp_upstream_ref(u);
     list_keys(u, asker, w->v[0].key, base);
     if (km_mcp_live_begin(u->live, w->v[0].key, base, false))
-        km_refresh_begin(desk, &(struct km_refresh_args){ .upstream = u,
-                                                          .asker = asker,
-                                                          .key = w->v[0].key,
-                                                          .own = true });
+        km_refresh_begin(desk,
+                         &(struct km_refresh_args){
+                             .upstream = u, .asker = asker, .key = w->v[0].key, .own = true });
     return w;
 }
+
 void km_mcp_wait_cancel(struct km_mcp_wait *wait)
 {
     wait_free(wait);

@@ -107,9 +107,9 @@ void km_mcp_tell(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
 
 /* What the server shows to this asker, referenced; never NULL.  Where nothing is known of that yet
  * (known is false) or only what was kept in the store, finding out begins, in a session without
- * client capabilities: one that declares the asker's begins with its first call, and what that lists
- * otherwise is shown from then on.  asker NULL: what it shows to a client without capabilities.  Any
- * thread but it begins nothing where desk is NULL. */
+ * client capabilities: one that declares the asker's begins with its first call, and what that
+ * lists otherwise is shown from then on.  asker NULL: what it shows to a client without
+ * capabilities.  Any thread but it begins nothing where desk is NULL. */
 struct km_mcp_catalogue *km_mcp_catalogue(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
                                           const struct km_mcp_asker *asker);
 

@@ -94,8 +94,8 @@ void km_desk_tell(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_
  * km_mcp_watch_fn, of the lists.  Any thread. */
 void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,
                       bool state, struct km_str who);
-/* Every desk has the sessions of u that declare something asked again: its base is another one.  Any
- * thread. */
+/* Every desk has the sessions of u that declare something asked again: its base is another one.
+ * Any thread. */
 void km_desks_own_again(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 /* The state is another one: told, logged, an event. */
 void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,

@@ -4,9 +4,10 @@
  *     server/discover (or what initialize said) -> each list its capabilities name, page by page
  *         -> a new catalogue -> desks are told of the lists that differ -> the store
  *
- * One runs for an upstream and an asker at a time (upstream/live.h marks it).  A list that cannot be
- * had is as it was, with the reason (catalogue/listing.h); the others are as they are now.  Where
- * not even that could be found out the last catalogue stays, and the upstream's state says why.
+ * One runs for an upstream and an asker at a time (upstream/live.h marks it).  A list that cannot
+ * be had is as it was, with the reason (catalogue/listing.h); the others are as they are now.
+ * Where not even that could be found out the last catalogue stays, and the upstream's state says
+ * why.
  *
  * It runs in a session without client capabilities, which is begun for it; and in each session that
  * declares some, which is there for a client's calls, to see whether that lists something else.
@@ -18,7 +19,7 @@
 #include "mcp/catalogue/catalogue.h"
 #include "mcp/desk.h"
 
-#define LIST_MS 60000 /* without a word, for one page */
+#define LIST_MS 60000 /* without a word, for one page; at most as long as any request may take */
 #define PAUSE_MS 250 /* a server often says several times that a list has changed */
 #define NO_METHOD (-32601)
 #define WHY_BYTES 256
@@ -110,7 +111,8 @@ static void failed(struct km_refresh_lists *r, const struct km_err *err)
     km_mcp_status(r->upstream, &now);
     if (r->upstream->personal && err->code == KM_E_UNAUTHENTICATED)
         now.state = KM_MCP_STOPPED; /* one asker's log-in is over: no word about the server */
-    if (now.state == KM_MCP_READY && !r->own && err->code != KM_E_CANCELED) /* it answers, but not this */
+    /* It answers, but not this. */
+    if (now.state == KM_MCP_READY && !r->own && err->code != KM_E_CANCELED)
         km_desk_state(r->desk, r->upstream, KM_MCP_DEGRADED, err->text);
     over(r, NULL);
 }
@@ -218,11 +220,12 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
 static void ask(struct km_refresh_lists *r, struct km_str method, struct km_str params)
 {
     static const struct km_mcp_ask_events events = { .on_done = on_done };
+    const uint64_t most = (uint64_t)r->upstream->entry->timeout_ms;
     const struct km_mcp_ask_args args = { .upstream = r->upstream,
                                           .asker = &r->asker,
                                           .method = method,
                                           .params = params,
-                                          .timeout_ms = LIST_MS,
+                                          .timeout_ms = most && most < LIST_MS ? most : LIST_MS,
                                           .standing = r->standing,
                                           .events = &events,
                                           .ctx = r };

@@ -236,9 +236,9 @@ bool km_stdio_installs(const struct km_mcp_upstream *u)
     static const struct {
         const char *command, *word;
     } rows[] = {
-        { "npx", NULL },    { "bunx", NULL },    { "pnpx", NULL },  { "uvx", NULL },
-        { "pipx", "run" },  { "uv", "run" },     { "uv", "tool" },  { "npm", "exec" },
-        { "pnpm", "dlx" },  { "yarn", "dlx" },   { "bun", "x" },    { "deno", "run" },
+        { "npx", NULL },     { "bunx", NULL },    { "pnpx", NULL }, { "uvx", NULL },
+        { "pipx", "run" },   { "uv", "run" },     { "uv", "tool" }, { "npm", "exec" },
+        { "pnpm", "dlx" },   { "yarn", "dlx" },   { "bun", "x" },   { "deno", "run" },
         { "docker", "run" }, { "podman", "run" }, { "go", "run" },
     };
     const struct km_mcp_entry *e = u->entry;

@@ -134,7 +134,8 @@ static void end_silent(struct km_mcp_desk *d, struct km_mcp_upstream *u)
     {
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
-        if (p->upstream != u || !km_mcp_plain(p->key) || p->state != KM_REMOTE_READY || !km_remote_idle(p))
+        if (p->upstream != u || !km_mcp_plain(p->key) || p->state != KM_REMOTE_READY ||
+            !km_remote_idle(p))
             continue;
         km_desk_failed(d, u, why.text);
         km_remote_over(p, &why);

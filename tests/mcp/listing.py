@@ -20,8 +20,8 @@ was asked so far; any other tool answers with its name.
 import json
 import os
 import pathlib
+import signal
 import sys
-import time
 
 words = sys.argv[1:]
 asked, client = [], {}
@@ -55,7 +55,7 @@ def list_tools(number, params, said):
     if how == "crash":
         os._exit(1)
     if how == "hang":
-        time.sleep(100000)
+        signal.pause()
     if how == "silent":
         return
     if how == "torn" and "cursor" not in params:

@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is known of a server's lists, and whose process they come from."""
 
+import asyncio
 import json
+import os
 import pathlib
+import signal
 import sys
 import time
 
+import httpx2
+import mcp.types as types
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
-from gateway import wait_until
-from served import alive, served, status, until
+from faulty_http import FaultyHttp
+from gateway import MASTER, patient, wait_until
+from served import EVERYTHING, alive, descendants, served, status, until
 from sessions import Session, text
 
 LISTING = pathlib.Path(__file__).resolve().parent / "listing.py"
@@ -118,6 +126,25 @@ def test_a_server_that_crashes_at_its_list_is_down_and_rests_longer(tmp_path):
         server.says(tools=["a"])
         good = until(gateway, "one", "ready")
         assert good["restarts"] == 0 and good["tools"] == 3
+
+
+@pytest.mark.parametrize("how", ["silent", "hang"])
+def test_what_was_listed_stays_while_no_answer_comes(tmp_path, how):
+    """The one still works, the other is begun anew in the end; neither loses a tool meanwhile."""
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"one": server.entry(timeout="1s")}) as gateway, \
+            Session(gateway, "/mcp/one") as session:
+        until(gateway, "one", "ready")
+        server.says(tools=["a"], at_list=how)
+        session.tool("tell")
+        bad = until(gateway, "one", "degraded")
+        assert "said nothing for 1000 ms" in bad["why"] and bad["tools"] == 3
+        assert names(session) == {"a"}
+        if how == "silent":
+            assert text(session.tool("a")) == "a"
+            server.says(tools=["a", "b"])
+            until(gateway, "one", "ready")
+            assert names(session) == {"a", "b"}
 
 
 def test_what_was_listed_before_a_crash_stays(tmp_path):
@@ -245,8 +272,6 @@ def test_after_a_restart_that_changed_tools_every_client_hears_of_it(tmp_path, h
             if how == "by hand":
                 gateway.call("POST", "/kanmon/mcp/servers/one/restart", {})
             else:
-                import os
-                import signal
                 for pid in server.living():
                     os.kill(pid, signal.SIGKILL)
             for session in (plain, asked):
@@ -292,6 +317,67 @@ def test_a_tool_that_only_some_clients_are_shown_is_neither_new_nor_gone(tmp_pat
         until(gateway, "one", "ready")
         counted = gateway.call("GET", "/metrics").body.decode()
         assert 'server="one",what="new"' in counted and 'what="gone"' not in counted
+
+
+def test_lists_of_an_asker_with_credentials_are_its_own_affair(tmp_path):
+    """One caller's list fails: nobody else hears of it, and it is asked for again for that caller."""
+    with FaultyHttp() as server, served(tmp_path, {
+            "one": {"transport": "http", "url": server.url, "extra_headers": ["x-me"]}}) as gateway:
+        until(gateway, "one", "ready")
+        server.fails_for = {"ann"}
+        with Session(gateway, "/mcp/one") as ann, Session(gateway, "/mcp/one") as bob:
+            ann.headers["x-me"], bob.headers["x-me"] = "ann", "bob"
+            assert set(bob.tools()) == {"work", "break"} and not ann.tools()
+            assert status(gateway, "one")["state"] == "ready"
+            server.fails_for = set()
+            wait_until(lambda: set(ann.tools()) == {"work", "break"}, 30, "her list")
+            server.fails_for = {"ann"}
+            ann.tool("work")
+            assert set(ann.tools()) == {"work", "break"}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_the_reference_server_and_the_official_sdk(tmp_path, mode):
+    """The tools that need an elicitation come with the first call, and the client is told."""
+    everything = {"transport": "stdio", "command": os.environ["KM_NODE"], "args": [
+        str(EVERYTHING / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"), "stdio"]}
+    with served(tmp_path, {"one": everything}) as gateway:
+        until(gateway, "one", "ready")
+        before = descendants(gateway.process.pid)
+        seen = asyncio.run(visit(f"{gateway.url}/mcp/one", mode, before, gateway.process.pid))
+    asks = "trigger-elicitation-request"
+    assert asks not in seen["first"] and "echo" in seen["first"]
+    assert not seen["started"]
+    assert asks in seen["then"] and seen["asked"] == 1
+
+
+async def visit(url, mode, before, pid):
+    told, asked, seen = asyncio.Event(), [], {}
+
+    async def on_message(message):
+        if getattr(getattr(message, "root", message), "method", "") == CHANGED:
+            told.set()
+
+    async def on_question(_context, params):
+        asked.append(params)
+        return types.ElicitResult(action="decline")
+
+    http = httpx2.AsyncClient(headers={"authorization": f"Bearer {MASTER}"}, timeout=patient(60))
+    async with http, Client(streamable_http_client(url, http_client=http), mode=mode, cache=None,
+                            elicitation_callback=on_question, message_handler=on_message) as client:
+        async def listed():
+            return [tool.name for tool in (await client.list_tools()).tools]
+        seen["first"] = await listed()
+        seen["started"] = descendants(pid) - before
+        await client.call_tool("echo", {"message": "hi"})
+        if mode == "legacy":
+            await asyncio.wait_for(told.wait(), patient(30))
+        else:  # a stateless client has no stream it did not ask for
+            while "trigger-elicitation-request" not in await listed():
+                await asyncio.sleep(0.05)
+        seen["then"] = await listed()
+        await client.call_tool("trigger-elicitation-request", {})
+    return {**seen, "asked": len(asked)}
 
 
 # --- words ---

@@ -5,13 +5,13 @@
  *                                                         └──> the same request once more
  *
  * After a start without a stored catalogue a server's lists are not known.  A list would come out
- * short and a name be unknown, so the request is taken up again when all have been heard, are down,
- * or the time is over; then it is answered with what there is.  The arrival is kept for that, off its
- * exchange.
+ * short and a name be unknown, so the request is taken up again when all have been heard, are
+ * down, or the time is over; then it is answered with what there is.  The arrival is kept for
+ * that, off its exchange.
  *
- * Lists are those of sessions without client capabilities.  A name that is not among them may be one
- * a server shows only to clients that can be asked something: a call of it begins the session that
- * declares what this client does, once, and waits for what that lists.
+ * Lists are those of sessions without client capabilities.  A name that is not among them may be
+ * one a server shows only to clients that can be asked something: a call of it begins the session
+ * that declares what this client does, once, and waits for what that lists.
  */
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/job.h"

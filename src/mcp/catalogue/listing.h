@@ -9,8 +9,8 @@
  *     a failure          unknown        stale           unknown
  *     not asked          unknown        as it was       undeclared
  *
- * So nothing but the server's own word that a list is another one, or that there is none, takes away
- * what was known; whatever else it says is kept as the reason.
+ * So nothing but the server's own word that a list is another one, or that there is none, takes
+ * away what was known; whatever else it says is kept as the reason.
  */
 #ifndef KM_MCP_LISTING_H
 #define KM_MCP_LISTING_H

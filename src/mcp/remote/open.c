@@ -225,10 +225,9 @@ int km_remote_open(struct km_remote *p, struct km_err *err)
     km_mcp_status(p->upstream, &now);
     /* One that is down stays so while it is tried again: since when and why are what is asked. */
     if (now.state != KM_MCP_READY && now.state != KM_MCP_DEGRADED && now.state != KM_MCP_DOWN)
-        km_desk_state(p->desk, p->upstream,
-                      !known && km_stdio_installs(p->upstream) ? KM_MCP_INSTALLING
-                                                               : KM_MCP_STARTING,
-                      "");
+        km_desk_state(
+            p->desk, p->upstream,
+            !known && km_stdio_installs(p->upstream) ? KM_MCP_INSTALLING : KM_MCP_STARTING, "");
     return make_link(p, err);
 }
 

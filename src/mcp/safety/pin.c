@@ -247,8 +247,8 @@ static const uint8_t *before(const struct tool *t)
     return NULL;
 }
 
-/* first: it is accepted as it is, being the first sight of its server, or of what that shows to this
- * kind of client beside what it shows to all. */
+/* first: it is accepted as it is, being the first sight of its server, or of what that shows to
+ * this kind of client beside what it shows to all. */
 static void look_at(struct km_pins *p, const struct km_pin_look *look,
                     const struct km_pin_tool *tool, bool first)
 {

@@ -73,9 +73,9 @@ struct km_mcp_catalogue *km_mcp_live_empty(void);
 bool km_mcp_live_state(struct km_mcp_live *live, enum km_mcp_state state, const char *why);
 /* It could not be reached, or ended: when it may be tried next (monotonic ms). */
 uint64_t km_mcp_live_failed(struct km_mcp_live *live, uint64_t now_ms, const char *why);
-/* It answered; true: it is ready again.  That takes more than an answer where its lists are known to
- * everybody: it has to have given them.  served: this was for somebody with credentials of its own,
- * whose lists are its own affair. */
+/* It answered; true: it is ready again.  That takes more than an answer where its lists are known
+ * to everybody: it has to have given them.  served: this was for somebody with credentials of its
+ * own, whose lists are its own affair. */
 bool km_mcp_live_ok(struct km_mcp_live *live, bool served);
 /* 0, or why it is not to be asked now. */
 int km_mcp_live_may(struct km_mcp_live *live, const struct km_mcp_upstream *u, uint64_t now_ms,
@@ -112,8 +112,9 @@ void km_mcp_live_load(struct km_mcp_live *live, struct km_mcp_catalogue *c);
 bool km_mcp_live_stale(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);
 /* What is known of any asker may be old: the next to ask finds out. */
 void km_mcp_live_all_stale(struct km_mcp_live *live);
-/* Lists of askers with credentials of their own that could not be had, and whose time has come: the
- * next to ask finds out.  true: there is one, and whoever keeps what it was shown is to look again. */
+/* Lists of askers with credentials of their own that could not be had, and whose time has come:
+ * the next to ask finds out.  true: there is one, and whoever keeps what it was shown is to look
+ * again. */
 bool km_mcp_live_fall_due(struct km_mcp_live *live);
 /* Would nobody find out but for an asker: nothing is stale? */
 bool km_mcp_live_settled(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY]);

@@ -242,8 +242,8 @@ struct km_mcp_item {
     bool marked; /* of a tool: arguments are repeated in headers */
 };
 
-/* What is known of a list (catalogue/listing.h has the rules).  Empty is what a server says; unknown
- * is what it did not say. */
+/* What is known of a list (catalogue/listing.h has the rules).  Empty is what a server says;
+ * unknown is what it did not say. */
 enum km_mcp_known {
     KM_MCP_LIST_UNKNOWN, /* it never said */
     KM_MCP_LIST_KNOWN, /* as it said when it was asked last */

@@ -8,8 +8,8 @@
  * changed, the same desk asks again: the answer it just got may be older than that.  A list that
  * could not be had is asked for again after a second, then two, up to a minute.
  *
- * When a base changes, what was found to differ from it says nothing any more: clients are shown the
- * base until a session of theirs has been asked again.
+ * When a base changes, what was found to differ from it says nothing any more: clients are shown
+ * the base until a session of theirs has been asked again.
  */
 #include <stdlib.h>
 
@@ -191,14 +191,11 @@ unsigned km_mcp_live_forget_own(struct km_mcp_live *live)
 
 static void plan_retry(struct km_mcp_variant *v)
 {
+    const unsigned doubled = v->failures < RETRY_MOST ? v->failures : RETRY_MOST;
     const bool failing = km_mcp_catalogue_failing(v->catalogue) != KM_MCP_LISTS;
 
     v->failures = failing ? v->failures + 1 : 0;
-    v->retry_ms = 0;
-    if (failing && !v->own)
-        v->retry_ms = km_mono_ms() + ((uint64_t)RETRY_MS << (v->failures < RETRY_MOST
-                                                                 ? v->failures - 1
-                                                                 : RETRY_MOST));
+    v->retry_ms = failing && !v->own ? km_mono_ms() + ((uint64_t)RETRY_MS << doubled) : 0;
 }
 
 bool km_mcp_live_refreshed(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY],

@@ -22,7 +22,8 @@ static struct km_mcp_catalogue *begin(void)
 
     assert_non_null(c);
     assert_int_equal(
-        km_catalogue_hello(c, km_mcp_revision_find(KM_STR("2025-11-25")), km_str_c(hello), NULL), 0);
+        km_catalogue_hello(c, km_mcp_revision_find(KM_STR("2025-11-25")), km_str_c(hello), NULL),
+        0);
     return c;
 }
 
@@ -137,8 +138,8 @@ static void the_store_knows_empty_from_unknown(void **state)
     for (int was = 0; was < STATES; was++) {
         struct km_mcp_catalogue *c = in_state((enum km_mcp_known)was, "old"), *again = NULL;
         struct km_buf json KM_CLEANUP(km_buf_done) = KM_BUF(65536);
-        enum km_mcp_known now = was == KM_MCP_LIST_STALE ? KM_MCP_LIST_KNOWN
-                                                         : (enum km_mcp_known)was;
+        enum km_mcp_known now =
+            was == KM_MCP_LIST_STALE ? KM_MCP_LIST_KNOWN : (enum km_mcp_known)was;
 
         km_catalogue_json(c, &json);
         assert_int_equal(km_catalogue_read(km_buf_view(&json), &again, NULL), 0);
