@@ -197,6 +197,9 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
     put_member(b, "last_ok", km_str_c(s.last_ok_us ? when : ""));
     km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
                   (unsigned long long)s.restarts);
+    km_buf_printf(b, ",\"declared\":{\"calls\":%llu,\"questions\":%llu,\"lists_differ\":%s}",
+                  (unsigned long long)s.declared.calls, (unsigned long long)s.declared.questions,
+                  s.declared.differs ? "true" : "false");
     put_sandbox(b, u);
     if (u->oauth && u->personal && !km_mcp_oauth_exchanges(u->oauth))
         km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));

@@ -151,6 +151,17 @@ int km_cmd_mcp_list(struct km_cli *cli)
     return run(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
 }
 
+/* Whether its clients' capabilities are of any use there (asks_clients). */
+static void print_declared(const struct km_json *d)
+{
+    bool differ = false;
+
+    (void)km_json_bool(km_json_get(d, "lists_differ"), &differ);
+    printf("  %-10s %.*s calls of clients that can be asked, %.*s questions, lists %s\n",
+           "declared", KM_STR_ARG(text_of(d, "calls")), KM_STR_ARG(text_of(d, "questions")),
+           differ ? "of their own" : "as for all");
+}
+
 static int show_server(const struct km_cli *cli, const struct km_json *s)
 {
     static const char *const names[] = {
@@ -167,6 +178,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
         if (value.n)
             printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
     }
+    print_declared(km_json_get(s, "declared"));
     print_alerts(stdout, km_json_get(s, "alerts"));
     print_alerts(stdout, km_json_get(s, "flagged"));
     return KM_EXIT_OK;

@@ -326,15 +326,10 @@ void km_refresh_begin(struct km_mcp_desk *d, const struct km_refresh_args *args)
 
 /* --- sessions that are there --- */
 
-static bool declares(const struct km_remote *p)
-{
-    return memcmp(p->own, p->base, KM_MCP_KEY) != 0;
-}
-
 /* A client's session of its own at a `stateful` server, which is not asked for what all see. */
 static bool is_private(const struct km_remote *p)
 {
-    return !declares(p) && memcmp(p->key, p->base, KM_MCP_KEY) != 0;
+    return !km_remote_declares(p) && memcmp(p->key, p->base, KM_MCP_KEY) != 0;
 }
 
 static void begin_of(struct km_remote *p, uint64_t after_ms, bool again)
@@ -342,7 +337,7 @@ static void begin_of(struct km_remote *p, uint64_t after_ms, bool again)
     const struct km_refresh_args args = { .upstream = p->upstream,
                                           .asker = &p->asker,
                                           .key = p->own,
-                                          .own = declares(p),
+                                          .own = km_remote_declares(p),
                                           .standing = true,
                                           .after_ms = after_ms };
 
@@ -368,8 +363,8 @@ void km_refresh_ready(struct km_remote *p)
 {
     const struct km_mcp_upstream *u = p->upstream;
 
-    if (declares(p) ? u->entry->stateful && km_mcp_live_heard_own(u->live, p->own)
-                    : u->builtin || u->openapi || !km_desk_home(p->desk, u))
+    if (km_remote_declares(p) ? u->entry->stateful && km_mcp_live_heard_own(u->live, p->own)
+                              : u->builtin || u->openapi || !km_desk_home(p->desk, u))
         return; /* it says itself when it has others */
     if (is_only_one(p))
         begin_of(p, 0, false);
@@ -386,7 +381,7 @@ void km_refresh_own_all(struct km_mcp_desk *d, struct km_mcp_upstream *u)
     {
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
-        if (p->upstream == u && p->state == KM_REMOTE_READY && declares(p))
+        if (p->upstream == u && p->state == KM_REMOTE_READY && km_remote_declares(p))
             begin_of(p, 0, true);
     }
 }

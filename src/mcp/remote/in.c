@@ -131,6 +131,10 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
     }
     if (!is_error && asks_for_input(p, answer.json))
         answer.kind = KM_MCP_INPUT_REQUIRED;
+    if (!j->own && km_remote_declares(p)) {
+        p->upstream->live->declared_calls++;
+        p->upstream->live->declared_questions += answer.kind == KM_MCP_INPUT_REQUIRED;
+    }
     km_desk_answered(p);
     km_job_done(j, &answer);
 }

@@ -273,6 +273,11 @@ struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
     return j;
 }
 
+bool km_remote_declares(const struct km_remote *p)
+{
+    return memcmp(p->own, p->base, KM_MCP_KEY) != 0;
+}
+
 bool km_remote_idle(const struct km_remote *p)
 {
     return p->njobs == (p->listening ? 1 : 0);

@@ -171,6 +171,8 @@ void km_job_forget(struct km_job *j);
 /* A job of the remote's own that is never late and does not keep it from being idle; or NULL. */
 struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
                                 const struct km_mcp_ask_events *events);
+/* Its session says what its clients can be asked. */
+bool km_remote_declares(const struct km_remote *p);
 /* Somebody is to hear of changes by this one. */
 bool km_remote_keeps(const struct km_remote *p);
 /* Nothing runs in it but what it does for itself. */

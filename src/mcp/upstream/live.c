@@ -205,7 +205,11 @@ void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret)
 
     pthread_mutex_lock(&live->lock);
     *ret = live->status;
+    for (size_t i = 0; i < live->nvariants; i++)
+        ret->declared.differs |= live->variants[i].own && live->variants[i].differs;
     pthread_mutex_unlock(&live->lock);
+    ret->declared.calls = live->declared_calls;
+    ret->declared.questions = live->declared_questions;
     ret->sessions = live->sessions;
     ret->asks = live->asks;
     say_stopped(u, ret);

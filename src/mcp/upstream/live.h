@@ -51,6 +51,7 @@ struct km_mcp_live {
     struct km_suspects *suspects; /* never NULL; locked by itself */
     _Atomic uint32_t sessions;
     _Atomic uint32_t asks; /* of clients */
+    _Atomic uint64_t declared_calls, declared_questions; /* see struct km_mcp_status */
     _Atomic uint32_t children; /* of a stdio server */
     _Atomic uint32_t hearers[KM_MCP_LEVELS + 1]; /* of its log messages, by the level they want */
 };

@@ -304,6 +304,12 @@ struct km_mcp_status {
     uint32_t sessions, asks; /* open now */
     uint64_t restarts; /* failures since it was last ready */
     int64_t last_ok_us; /* wall; 0: never */
+    /* In sessions that declare what their clients can be asked: is any of it needed (asks_clients)?
+     * calls: answered; questions: of the server; differs: one of them lists something else. */
+    struct {
+        uint64_t calls, questions;
+        bool differs;
+    } declared;
 };
 void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret);
 
