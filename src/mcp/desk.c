@@ -181,7 +181,15 @@ struct km_remote *km_desk_standing(struct km_mcp_desk *d, const struct km_mcp_up
 {
     static const struct km_mcp_asker nobody = { 0 };
 
-    return find(d, u, &nobody, key, false, false);
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream == u && p->state != KM_REMOTE_OVER &&
+            memcmp(p->key, key, KM_MCP_KEY) == 0 && !km_hold_avoid(p, &nobody))
+            return p;
+    }
+    return NULL;
 }
 
 /* --- states --- */
