@@ -104,6 +104,21 @@ static void put_left_out(struct km_buf *b, const struct km_mcp_upstream *u)
     put_member(b, "notes", km_buf_view(&notes));
 }
 
+/* Items that nobody is shown, for clients would not take their list for them; and how many are
+ * shown otherwise than they came, for that reason. */
+static void put_refused(struct km_buf *b, const struct km_mcp_catalogue *c)
+{
+    km_buf_printf(b, ",\"mended\":%zu,\"refused\":%zu,\"refusals\":[", c->nmended, c->nrefused);
+    for (size_t i = 0; i < c->nrefused && i < KM_MCP_REFUSALS; i++) {
+        km_buf_printf(b, "%s{\"list\":\"%s\"", i ? "," : "",
+                      km_mcp_list_member(c->refused[i].list));
+        put_member(b, "name", c->refused[i].name);
+        put_member(b, "why", c->refused[i].why);
+        km_buf_byte(b, '}');
+    }
+    km_buf_byte(b, ']');
+}
+
 /* What a process of it is really kept by on this machine. */
 static void put_sandbox(struct km_buf *b, const struct km_mcp_upstream *u)
 {
@@ -205,6 +220,7 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
         km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));
     put_offers(b, c);
     put_left_out(b, u);
+    put_refused(b, c);
     put_safety(b, u, pins);
     put_unannotated(b, u, c);
     km_buf_byte(b, '}');

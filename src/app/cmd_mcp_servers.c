@@ -81,6 +81,8 @@ static void print_row(const struct km_json *s)
     struct km_str why = text_of(s, "why");
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
     size_t flagged = km_json_count(km_json_get(s, "flagged"));
+    struct km_str refused = text_of(s, "refused");
+    bool more = why.n || alerts;
 
     printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
            KM_STR_ARG(text_of(s, "prefix")), KM_STR_ARG(text_of(s, "transport")),
@@ -90,8 +92,11 @@ static void print_row(const struct km_json *s)
     if (alerts)
         printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
     if (flagged)
-        printf("%s%zu other texts to look at: kanmon mcp status %.*s", why.n || alerts ? "; " : "",
-               flagged, KM_STR_ARG(text_of(s, "name")));
+        printf("%s%zu other texts to look at: kanmon mcp status %.*s", more ? "; " : "", flagged,
+               KM_STR_ARG(text_of(s, "name")));
+    if (refused.n && !km_str_eq(refused, KM_STR("0")))
+        printf("%s%.*s withheld, as no client would take them: kanmon mcp status %.*s",
+               more || flagged ? "; " : "", KM_STR_ARG(refused), KM_STR_ARG(text_of(s, "name")));
     putchar('\n');
 }
 
@@ -162,6 +167,23 @@ static void print_declared(const struct km_json *d)
            differ ? "of their own" : "as for all");
 }
 
+static void print_refusals(const struct km_json *list)
+{
+    const struct km_json *one;
+    struct km_json_iter it;
+    struct km_str key;
+
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &one);) {
+        struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
+
+        km_scan_plain(&text, text_of(one, "name"));
+        km_buf_str(&text, KM_STR(": "));
+        km_scan_plain(&text, text_of(one, "why"));
+        printf("  withheld of %.*s: %.*s\n", KM_STR_ARG(text_of(one, "list")),
+               KM_STR_ARG(km_buf_view(&text)));
+    }
+}
+
 static int show_server(const struct km_cli *cli, const struct km_json *s)
 {
     static const char *const names[] = {
@@ -169,6 +191,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
         "command",   "builtin",   "state",     "why",       "since",    "last_ok",
         "revision",  "tools",     "resources", "templates", "prompts",  "sessions",
         "asks",      "restarts",  "sandbox",   "pin",       "left_out", "notes",
+        "mended",    "refused",
     };
 
     (void)cli;
@@ -181,6 +204,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
     print_declared(km_json_get(s, "declared"));
     print_alerts(stdout, km_json_get(s, "alerts"));
     print_alerts(stdout, km_json_get(s, "flagged"));
+    print_refusals(km_json_get(s, "refusals"));
     return KM_EXIT_OK;
 }
 

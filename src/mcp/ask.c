@@ -171,7 +171,8 @@ void km_mcp_tell(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
         if (p->upstream == u && p->state == KM_REMOTE_READY &&
-            memcmp(p->key, key, sizeof key) == 0 && p->revision->era == KM_MCP_HANDSHAKE)
+            memcmp(p->key, key, sizeof key) == 0 && p->revision->era == KM_MCP_HANDSHAKE &&
+            !km_remote_others(p, asker->principal, asker->session))
             km_remote_notify(p, method, params);
     }
 }

@@ -34,6 +34,7 @@ struct km_mcp_asker {
     struct km_str log_level; /* wanted of the server; empty: none */
     struct km_str rights; /* JSON: object_permission of the caller's key; empty: it has none */
     struct km_str session; /* of a `stateful` server: askers with the same one share; or empty */
+    enum km_mcp_era era; /* of the client, where it can be asked something (asker.h) */
     struct km_mcp_subject *subject; /* the token it came with, where one is exchanged; or NULL */
 };
 
@@ -50,6 +51,7 @@ struct km_mcp_answer {
     const struct km_err *err; /* FAILED: UPSTREAM_CONNECT, _TIMEOUT, _PROTOCOL, _STATUS (http is the
                                  server's status), LIMIT, OVERLOADED, CANCELED, UNAUTHENTICATED */
     bool maybe_executed; /* FAILED, ERROR: the server may have done it, or a part of it */
+    const struct km_mcp_revision *revision; /* RESULT, ERROR, INPUT_REQUIRED: it is said in */
     struct km_str challenge; /* FAILED with 401 or 403: its WWW-Authenticate */
 };
 

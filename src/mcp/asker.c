@@ -130,6 +130,23 @@ bool km_asker_declares(const struct km_mcp_upstream *u, const struct km_mcp_aske
     return u->builtin ? u->builtin->asks : u->entry->asks && !u->openapi;
 }
 
+bool km_asker_asked(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker)
+{
+    static const struct km_str names[] = { { "elicitation", 11 },
+                                           { "sampling", 8 },
+                                           { "roots", 5 } };
+    enum { NAMES = sizeof names / sizeof names[0] };
+    struct km_json_span s[NAMES] = { 0 };
+
+    if (!km_asker_declares(u, asker) || asker->era != KM_MCP_HANDSHAKE ||
+        km_json_spans(asker->capabilities, names, NAMES, s, NULL, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < NAMES; i++)
+        if (s[i].type == KM_JSON_OBJECT)
+            return true;
+    return false;
+}
+
 struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                              struct km_arena *arena)
 {
@@ -279,6 +296,7 @@ int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena, struc
                                   .capabilities = km_arena_str(arena, who->capabilities),
                                   .session = km_arena_str(arena, who->session),
                                   .rights = km_arena_str(arena, who->rights),
+                                  .era = who->era,
                                   .headers = headers };
     if (km_mcp_subject_hold(who->subject, arena) < 0)
         return KM_E_NOMEM;

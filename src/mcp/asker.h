@@ -27,6 +27,9 @@ int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena,
                   struct km_mcp_asker *ret) KM_MUST_USE;
 /* Does it declare something that this server may ask its client? */
 bool km_asker_declares(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker);
+/* A client of the handshake era that can be asked something: what a server of both eras wants to
+ * know of it, it asks by a request of its own, and so in the handshake era alone. */
+bool km_asker_asked(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker);
 /* All zero for an asker without anything of its own: no capabilities, no headers that count. */
 int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  uint8_t key[KM_MCP_KEY], struct km_err *err) KM_MUST_USE;

@@ -57,6 +57,16 @@ static size_t load(const struct km_remote *p)
     return 2 * p->njobs + (p->last != 0);
 }
 
+bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker)
+{
+    struct km_mcp_live *live = p->upstream->live;
+
+    if (p->bound && (!asker || km_remote_others(p, asker->principal, asker->session)))
+        return false;
+    return p->asked == km_asker_asked(p->upstream, asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) ||
+           km_mcp_live_lacks(live, KM_MCP_STATELESS);
+}
+
 /* alone: no other client works there; silent: one that is silent will do. */
 static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
@@ -70,8 +80,8 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
         if (p->upstream != u || p->state == KM_REMOTE_OVER ||
-            memcmp(p->key, key, KM_MCP_KEY) != 0 || (alone && foreign(p, asker)) ||
-            (!silent && km_hold_avoid(p, asker)))
+            memcmp(p->key, key, KM_MCP_KEY) != 0 || !km_desk_suits(p, asker) ||
+            (alone && foreign(p, asker)) || (!silent && km_hold_avoid(p, asker)))
             continue;
         if (whose && p->last == whose)
             return p;

@@ -69,6 +69,10 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
 /* One that is there for that key and not silent, whoever works in it; NULL: none. */
 struct km_remote *km_desk_standing(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
                                    const uint8_t key[KM_MCP_KEY]);
+/* Does it speak with its server as this asker wants to, and for no other client?  One of both eras
+ * is spoken to in both. */
+bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker);
+
 /* May it have another process? */
 bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u);
 /* upkeep.c: the desk is ctx; starts its timer again. */

@@ -48,6 +48,7 @@ static void send_answer(struct km_relay *r, enum km_relay_what what,
 
     m->kind = answer->kind;
     m->flag = answer->maybe_executed;
+    m->revision = answer->revision;
     if (answer->err)
         m->err = *answer->err;
     (void)km_relay_post(m);
@@ -170,6 +171,7 @@ static struct km_mcp_answer answer_of(const struct km_relay_message *m)
     return (struct km_mcp_answer){ .kind = m->kind,
                                    .json = m->a,
                                    .challenge = m->b,
+                                   .revision = m->revision,
                                    .err = m->kind == KM_MCP_FAILED ? &m->err : NULL,
                                    .maybe_executed = m->flag };
 }

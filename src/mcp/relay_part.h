@@ -58,6 +58,7 @@ struct km_relay_message {
     uint64_t number;
     bool flag;
     enum km_mcp_answer_kind kind;
+    const struct km_mcp_revision *revision;
     struct km_err err;
     struct km_str a, b; /* in bytes */
     char bytes[];

@@ -98,14 +98,14 @@ static struct km_job *ask(struct km_mcp_subscription *s, const char *method,
     return km_job_start(s->desk, &(struct km_job_args){ .ask = &args, .own = true }, err);
 }
 
-static struct km_remote *find_remote(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
-                                     const uint8_t key[KM_MCP_KEY])
+static struct km_remote *find_remote(const struct km_mcp_subscription *s)
 {
-    KM_LIST_EACH(it, &d->remotes)
+    KM_LIST_EACH(it, &s->desk->remotes)
     {
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
-        if (p->upstream == u && p->state != KM_REMOTE_OVER && memcmp(p->key, key, KM_MCP_KEY) == 0)
+        if (p->upstream == s->upstream && p->state != KM_REMOTE_OVER &&
+            memcmp(p->key, s->key, KM_MCP_KEY) == 0 && km_desk_suits(p, &s->asker))
             return p;
     }
     return NULL;
@@ -164,17 +164,19 @@ static void subscription_free(struct km_mcp_subscription *s)
     free(s);
 }
 
-static bool stateless(const struct km_mcp_upstream *u)
+static bool stateless(const struct km_mcp_subscription *s)
 {
-    const struct km_mcp_revision *revision = km_mcp_live_revision(u->live);
+    struct km_mcp_live *live = s->upstream->live;
+    const struct km_mcp_revision *revision = km_mcp_live_revision(live);
 
-    return revision && revision->era == KM_MCP_STATELESS;
+    return revision && revision->era == KM_MCP_STATELESS &&
+           (!km_asker_asked(s->upstream, &s->asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE));
 }
 
 /* A stateless remote is to listen to other uris; it is opened where there is none. */
 static void relisten(struct km_mcp_subscription *s)
 {
-    struct km_remote *p = find_remote(s->desk, s->upstream, s->key);
+    struct km_remote *p = find_remote(s);
 
     if (!p && km_desk_remote(s->desk, s->upstream, &s->asker, s->key, &p, &s->err) < 0) {
         km_timer_start(&s->timer, 0);
@@ -192,7 +194,7 @@ static void on_subscribed(void *ctx, const struct km_mcp_answer *answer)
 
     s->asking = NULL;
     s->agreed = answer->kind == KM_MCP_RESULT;
-    if (answer->kind == KM_MCP_ERROR && stateless(s->upstream))
+    if (answer->kind == KM_MCP_ERROR && stateless(s))
         relisten(s); /* its era was not known when it was asked */
     else
         km_subscription_tell(s, answer);
@@ -205,7 +207,7 @@ static void begin(struct km_mcp_subscription *s)
     bool agreed;
 
     (void)wanted(s->desk, s, &agreed);
-    if (stateless(s->upstream)) {
+    if (stateless(s)) {
         relisten(s);
         return;
     }
@@ -343,10 +345,10 @@ void km_mcp_unsubscribe(struct km_mcp_subscription *s)
         subscription_free(s);
         return;
     }
-    p = find_remote(s->desk, s->upstream, s->key);
-    if (p && wanted(s->desk, s, &agreed) == 1 && (agreed || s->asking) && !stateless(s->upstream))
+    p = find_remote(s);
+    if (p && wanted(s->desk, s, &agreed) == 1 && (agreed || s->asking) && !stateless(s))
         (void)ask(s, "resources/unsubscribe", NULL, &err);
-    if (p && p->state == KM_REMOTE_READY && stateless(s->upstream))
+    if (p && p->state == KM_REMOTE_READY && stateless(s))
         km_timer_start(&p->timer, 0);
     subscription_free(s);
 }

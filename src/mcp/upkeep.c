@@ -115,6 +115,8 @@ static void expire_held(struct km_remote *p, uint64_t now)
         p->nheld--;
         km_remote_reply(p, km_buf_view(&q->id), true, km_str_c(late));
         km_remote_question_free(q);
+        if (p->users == 0) /* it has asked in vain, and may never ask again */
+            km_remote_retire(p);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "sys/pipe.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -96,6 +97,18 @@ struct km_pipe *km_pipe_new(struct km_loop *loop, int fd, const struct km_pipe_e
 size_t km_pipe_queued(const struct km_pipe *p)
 {
     return uv_stream_get_write_queue_size((const uv_stream_t *)&p->uv);
+}
+
+size_t km_pipe_unread(const struct km_pipe *p)
+{
+    size_t n = km_pipe_queued(p);
+    uv_os_fd_t fd;
+    int held = 0;
+
+    if (uv_fileno((const uv_handle_t *)&p->uv, &fd) == 0 && ioctl(fd, FIONREAD, &held) == 0 &&
+        held > 0)
+        n += (size_t)held;
+    return n;
 }
 
 static int queue(struct km_pipe *p, struct km_str rest, struct km_err *err)

@@ -26,6 +26,8 @@ struct km_pipe *km_pipe_new(struct km_loop *loop, int fd, const struct km_pipe_e
 int km_pipe_write(struct km_pipe *p, struct km_str bytes, size_t max,
                   struct km_err *err) KM_MUST_USE;
 size_t km_pipe_queued(const struct km_pipe *p);
+/* Bytes that the other end has not read: queued, or in the kernel's pipe. */
+size_t km_pipe_unread(const struct km_pipe *p);
 /* Closes at once; what is queued is lost.  May be called from inside its events.  NULL is fine. */
 struct km_pipe *km_pipe_free(struct km_pipe *p);
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gateway in front of servers that misbehave, what it says of them, and their processes."""
 
+import contextlib
 import json
 import os
 import pathlib
+import subprocess
 import sys
 
 from gateway import MASTER, wait_until
@@ -12,12 +14,23 @@ from conftest import McpGateway
 
 HERE = pathlib.Path(__file__).resolve().parent
 FAULTY = HERE / "faulty.py"
+DUAL = HERE / "dual_server.py"
 EVERYTHING = HERE.parent / "everything"
 
 
 def faulty(*words, **more):
     return {"transport": "stdio", "command": sys.executable, "args": [str(FAULTY), *map(str, words)],
             **more}
+
+
+@contextlib.contextmanager
+def dual_over_http():
+    """The address of a dual_server.py."""
+    with subprocess.Popen([sys.executable, DUAL, "http"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.kill()
 
 
 def over_http(server, **more):

@@ -34,9 +34,10 @@ def listen(app, path):
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[taken])
 
 
-if sys.argv[1] == "stdio":
-    server.run("stdio")
-elif sys.argv[1] == "http":
-    listen(server.streamable_http_app(), "/mcp")
-else:
-    listen(server.sse_app(), "/sse")
+if __name__ == "__main__":
+    if sys.argv[1] == "stdio":
+        server.run("stdio")
+    elif sys.argv[1] == "http":
+        listen(server.streamable_http_app(), "/mcp")
+    else:
+        listen(server.sse_app(), "/sse")

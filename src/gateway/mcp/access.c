@@ -88,6 +88,7 @@ struct km_mcp_asker km_mcp_arrival_asker(const struct km_mcp_arrival *in,
     return (struct km_mcp_asker){ .principal = in->principal,
                                   .subject = in->visit->who.token,
                                   .capabilities = capabilities,
+                                  .era = in->era,
                                   .headers = &in->headers };
 }
 

@@ -321,6 +321,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     uint64_t now_ns = km_mono_ns();
 
     w->ask = NULL;
+    w->answered = answer->revision;
     w->call->upstream_ns += now_ns - w->call->at->began_ns;
     w->call->at->status = answer->kind != KM_MCP_FAILED               ? 200
                           : answer->err->code == KM_E_UPSTREAM_STATUS ? answer->err->http
@@ -364,7 +365,8 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
                                   .log_level = w->log_level,
                                   .rights = km_mcp_rights_text(
                                       km_mcp_rights_of(w->call->visit, &w->call->arena)),
-                                  .session = w->session };
+                                  .session = w->session,
+                                  .era = w->revision->era };
     struct km_mcp_ask_args args = { .upstream = w->member->upstream,
                                     .asker = &asker,
                                     .method = w->method,

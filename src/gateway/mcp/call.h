@@ -65,6 +65,7 @@ struct km_mcp_work {
     bool asks; /* the client's user is asked, where it can be */
 
     /* the end */
+    const struct km_mcp_revision *answered; /* what the server's answer is said in; NULL: none */
     struct km_str json; /* result or error object */
     struct km_buf said; /* what units made of it */
     const char *word; /* for the audit log */
@@ -172,6 +173,11 @@ void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
 
 /* client.c: the stream of whoever waits, as the call's port. */
 extern const struct km_port_ops km_mcp_client_ops;
+
+/* oversize.c: a result that is over the limit, text and structured copy of it counted once; and
+ * what is given in its place, in the call's arena. */
+bool km_mcp_result_over(struct km_str json);
+struct km_str km_mcp_result_cut(struct km_mcp_work *w, struct km_str json);
 
 /* result.c: what this client is given of an answer. */
 void km_mcp_work_result(struct km_mcp_work *w, struct km_str json);

@@ -5,11 +5,8 @@
  *     client stateless, server older     + resultType, and ttlMs and cacheScope of what is read
  *     client older, server stateless     structuredContent that is no object is cut
  *     resource not found                 -32602 <-> -32002
- *     over 4 MiB                         kept whole, its beginning as text, a link to the rest
- *
- * A result that is too large is never cut into something invalid: it becomes text with a link.
- * Where the tool has an outputSchema, or failed, it is an error too: that no client holds against
- * the schema, which a result without structuredContent would break.
+ *                                        resultType, ttlMs, cacheScope, serverInfo of _meta are cut
+ *     over 4 MiB                         oversize.c
  */
 #include <stdlib.h>
 
@@ -20,9 +17,6 @@
 #include "mcp/memory.h"
 
 const char km_mcp_work_name[] = "mcp"; /* here, because it needs none of the others */
-
-#define SHOWN_BYTES ((size_t)16 * 1024) /* of a result that is too large */
-#define EDIT_BYTES ((size_t)256 * 1024)
 
 /* {..., "isError":true}: its content says why. */
 static bool says_failed(struct km_str json)
@@ -51,82 +45,83 @@ static void take(struct km_mcp_work *w, enum km_mcp_outcome outcome, struct km_s
     }
 }
 
-/* --- too large --- */
-
-/* Its tool promised structured content, or it is an error anyway. */
-static bool must_fail(const struct km_mcp_work *w, struct km_str json)
-{
-    static const struct km_str schema[] = { { "outputSchema", 12 } };
-    static const struct km_str error[] = { { "isError", 7 } };
-    struct km_json_span s, e;
-
-    if (!w->item || km_json_spans(w->item->json, schema, 1, &s, NULL, NULL) < 0 ||
-        km_json_spans(json, error, 1, &e, NULL, NULL) < 0)
-        return true;
-    return s.type != KM_JSON_ABSENT || e.type == KM_JSON_TRUE;
-}
-
-static struct km_str oversize(struct km_mcp_work *w, struct km_str json)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(EDIT_BYTES);
-    struct km_arena *arena = &w->call->arena;
-    struct km_str uri =
-        km_mcp_memory_keep(w->hub->shared->memory, arena, w->principal, json, km_mono_ms());
-    struct km_str text = km_arena_printf(
-        arena, "The result has %zu bytes, which is over the limit of %zu. It begins:\n%.*s", json.n,
-        KM_MCP_RESULT_BYTES, KM_STR_ARG(km_utf8_cut(json, SHOWN_BYTES)));
-
-    km_buf_byte(&b, '{');
-    if (w->revision->era == KM_MCP_STATELESS)
-        km_buf_str(&b, KM_STR("\"resultType\":\"complete\","));
-    km_buf_str(&b, KM_STR("\"content\":[{\"type\":\"text\",\"text\":"));
-    km_buf_json(&b, text);
-    km_buf_byte(&b, '}');
-    if (uri.n && w->revision->structured) {
-        km_buf_str(&b, KM_STR(",{\"type\":\"resource_link\",\"uri\":"));
-        km_buf_json(&b, uri);
-        km_buf_printf(&b, ",\"name\":\"result\",\"mimeType\":\"application/json\",\"size\":%zu}",
-                      json.n);
-    }
-    km_buf_printf(&b, "],\"isError\":%s}", must_fail(w, json) ? "true" : "false");
-    w->word = "too_large";
-    return km_arena_str(arena, km_buf_view(&b));
-}
-
 /* --- edits --- */
+
+enum { TYPE, STRUCTURED, TTL, SCOPE, IS_ERROR, META, MEMBERS };
+
+/* What a server of the stateless era says of itself with each result; alone there, with _meta. */
+static void cut_server(struct km_json_edits *edits, struct km_arena *arena, struct km_str json,
+                       const struct km_json_span *meta)
+{
+    static const struct km_str name = { KM_MCP_META_SERVER, sizeof KM_MCP_META_SERVER - 1 };
+    struct km_str text = km_json_value(json, meta);
+    struct km_json_object object;
+    struct km_json_edits inner;
+    struct km_json_span server;
+    struct km_str *parts;
+    size_t n;
+
+    if (meta->type != KM_JSON_OBJECT || km_json_spans(text, &name, 1, &server, &object, NULL) < 0 ||
+        server.type == KM_JSON_ABSENT)
+        return;
+    if (object.members == 1) {
+        km_json_cut(edits, meta);
+        return;
+    }
+    km_json_edits_init(&inner, text, &object);
+    km_json_cut(&inner, &server);
+    if (km_json_parts(&inner, arena, &parts, &n, NULL) == 0)
+        km_json_replace(edits, meta, km_arena_cat(arena, parts, n));
+}
+
+/* A client of the handshake era is given nothing of the other's. */
+static void cut_newer(struct km_json_edits *edits, struct km_arena *arena, struct km_str json,
+                      const struct km_json_span s[MEMBERS])
+{
+    static const int newer[] = { TYPE, TTL, SCOPE };
+
+    for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++)
+        if (s[newer[i]].type != KM_JSON_ABSENT)
+            km_json_cut(edits, &s[newer[i]]);
+    cut_server(edits, arena, json, &s[META]);
+}
 
 static struct km_str edited(struct km_mcp_work *w, struct km_str json)
 {
-    static const struct km_str names[] = { { "resultType", 10 },
-                                           { "structuredContent", 17 },
-                                           { "ttlMs", 5 },
-                                           { "cacheScope", 10 },
-                                           { "isError", 7 } };
-    enum { MEMBERS = sizeof names / sizeof names[0] };
+    static const struct km_str names[MEMBERS] = {
+        [TYPE] = { "resultType", 10 }, [STRUCTURED] = { "structuredContent", 17 },
+        [TTL] = { "ttlMs", 5 },        [SCOPE] = { "cacheScope", 10 },
+        [IS_ERROR] = { "isError", 7 }, [META] = { "_meta", 5 },
+    };
     struct km_arena *arena = &w->call->arena;
     bool less = w->revision->era == KM_MCP_STATELESS;
+    bool newer = !less && w->answered && w->answered->era == KM_MCP_STATELESS;
     bool read = km_str_eq(w->method, KM_STR("resources/read"));
     struct km_json_span s[MEMBERS];
     struct km_json_object object;
     struct km_json_edits edits;
     struct km_str *parts;
+    bool odd;
     size_t n;
 
     if (km_json_spans(json, names, MEMBERS, s, &object, NULL) < 0)
         return km_arena_str(arena, json);
-    if (!w->word && s[4].type == KM_JSON_TRUE)
+    odd = !less && s[STRUCTURED].type != KM_JSON_ABSENT && s[STRUCTURED].type != KM_JSON_OBJECT;
+    if (!w->word && s[IS_ERROR].type == KM_JSON_TRUE)
         w->word = "tool_error";
-    if (!less && (s[1].type == KM_JSON_ABSENT || s[1].type == KM_JSON_OBJECT))
+    if (!less && !newer && !odd)
         return km_arena_str(arena, json); /* nothing to be edited, as mostly */
     km_json_edits_init(&edits, json, &object);
-    if (less && s[0].type == KM_JSON_ABSENT)
-        km_json_add(&edits, arena, names[0], KM_STR("\"complete\""));
-    if (less && read && s[2].type == KM_JSON_ABSENT)
-        km_json_add(&edits, arena, names[2], KM_STR("0"));
-    if (less && read && s[3].type == KM_JSON_ABSENT)
-        km_json_add(&edits, arena, names[3], KM_STR("\"private\""));
-    if (!less && s[1].type != KM_JSON_ABSENT && s[1].type != KM_JSON_OBJECT)
-        km_json_cut(&edits, &s[1]);
+    if (less && s[TYPE].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[TYPE], KM_STR("\"complete\""));
+    if (less && read && s[TTL].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[TTL], KM_STR("0"));
+    if (less && read && s[SCOPE].type == KM_JSON_ABSENT)
+        km_json_add(&edits, arena, names[SCOPE], KM_STR("\"private\""));
+    if (newer)
+        cut_newer(&edits, arena, json, s);
+    if (odd)
+        km_json_cut(&edits, &s[STRUCTURED]);
     if (km_json_parts(&edits, arena, &parts, &n, NULL) < 0)
         return KM_STR_NONE;
     return km_arena_cat(arena, parts, n);
@@ -137,7 +132,7 @@ void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
     if (w->member && w->member->upstream)
         km_mcp_memory_learn(w->hub->shared->memory, w->principal, w->member->name, json);
     take(w, KM_MCP_OUT_RESULT,
-         w->tool && json.n > KM_MCP_RESULT_BYTES ? oversize(w, json) : edited(w, json));
+         w->tool && km_mcp_result_over(json) ? km_mcp_result_cut(w, json) : edited(w, json));
 }
 
 void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json)
@@ -181,8 +176,8 @@ static struct km_str other_code(struct km_mcp_work *w, struct km_str code)
 
     if (w->revision->era == KM_MCP_STATELESS)
         return km_str_eq(code, KM_STR("-32002")) ? KM_STR("-32602") : KM_STR_NONE;
-    return read && km_str_eq(code, KM_STR("-32602")) && w->member->catalogue->revision &&
-                   w->member->catalogue->revision->era == KM_MCP_STATELESS
+    return read && km_str_eq(code, KM_STR("-32602")) && w->answered &&
+                   w->answered->era == KM_MCP_STATELESS
                ? KM_STR("-32002")
                : KM_STR_NONE;
 }

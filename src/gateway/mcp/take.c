@@ -115,6 +115,7 @@ static void accepted(struct km_mcp_arrival *in)
 
 static void one(struct km_mcp_turn *t)
 {
+    t->in->era = t->revision->era;
     if (t->msg.kind == KM_RPC_REQUEST) {
         t->stream = stream_for(t, 1, false);
         if (t->stream)

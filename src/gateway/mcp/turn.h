@@ -36,6 +36,7 @@ struct km_mcp_arrival {
     struct km_visit *visit;
     struct km_mcp_pipe *pipe; /* NULL: given to a stream */
     enum km_mcp_way way;
+    enum km_mcp_era era; /* of its client, once a message is read */
     struct km_headers headers;
     struct km_str session_id, body, principal;
     struct km_mcp_reach reach;

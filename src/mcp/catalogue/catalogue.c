@@ -2,8 +2,10 @@
 /* catalogue.c - see catalogue.h.
  *
  * Items are kept as the bytes the server sent, for a schema that is written anew may mean
- * something else to whoever hashes or validates it.  A hash is taken of the JSON, not of the
- * bytes, so that a server that writes its members in another order each time has not changed.
+ * something else to whoever hashes or validates it; but what no client would take is mended, or
+ * left out and told (shape.h): one such item would cost them the list.  A hash is taken of the
+ * JSON, not of the bytes, so that a server that writes its members in another order each time has
+ * not changed.
  *
  * In the store it is one JSON object:
  *
@@ -13,11 +15,15 @@
 
 #include "mcp/header_check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
+#include "mcp/catalogue/shape.h"
 #include "mcp/schema.h"
 
 #define PARSE_BYTES (4 * KM_CATALOGUE_BYTES)
+#define NAME_BYTES 128 /* of a name that is only told */
 
 static const struct {
     const char *method, *member, *capability, *name;
@@ -140,31 +146,88 @@ static bool next_item(struct km_str *rest, struct km_str *ret_item)
     return true;
 }
 
-/* The item as it is kept; false: it has no name, is no object, or has a member twice, of which
- * clients could read another one than is pinned and looked at here. */
-static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str json,
-                      struct km_mcp_item *item)
+static void refuse(struct km_mcp_catalogue *c, enum km_mcp_list list, const struct km_json *root,
+                   size_t number, const char *why)
 {
-    struct km_arena arena;
-    const struct km_json *root = NULL;
+    struct km_mcp_refusal *r = &c->refused[c->nrefused];
+    struct km_str name = KM_STR_NONE;
+
+    if (c->nrefused++ >= KM_MCP_REFUSALS)
+        return;
+    (void)km_json_string(km_json_get(root, lists[list].name), &name);
+    r->list = list;
+    r->name = name.n ? km_arena_str(&c->arena, km_utf8_cut(name, NAME_BYTES))
+                     : km_arena_printf(&c->arena, "number %zu", number);
+    r->why = km_arena_str(&c->arena, km_str_c(why));
+}
+
+/* What is known of an item that may be shown; false: it may not. */
+static bool keep(struct km_mcp_catalogue *c, enum km_mcp_list list, const struct km_json *root,
+                 struct km_str json, struct km_mcp_item *item)
+{
     struct km_str name;
+
+    if (!km_json_string(km_json_get(root, lists[list].name), &name) || !name.n ||
+        km_json_digest(root, item->hash, NULL) < 0 ||
+        (list == KM_MCP_TOOLS && km_pin_digest(root, item->pin, NULL) < 0))
+        return false;
+    item->flags = km_scan_item(root);
+    item->json = km_arena_str(&c->arena, json);
+    item->name = km_arena_str(&c->arena, name);
+    item->hints = km_mcp_tool_hints(root);
+    item->marked = km_str_find(json, KM_STR("\"x-mcp-header\"")) < json.n;
+    return true;
+}
+
+/* As it came, or mended: *json and *root are what is shown; false: why it is no item that clients
+ * take.  One that has a member twice is none: clients could read another one than is pinned and
+ * looked at here. */
+static bool shape(const struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_arena *arena,
+                  struct km_buf *mended, struct km_str *json, const struct km_json **root,
+                  char *why)
+{
+    if (km_json_parse(arena, *json, root, NULL) < 0) {
+        snprintf(why, KM_SHAPE_WHY, "it has a member twice, or is nested too deep");
+        if (km_json_parse_answer(arena, *json, root, NULL) < 0)
+            *root = NULL; /* which is for its name alone */
+        return false;
+    }
+    switch (km_shape_look(list, *root, mended, why)) {
+    case KM_SHAPE_BAD:
+        return false;
+    case KM_SHAPE_MENDED:
+        *json = km_buf_view(mended);
+        snprintf(why, KM_SHAPE_WHY, "it is too large");
+        if (km_buf_failed(mended) || km_json_parse(arena, *json, root, NULL) < 0)
+            return false;
+        break;
+    case KM_SHAPE_GOOD:
+        break;
+    }
+    snprintf(why, KM_SHAPE_WHY, "its x-mcp-header cannot be sent");
+    return list != KM_MCP_TOOLS || !c->headers ||
+           km_mcp_param_marks_valid(km_json_get(*root, "inputSchema"));
+}
+
+/* false: it is left out, which is remembered. */
+static bool take_item(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str json,
+                      size_t number, struct km_mcp_item *item)
+{
+    struct km_buf mended KM_CLEANUP(km_buf_done) = KM_BUF(PARSE_BYTES);
+    const struct km_json *root = NULL;
+    char why[KM_SHAPE_WHY];
+    struct km_arena arena;
     bool ok;
 
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    ok = km_json_parse(&arena, json, &root, NULL) == 0 &&
-         km_json_string(km_json_get(root, lists[list].name), &name) && name.n > 0 &&
-         km_json_digest(root, item->hash, NULL) == 0;
-    if (ok && list == KM_MCP_TOOLS && c->headers)
-        ok = km_mcp_param_marks_valid(km_json_get(root, "inputSchema"));
-    if (ok && list == KM_MCP_TOOLS)
-        ok = km_pin_digest(root, item->pin, NULL) == 0;
-    if (ok) {
-        item->flags = km_scan_item(root);
-        item->json = km_arena_str(&c->arena, json);
-        item->name = km_arena_str(&c->arena, name);
-        item->hints = km_mcp_tool_hints(root);
-        item->marked = km_str_find(json, KM_STR("\"x-mcp-header\"")) < json.n;
+    ok = shape(c, list, &arena, &mended, &json, &root, why);
+    if (ok && !keep(c, list, root, json, item)) {
+        snprintf(why, sizeof why, "it has no %s", lists[list].name);
+        ok = false;
     }
+    if (!ok)
+        refuse(c, list, root, number, why);
+    c->nmended += ok && json.p == mended.p;
     km_arena_done(&arena);
     return ok;
 }
@@ -189,8 +252,8 @@ static int append(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_s
         memcpy(v, have->v, have->n * sizeof *v);
     n = have->n;
     rest = km_str_skip(array, 1);
-    while (next_item(&rest, &item))
-        n += take_item(c, list, item, &v[n]);
+    for (size_t number = have->n + 1; next_item(&rest, &item); number++)
+        n += take_item(c, list, item, number, &v[n]);
     have->v = v;
     have->n = n;
     return km_arena_overflowed(&c->arena) ? full(err) : 0;

@@ -18,7 +18,8 @@ int km_catalogue_hello(struct km_mcp_catalogue *c, const struct km_mcp_revision 
 /* Does it have the list at all, by its capabilities? */
 bool km_catalogue_has(const struct km_mcp_catalogue *c, enum km_mcp_list list);
 /* Appends a page (the result of its method).  *ret_cursor: of the next one, in the catalogue's
- * arena; empty: it was the last.  An item without its name is left out. */
+ * arena; empty: it was the last.  An item that clients would not take
+ * is mended, or left out and remembered. */
 int km_catalogue_page(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str result,
                       struct km_str *ret_cursor, struct km_err *err) KM_MUST_USE;
 /* No more comes of that list, for this reason; before: the catalogue in force, or NULL.  Once for

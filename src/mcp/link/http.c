@@ -386,8 +386,12 @@ static struct km_link *http_free(struct km_link *l)
 
 struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { http_open,   http_send,     http_settle,
-                                            http_agreed, http_speaking, http_free };
+    static const struct km_link_ops ops = { .open = http_open,
+                                            .send = http_send,
+                                            .settle = http_settle,
+                                            .agreed = http_agreed,
+                                            .speaking = http_speaking,
+                                            .free = http_free };
     struct km_link_http *h = calloc(1, sizeof *h);
 
     if (!h) {

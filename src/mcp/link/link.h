@@ -66,6 +66,8 @@ struct km_link_ops {
     /* Something that has no answer, such as a cancellation, has not arrived yet.  NULL: it cannot
      * be known. */
     bool (*speaking)(const struct km_link *l);
+    /* It has not read all that it was sent.  NULL: it cannot be known. */
+    bool (*behind)(const struct km_link *l);
     /* Ends it; a session is taken leave of.  No event follows.  Returns NULL. */
     struct km_link *(*free)(struct km_link *l);
 };
@@ -80,6 +82,11 @@ static inline void km_link_settle(struct km_link *l, uint64_t id, bool answered)
 {
     if (l->ops->settle)
         l->ops->settle(l, id, answered);
+}
+
+static inline bool km_link_behind(const struct km_link *l)
+{
+    return l->ops->behind && l->ops->behind(l);
 }
 
 static inline void km_link_agreed(struct km_link *l, const struct km_mcp_revision *revision)

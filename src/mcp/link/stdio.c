@@ -259,6 +259,13 @@ static void stdio_send(struct km_link *l, const struct km_link_request *q)
     km_link_end(&s->end, &err);
 }
 
+static bool stdio_behind(const struct km_link *l)
+{
+    const struct link_stdio *s = (const struct link_stdio *)(const void *)l;
+
+    return s->in && !s->end.is_down && km_pipe_unread(s->in) > 0;
+}
+
 static struct km_link *stdio_free(struct km_link *l)
 {
     struct link_stdio *s = of(l);
@@ -305,9 +312,9 @@ static void make_work_dir(struct link_stdio *s, const struct km_link_args *args)
 
 struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err *err)
 {
-    static const struct km_link_ops ops = { .open = stdio_open,
-                                            .send = stdio_send,
-                                            .free = stdio_free };
+    static const struct km_link_ops ops = {
+        .open = stdio_open, .send = stdio_send, .behind = stdio_behind, .free = stdio_free
+    };
     struct link_stdio *s = calloc(1, sizeof *s);
 
     if (!s) {

@@ -86,8 +86,8 @@ static bool move(struct km_job *j)
 
     asker.principal = j->principal;
     asker.session = j->session;
-    if (j->own || km_desk_remote(p->desk, p->upstream, &asker, p->key, &next, &err) < 0 ||
-        next == p)
+    if (j->own || j->settles || !km_list_empty(&j->questions) ||
+        km_desk_remote(p->desk, p->upstream, &asker, p->key, &next, &err) < 0 || next == p)
         return false;
     km_job_unhook(j);
     km_job_hook(next, j);
@@ -216,7 +216,8 @@ bool km_hold_outlives(struct km_remote *p, struct km_job *j, const struct km_err
     struct km_mcp_asker asker = p->asker;
     struct km_err err = { 0 };
 
-    if (why->code != KM_E_UPSTREAM_CONNECT || j->own || p->desk->ending ||
+    if (why->code != KM_E_UPSTREAM_CONNECT || j->own || j->settles ||
+        !km_list_empty(&j->questions) || p->desk->ending ||
         km_mcp_live_may(u->live, u, now_of(p), &err) == 0)
         return false;
     asker.principal = j->principal;

@@ -102,7 +102,8 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
     bool is_error = m->s[RESULT].type == KM_JSON_ABSENT;
     uint64_t id = number(value(m, ID));
     struct km_mcp_answer answer = { .kind = is_error ? KM_MCP_ERROR : KM_MCP_RESULT,
-                                    .json = value(m, is_error ? ERROR : RESULT) };
+                                    .json = value(m, is_error ? ERROR : RESULT),
+                                    .revision = p->revision };
     struct km_job *j;
 
     answer.maybe_executed = is_error && !refuses(answer.json);
@@ -111,6 +112,15 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
     km_link_settle(p->wire, id, true);
     if (id && (id == p->opening_id || id == p->probe_id)) {
         on_opening(p, id, m->text);
+        return;
+    }
+    if (id && id == p->introduced_id) {
+        p->introduced_id = 0;
+        km_remote_introduced(p);
+        return;
+    }
+    if (id && id == p->settle_id) {
+        km_remote_settled(p);
         return;
     }
     j = km_remote_job(p, id);
@@ -129,6 +139,8 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
         km_job_fail(j, &err, true);
         return;
     }
+    if (is_error)
+        km_remote_doubt(p, j->method);
     if (!is_error && asks_for_input(p, answer.json))
         answer.kind = KM_MCP_INPUT_REQUIRED;
     if (!j->own && km_remote_declares(p)) {
@@ -200,28 +212,54 @@ static void on_progress(struct km_remote *p, struct km_str params)
         notice(j, KM_STR("notifications/progress"), km_buf_view(&theirs));
 }
 
+static struct km_remote_question *question_of(struct km_list *questions, struct km_str id)
+{
+    KM_LIST_EACH(it, questions)
+    {
+        struct km_remote_question *q = KM_CONTAINER(it, struct km_remote_question, link);
+
+        if (km_str_eq(km_buf_view(&q->id), id))
+            return q;
+    }
+    return NULL;
+}
+
+/* The job was asked it; true: it is withdrawn. */
+static bool withdraw(struct km_job *j, struct km_str id)
+{
+    struct km_remote_question *q = question_of(&j->questions, id);
+    uint64_t number;
+
+    if (!q)
+        return false;
+    number = q->number;
+    km_list_remove(&q->link);
+    km_remote_question_free(q);
+    km_job_heard(j);
+    if (!j->forgotten && j->events->on_withdrawn)
+        j->events->on_withdrawn(j->ctx, number);
+    return true;
+}
+
 static void on_cancelled(struct km_remote *p, struct km_str params)
 {
     struct km_str id = param(params, "requestId");
+    struct km_remote_question *q = id.n ? question_of(&p->held, id) : NULL;
 
-    for (struct km_list *it = p->order.next; it != &p->order; it = it->next) {
-        struct km_job *j = KM_CONTAINER(it, struct km_job, order);
-
-        KM_LIST_EACH(qi, &j->questions)
-        {
-            struct km_remote_question *q = KM_CONTAINER(qi, struct km_remote_question, link);
-            uint64_t number = q->number;
-
-            if (!id.n || !km_str_eq(km_buf_view(&q->id), id))
-                continue;
-            km_list_remove(&q->link);
-            km_remote_question_free(q);
-            km_job_heard(j);
-            if (!j->forgotten && j->events->on_withdrawn)
-                j->events->on_withdrawn(j->ctx, number);
+    if (q) {
+        km_list_remove(&q->link);
+        km_remote_question_free(q);
+        p->nheld--;
+        return;
+    }
+    for (struct km_list *it = p->order.next; id.n && it != &p->order; it = it->next)
+        if (withdraw(KM_CONTAINER(it, struct km_job, order), id))
+            return;
+    for (struct km_list *it = p->waiting.next; id.n && it != &p->waiting; it = it->next)
+        if (withdraw(KM_CONTAINER(it, struct km_job, link), id)) {
+            km_remote_run(p); /* it waited for that */
             return;
         }
-    }
 }
 
 static bool ends(struct km_str method, const char *tail)

@@ -68,12 +68,14 @@ void km_job_unhook(struct km_job *j)
         return;
     if (p->state == KM_REMOTE_OVER)
         km_deferred_queue(&p->end);
-    else if (p->stuck) /* others work for its callers, and nobody waits for it any more */
+    else if (p->stuck || p->bound == KM_REMOTE_ONE_CALL) /* nobody waits for it any more */
         km_remote_retire(p);
 }
 
 void km_job_done(struct km_job *j, const struct km_mcp_answer *answer)
 {
+    if (j->remote && j->remote->state == KM_REMOTE_READY)
+        km_remote_ask_others(j->remote, j);
     km_job_unhook(j);
     km_timer_stop(&j->timer);
     if (!j->forgotten)
@@ -129,6 +131,11 @@ static void on_timeout(void *ctx)
 
     if (km_hold_rested(j))
         return;
+    if (j->settles) {
+        j->settles = false;
+        km_remote_run(j->remote);
+        return;
+    }
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' said nothing for %llu ms",
             KM_STR_ARG(j->remote->upstream->name), (unsigned long long)j->timeout_ms);
     withdraw(j, KM_STR("timed out"));
@@ -293,6 +300,14 @@ static void run(struct km_remote *p, struct km_job *j)
     struct km_err err;
 
     km_list_remove(&j->link);
+    if (!j->own && !j->nquestions && km_remote_others(p, j->principal, j->session)) {
+        km_fail(&err, KM_E_OVERLOADED,
+                "'%.*s' works with another client's roots, and has no room for another process",
+                KM_STR_ARG(p->upstream->name));
+        km_list_push(&p->order, &j->order);
+        fail_later(j, &err);
+        return;
+    }
     if (discovers && p->upstream->builtin) { /* one of our own says what it knows now, if greeted */
         km_remote_greeting(p, &greeting);
         j->method = KM_STR("initialize");
@@ -322,27 +337,17 @@ static void run(struct km_remote *p, struct km_job *j)
     km_job_heard(j);
 }
 
-static void ask_held(struct km_remote *p)
-{
-    while (!km_list_empty(&p->held) && !km_list_empty(&p->order)) {
-        struct km_list *node = km_list_pop(&p->held);
-
-        p->nheld--;
-        km_job_ask(KM_CONTAINER(p->order.prev, struct km_job, order),
-                   KM_CONTAINER(node, struct km_remote_question, link));
-    }
-}
-
 void km_remote_run(struct km_remote *p)
 {
+    km_remote_ask_held(p);
     KM_LIST_EACH(it, &p->waiting)
     {
         struct km_job *j = KM_CONTAINER(it, struct km_job, link);
 
-        if (p->state == KM_REMOTE_READY && !km_hear_waits(p, j->log_level) && !km_hold_waits(p, j))
+        if (p->state == KM_REMOTE_READY && km_list_empty(&j->questions) && !j->settles &&
+            !km_hear_waits(p, j->log_level) && !km_hold_waits(p, j))
             run(p, j);
     }
-    ask_held(p);
     if (p->state == KM_REMOTE_READY && !p->listed) {
         p->listed = true;
         km_refresh_ready(p);
@@ -362,6 +367,8 @@ void km_job_ask(struct km_job *j, struct km_remote_question *q)
         return;
     }
     j->nquestions++;
+    if (km_str_eq(km_buf_view(&q->method), KM_STR("roots/list")))
+        km_remote_bind(p, j);
     q->number = ++p->next_question;
     km_list_push(&j->questions, &q->link);
     km_job_heard(j);
@@ -380,6 +387,8 @@ void km_job_answer(struct km_job *j, uint64_t question, bool is_error, struct km
         km_remote_reply(j->remote, km_buf_view(&q->id), is_error, json);
         km_remote_question_free(q);
         km_job_heard(j);
+        if (!j->id && km_list_empty(&j->questions)) /* it waited for that */
+            km_remote_settle(j->remote, j);
         return;
     }
 }
@@ -410,6 +419,8 @@ static void withdraw(struct km_job *j, struct km_str reason)
 
 void km_job_cancel(struct km_job *j, struct km_str reason)
 {
+    if (j->remote)
+        km_remote_ask_others(j->remote, j);
     withdraw(j, reason);
     km_job_unhook(j);
     job_free(j);

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open.c - which era a server is of, and the handshake where it has one (remote.h).
  *
- *     known from before   stateless: nothing is asked; handshake: initialize
- *     not known           server/discover; if that is refused, initialize
- *     Streamable HTTP     refuses both: HTTP with SSE, as of 2024-11-05
- *     stdio               may say nothing at all to what it does not know, and a first start may
- *                         download for minutes: after a while initialize is sent as well, and
- *                         whichever is taken first decides
+ *     what a link, a server and the clock say ──> an event ──> era.c ──> a verdict ──> carried out
+ *
+ * Streamable HTTP that refuses both questions as a server of HTTP with SSE does is asked anew over
+ * that.  A stdio server is asked with patience: as long as it has not even read the question it is
+ * starting (a first start may download for minutes), and only what it has read can be met with
+ * silence.
  *
  * What was found is remembered with the upstream, and in the store with its catalogue, so the
- * question is asked once.  A server that has changed since refuses, and is asked anew.
+ * question is asked once.  One that has changed since refuses server/discover, which is asked
+ * before its lists and from time to time, and is asked anew.
  */
 #include <stdio.h>
 
+#include "mcp/asker.h"
 #include "mcp/desk.h"
 #include "mcp/stdio_words.h"
 
 #define UNSUPPORTED_VERSION (-32022)
 #define INTRODUCED_MS 2000 /* until it has taken notifications/initialized: then it is asked */
-#define PROBE_MS 4000 /* silence of a stdio server before initialize is sent as well */
+#define QUIET_MS 5000 /* where silence_timeout says nothing */
+#define LOOK_MS 200 /* between two looks whether it has read that */
 
-static void step(struct km_remote *p, const struct km_link_failure *last);
+static void step(struct km_remote *p, enum km_era_event event, const struct km_err *why);
 
 static bool stdio(const struct km_remote *p)
 {
@@ -53,6 +56,14 @@ static uint64_t patience(const struct km_remote *p)
     return (uint64_t)(stdio(p) && !known ? e->install_ms : e->start_ms);
 }
 
+/* A question was sent: how long is its answer waited for? */
+static void await(struct km_remote *p)
+{
+    p->asked_ms = km_loop_now_ms(p->desk->loop);
+    p->until_ms = p->asked_ms + patience(p);
+    km_timer_start(&p->timer, stdio(p) ? LOOK_MS : patience(p));
+}
+
 static void send_opening(struct km_remote *p, uint64_t id, struct km_str method,
                          struct km_str params)
 {
@@ -68,12 +79,11 @@ static void send_opening(struct km_remote *p, uint64_t id, struct km_str method,
 
 static void probe(struct km_remote *p)
 {
-    p->probed = true;
     p->revision = km_mcp_revision_latest(KM_MCP_STATELESS);
     km_link_agreed(p->wire, p->revision);
     p->probe_id = ++p->next_id;
     send_opening(p, p->probe_id, KM_STR("server/discover"), KM_STR_NONE);
-    km_timer_start(&p->timer, stdio(p) ? PROBE_MS : patience(p));
+    await(p);
 }
 
 /* The newest revision that is spoken with it, if that has a handshake; empty: all are tried. */
@@ -101,13 +111,12 @@ static void greet(struct km_remote *p)
 {
     struct km_buf params KM_CLEANUP(km_buf_done) = KM_BUF((size_t)1024 * 1024);
 
-    p->greeted = true;
     p->revision = km_mcp_revision_latest(KM_MCP_HANDSHAKE);
     km_link_agreed(p->wire, NULL);
     p->opening_id = ++p->next_id;
     km_remote_greeting(p, &params);
     send_opening(p, p->opening_id, KM_STR("initialize"), km_buf_view(&params));
-    km_timer_start(&p->timer, patience(p));
+    await(p);
 }
 
 static void take_jobs(struct km_remote *p)
@@ -124,6 +133,41 @@ static void take_jobs(struct km_remote *p)
         km_remote_retire(p);
 }
 
+/* What is spoken where clients can be asked says nothing of the others. */
+static void remember(struct km_remote *p, const struct km_mcp_revision *revision)
+{
+    struct km_mcp_live *live = p->upstream->live;
+
+    if (p->asked && revision->era == KM_MCP_HANDSHAKE && !p->sse)
+        km_mcp_live_guess(live, revision);
+    else
+        km_mcp_live_speaks(live, revision, p->sse);
+    if (p->era.lacks != KM_ERA_ANY)
+        km_mcp_live_lack(live,
+                         p->era.lacks == KM_ERA_OF_STATELESS ? KM_MCP_STATELESS : KM_MCP_HANDSHAKE);
+}
+
+static bool has_roots(const struct km_remote *p)
+{
+    static const struct km_str name = { "roots", 5 };
+    struct km_json_span span = { 0 };
+
+    return !p->upstream->builtin &&
+           km_json_spans(p->asker.capabilities, &name, 1, &span, NULL, NULL) == 0 &&
+           span.type == KM_JSON_OBJECT;
+}
+
+/* A server that wants the client's roots asks for them when the handshake is over, and works with
+ * others until it has them: what is behind that in its input is answered after it has asked. */
+static void ask_behind(struct km_remote *p)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    p->introduced_id = ++p->next_id;
+    km_remote_message(p, p->introduced_id, KM_STR("ping"), KM_STR_NONE, KM_STR_NONE, &text, NULL);
+    km_remote_transmit(p, p->introduced_id, KM_STR("ping"), &text, KM_STR_NONE, NULL);
+}
+
 /* A server may show more once it was told that the handshake is over (tools that need something of
  * the client): a list that arrived before would be without them. */
 static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
@@ -133,12 +177,15 @@ static void ready(struct km_remote *p, const struct km_mcp_revision *revision)
     p->revision = revision;
     km_link_agreed(p->wire, revision);
     if (!p->remembered) {
-        km_mcp_live_speaks(p->upstream->live, revision, p->sse);
+        remember(p, revision);
         km_desk_ok(p->desk, p->upstream);
     }
-    p->introducing = revision->era == KM_MCP_HANDSHAKE && p->upstream->origin;
+    p->introducing =
+        revision->era == KM_MCP_HANDSHAKE && (p->upstream->origin || (stdio(p) && has_roots(p)));
     if (revision->era == KM_MCP_HANDSHAKE)
         km_remote_notify(p, KM_STR("notifications/initialized"), KM_STR_NONE);
+    if (p->introducing && stdio(p))
+        ask_behind(p);
     if (p->introducing)
         km_timer_start(&p->timer, INTRODUCED_MS);
     else
@@ -149,6 +196,14 @@ void km_remote_introduced(struct km_remote *p)
 {
     if (p->introducing)
         take_jobs(p);
+}
+
+void km_remote_doubt(struct km_remote *p, struct km_str method)
+{
+    if (!p->remembered || !km_str_eq(method, KM_STR("server/discover")))
+        return;
+    km_mcp_live_speaks(p->upstream->live, NULL, p->sse);
+    km_remote_retire(p);
 }
 
 /* --- links --- */
@@ -201,16 +256,15 @@ static void on_relink(void *ctx)
 
     if (p->wire)
         p->wire = p->wire->ops->free(p->wire);
-    p->probed = p->greeted = false;
-    p->opening_id = p->probe_id = 0;
     if (make_link(p, &err) < 0)
         fail(p, &err);
 }
 
-/* The link is not freed from inside its own event. */
+/* The link is not freed from inside its own event; what it says until then counts for nothing. */
 static void relink(struct km_remote *p)
 {
     km_timer_stop(&p->timer);
+    p->opening_id = p->probe_id = 0;
     km_deferred_queue(&p->relink);
 }
 
@@ -221,6 +275,7 @@ int km_remote_open(struct km_remote *p, struct km_err *err)
     struct km_mcp_status now;
 
     km_deferred_init(&p->relink, p->desk->loop, on_relink, p);
+    p->asked = km_asker_asked(p->upstream, &p->asker);
     p->sse = p->upstream->transport == KM_MCP_SSE || km_mcp_live_sse(live);
     km_mcp_status(p->upstream, &now);
     /* One that is down stays so while it is tried again: since when and why are what is asked. */
@@ -231,53 +286,80 @@ int km_remote_open(struct km_remote *p, struct km_err *err)
     return make_link(p, err);
 }
 
-void km_remote_up(struct km_remote *p)
-{
-    step(p, NULL);
-}
-
 /* --- deciding --- */
 
-static bool wants_handshake(const struct km_remote *p)
+static enum km_era_of of(const struct km_mcp_revision *revision)
 {
-    const struct km_mcp_revision *known = km_mcp_live_revision(p->upstream->live);
+    if (!revision)
+        return KM_ERA_ANY;
+    return revision->era == KM_MCP_HANDSHAKE ? KM_ERA_OF_HANDSHAKE : KM_ERA_OF_STATELESS;
+}
 
-    return p->sse || p->upstream->builtin || held_to(p).n ||
-           (known && known->era == KM_MCP_HANDSHAKE);
+void km_remote_up(struct km_remote *p)
+{
+    struct km_mcp_live *live = p->upstream->live;
+    struct km_era_facts facts = {
+        .held = held_to(p).n || p->sse || p->upstream->builtin,
+        .known = of(km_mcp_live_sure(live)),
+        .asked = p->asked && !km_mcp_live_lacks(live, KM_MCP_HANDSHAKE),
+    };
+
+    km_era_init(&p->era, &facts);
+    step(p, KM_ERA_UP, NULL);
 }
 
 /* Would a server of HTTP+SSE answer a POST so? */
 static bool looks_like_sse(const struct km_remote *p, const struct km_link_failure *f)
 {
-    return f && !stdio(p) && !p->sse &&
+    return !stdio(p) && !p->sse &&
            (f->status == 400 || f->status == 404 || f->status == 405 || f->status == 415 ||
             f->status == 406);
 }
 
-static void step(struct km_remote *p, const struct km_link_failure *last)
+static void too_late(struct km_remote *p)
 {
-    const struct km_mcp_revision *known = km_mcp_live_revision(p->upstream->live);
     struct km_err err;
 
-    if (last && last->err->code != KM_E_UPSTREAM_STATUS && !stdio(p) && !p->sse) {
-        fail(p, last->err); /* it cannot be reached at all: another question changes nothing */
-        return;
-    }
-    if (!p->probed && !p->greeted && known && known->era == KM_MCP_STATELESS && !p->sse) {
-        p->remembered = true;
-        ready(p, known);
-    } else if (!p->greeted && (p->probed || wants_handshake(p))) {
-        greet(p);
-    } else if (!p->probed && !p->sse && !held_to(p).n) {
+    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' did not answer the handshake within %llu s",
+            KM_STR_ARG(p->upstream->name), (unsigned long long)(patience(p) / 1000));
+    fail(p, &err);
+}
+
+/* why: of a refusal. */
+static void step(struct km_remote *p, enum km_era_event event, const struct km_err *why)
+{
+    static const struct km_err silent = { .code = KM_E_UPSTREAM_PROTOCOL, .text = "it is silent" };
+
+    switch (km_era_step(&p->era, event)) {
+    case KM_ERA_ASK_DISCOVER:
         probe(p);
-    } else if (looks_like_sse(p, last)) {
+        break;
+    case KM_ERA_ASK_INITIALIZE:
+        greet(p);
+        break;
+    case KM_ERA_USE_STATELESS:
+        p->remembered = event == KM_ERA_UP;
+        ready(p, km_mcp_revision_latest(KM_MCP_STATELESS));
+        break;
+    case KM_ERA_USE_HANDSHAKE:
+        ready(p, p->revision);
+        break;
+    case KM_ERA_TRY_SSE:
         p->sse = true;
         relink(p);
-    } else {
-        if (!last)
-            km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' speaks no revision of MCP that we do",
-                    KM_STR_ARG(p->upstream->name));
-        fail(p, last ? last->err : &err);
+        break;
+    case KM_ERA_REFUSED:
+        fail(p, why ? why : &silent);
+        break;
+    case KM_ERA_TOO_LATE:
+        too_late(p);
+        break;
+    case KM_ERA_SETTLE:
+        p->asked_ms = km_loop_now_ms(p->desk->loop);
+        break;
+    case KM_ERA_WAIT:
+    case KM_ERA_VERDICTS_N:
+        break;
     }
 }
 
@@ -316,43 +398,50 @@ static bool refused_ours(const struct km_link_failure *f)
 
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f)
 {
-    km_timer_stop(&p->timer);
-    if (id == p->probe_id && !p->greeted && !p->reprobed && refused_ours(f)) {
-        p->reprobed = true;
-        probe(p);
-        return;
-    }
-    if (id == p->probe_id)
-        p->probe_id = 0;
-    else
-        p->opening_id = 0;
+    const bool discover = id == p->probe_id, odd = looks_like_sse(p, f);
+
+    *(discover ? &p->probe_id : &p->opening_id) = 0;
     if (f->credentials && p->upstream->personal)
         turn_away(p, f->err);
     else if (f->status == 401 || f->status == 403)
         fail(p, f->err);
-    else if (!p->opening_id)
-        step(p, f);
+    else if (f->err->code != KM_E_UPSTREAM_STATUS && !stdio(p) && !p->sse)
+        fail(p, f->err); /* it cannot be reached at all: another question changes nothing */
+    else if (refused_ours(f))
+        step(p, discover ? KM_ERA_DISCOVER_AGAIN : KM_ERA_INITIALIZE_NEWER, f->err);
+    else if (discover)
+        step(p, odd ? KM_ERA_DISCOVER_ODD : KM_ERA_DISCOVER_NO, f->err);
+    else
+        step(p, odd ? KM_ERA_INITIALIZE_ODD : KM_ERA_INITIALIZE_NO, f->err);
+}
+
+/* It is silent only once it has read what it was asked. */
+static void look(struct km_remote *p)
+{
+    const uint64_t now = km_loop_now_ms(p->desk->loop);
+    const int64_t quiet = p->upstream->entry->silence_ms;
+
+    if (now >= p->until_ms) {
+        step(p, KM_ERA_LATE, NULL);
+        return;
+    }
+    km_timer_start(&p->timer, LOOK_MS);
+    if (km_link_behind(p->wire)) {
+        p->asked_ms = now;
+    } else if (stdio(p) && now - p->asked_ms >= (quiet ? (uint64_t)quiet : QUIET_MS)) {
+        p->asked_ms = now;
+        step(p, KM_ERA_QUIET, NULL);
+    }
 }
 
 void km_remote_open_timeout(struct km_remote *p)
 {
-    struct km_err err;
-
-    if (p->introducing) {
+    if (p->introducing)
         take_jobs(p);
-        return;
-    }
-    if (p->state == KM_REMOTE_READY) {
+    else if (p->state == KM_REMOTE_READY)
         km_hear_hurry(p);
-        return;
-    }
-    if (stdio(p) && p->probe_id && !p->greeted) {
-        greet(p); /* and the probe may still be answered */
-        return;
-    }
-    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' did not answer the handshake within %llu s",
-            KM_STR_ARG(p->upstream->name), (unsigned long long)(patience(p) / 1000));
-    fail(p, &err);
+    else
+        look(p);
 }
 
 /* Does supportedVersions of server/discover name our revision? */
@@ -369,24 +458,20 @@ static bool supports(const struct km_json *result, const struct km_mcp_revision 
     return false;
 }
 
-static void on_discovered(struct km_remote *p, const struct km_json *result)
+static void on_discovered(struct km_remote *p, const struct km_json *result,
+                          const struct km_json *error)
 {
-    const struct km_mcp_revision *revision = km_mcp_revision_latest(KM_MCP_STATELESS);
+    struct km_str why = KM_STR_NONE;
+    struct km_err err;
 
     p->probe_id = 0;
-    if (!result || !supports(result, revision)) {
-        if (!p->greeted)
-            greet(p);
-        else if (!p->opening_id)
-            step(p, NULL); /* which it refused before: it is neither */
-        return;
-    }
-    if (p->opening_id) { /* it was slow, and got a handshake it might count: begin anew */
-        km_mcp_live_speaks(p->upstream->live, revision, false);
-        relink(p);
-        return;
-    }
-    ready(p, revision);
+    (void)km_json_string(km_json_get(error, "message"), &why);
+    km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' refused server/discover: %.*s",
+            KM_STR_ARG(p->upstream->name), KM_STR_ARG(km_str_sub(why, 0, 200)));
+    if (result && supports(result, km_mcp_revision_latest(KM_MCP_STATELESS)))
+        step(p, KM_ERA_DISCOVER_YES, NULL);
+    else
+        step(p, names_ours(error) ? KM_ERA_DISCOVER_AGAIN : KM_ERA_DISCOVER_NO, &err);
 }
 
 static void on_greeted(struct km_remote *p, const struct km_json *result,
@@ -401,13 +486,8 @@ static void on_greeted(struct km_remote *p, const struct km_json *result,
     (void)km_json_string(km_json_get(error, "message"), &why);
     revision = km_mcp_revision_find(version);
     if (revision && revision->era == KM_MCP_HANDSHAKE) {
-        ready(p, revision);
-        return;
-    }
-    if (p->probe_id && names_ours(error))
-        return; /* it was slow, and answers what it refuses first: the probe's answer follows */
-    if (!p->probed && !p->sse && !result && !held_to(p).n) {
-        probe(p);
+        p->revision = revision;
+        step(p, KM_ERA_INITIALIZE_YES, NULL);
         return;
     }
     if (version.n)
@@ -416,7 +496,7 @@ static void on_greeted(struct km_remote *p, const struct km_json *result,
     else
         km_fail(&err, KM_E_UPSTREAM_PROTOCOL, "'%.*s' refused the handshake: %.*s",
                 KM_STR_ARG(p->upstream->name), KM_STR_ARG(km_str_sub(why, 0, 200)));
-    fail(p, &err);
+    step(p, names_ours(error) ? KM_ERA_INITIALIZE_NEWER : KM_ERA_INITIALIZE_NO, &err);
 }
 
 void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m)
@@ -429,7 +509,7 @@ void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_mess
         p->hello = hello;
     }
     if (id == p->probe_id)
-        on_discovered(p, m->result);
+        on_discovered(p, m->result, m->error);
     else
         on_greeted(p, m->result, m->error);
 }

@@ -250,6 +250,8 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
     km_arena_init(&a, (size_t)1024 * 1024, NULL);
     if (!f->session_gone && answer_of(p, f, &a, &answer.json)) {
         answer.kind = KM_MCP_ERROR;
+        answer.revision = p->revision;
+        km_remote_doubt(p, j->method);
         answer.err = NULL;
         answer.maybe_executed = km_bill_end_of(f->status, false, false) != KM_BILL_REFUSED;
     }

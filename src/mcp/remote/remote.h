@@ -7,7 +7,8 @@
  *
  *     remote.c         its life, what is sent, what fails
  *     jobs.c    jobs: their life, ids, time-outs, questions
- *     open.c    which era, and the handshake
+ *     era.c     which era: what is asked, which answers count
+ *     open.c    what that says is carried out, and the handshake
  *     in.c      what the server says, and to which job it belongs
  *     questions.c   what it asks
  *     hold.c    jobs that wait before they are sent: for a word of a silent process, for the end of
@@ -20,6 +21,7 @@
 #define KM_MCP_REMOTE_H
 
 #include "mcp/link/link.h"
+#include "mcp/remote/era.h"
 #include "mcp/upstream/live.h"
 
 #define KM_REMOTE_BUCKETS 64
@@ -43,6 +45,7 @@ struct km_remote_question {
     struct km_buf id; /* of the server's, its JSON */
     struct km_buf method, params;
     uint64_t until_ms; /* held: when it is given up */
+    bool roams; /* it came on no call's stream: another call may be asked it */
 };
 
 struct km_job {
@@ -68,6 +71,7 @@ struct km_job {
     bool forgotten; /* nobody listens */
     bool again; /* was sent to a session that turned out to be gone */
     bool own; /* of kanmon itself */
+    bool settles; /* it was asked something before it was sent: the answer is being taken up */
 };
 
 /* A call that was given up: its server may be at work on it still, and ask. */
@@ -88,11 +92,14 @@ struct km_remote {
     struct km_auth *auth; /* the upstream's, or of the newest asker; referenced; NULL: none */
     struct km_link *wire;
     enum km_remote_state state;
-    bool probed, greeted; /* while opening: discover, initialize were tried */
-    bool reprobed; /* it named our revision when it refused discover: tried once more */
+    struct km_era era; /* while opening */
+    bool asked; /* its askers are: km_asker_asked() */
     bool remembered; /* the era is what it was last time: nothing was asked */
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
     bool introducing; /* notifications/initialized is on its way */
+    uint64_t introduced_id; /* of a ping behind it, on stdio; 0: none */
+    uint64_t settle_id; /* of a ping behind an answer to a question; 0: none */
+    uint64_t bound; /* it knows this client's roots: km_job_whose(); 0: nobody's */
     bool answered; /* it has said something */
     bool hurries; /* no call waits for level_id: no answer came in time, or it takes no more jobs */
     bool wants_listen; /* somebody subscribed before it was ready */
@@ -105,6 +112,7 @@ struct km_remote {
     unsigned users; /* callers that used it: 0, 1, 2 for more */
     struct km_str user; /* the principal of the first */
     uint64_t probe_id, opening_id; /* of server/discover, of initialize; 0: none is awaited */
+    uint64_t asked_ms, until_ms; /* when that was read, as far as is known; when it is too late */
     struct km_deferred relink; /* another link is to take its place */
     uint64_t next_id;
     uint64_t next_question;
@@ -224,6 +232,9 @@ void km_remote_greeting(const struct km_remote *p, struct km_buf *out);
 void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m);
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f);
 void km_remote_introduced(struct km_remote *p); /* its server has heard of that */
+/* It refused a request.  Where that was server/discover, and it was not asked what it speaks, it is
+ * not what it was: it takes no more jobs, and the next remote asks. */
+void km_remote_doubt(struct km_remote *p, struct km_str method);
 void km_remote_open_timeout(struct km_remote *p);
 
 extern const struct km_link_events km_remote_events; /* of remote.c */
@@ -240,6 +251,22 @@ size_t km_remote_callers(const struct km_remote *p);
 void km_remote_gave_up(struct km_remote *p, const struct km_job *j);
 /* It answered all the same: it asks nothing for that one any more. */
 void km_remote_late(struct km_remote *p, uint64_t id);
+/* A question that no call of a client can be asked yet, kept for the next; takes q. */
+void km_remote_hold(struct km_remote *p, struct km_remote_question *q);
+/* What is kept is asked of the call that is to come next, before it is sent, or that runs. */
+void km_remote_ask_held(struct km_remote *p);
+/* The job is over: what it was asked may be asked of another. */
+void km_remote_ask_others(struct km_remote *p, struct km_job *j);
+/* The server was told this client's roots.  Without a session nobody knows who comes again: then
+ * it is for this call alone. */
+void km_remote_bind(struct km_remote *p, const struct km_job *j);
+#define KM_REMOTE_ONE_CALL UINT64_MAX
+/* Is it another client whose roots it has?  Whatever it does is meant for those. */
+bool km_remote_others(const struct km_remote *p, struct km_str principal, struct km_str session);
+/* A job that waits was answered what it was asked: it is sent when the server has had time to take
+ * that up (ping's answer is behind it). */
+void km_remote_settle(struct km_remote *p, struct km_job *j);
+void km_remote_settled(struct km_remote *p);
 /* Could it still ask for a call that another client has given up? */
 bool km_remote_haunted(const struct km_remote *p, struct km_str principal, struct km_str session);
 

@@ -130,6 +130,42 @@ static void look_beside(struct look *l, const struct km_mcp_catalogue *c, uint64
     km_suspects_look(l->u->live->suspects, key, v, n, on_suspect, l);
 }
 
+static bool is_known(const struct km_mcp_catalogue *c, const struct km_mcp_refusal *r)
+{
+    for (size_t i = 0; i < c->nrefused && i < KM_MCP_REFUSALS; i++)
+        if (c->refused[i].list == r->list && km_str_eq(c->refused[i].name, r->name) &&
+            km_str_eq(c->refused[i].why, r->why))
+            return true;
+    return false;
+}
+
+/* What nobody is shown of it, and was not in the list before. */
+static void look_refused(const struct look *l, const struct km_mcp_catalogue *c,
+                         const uint8_t key[KM_MCP_KEY])
+{
+    struct km_mcp_catalogue *before = km_mcp_live_catalogue(l->u->live, key, NULL);
+
+    for (size_t i = 0; i < c->nrefused && i < KM_MCP_REFUSALS; i++) {
+        const struct km_mcp_refusal *r = &c->refused[i];
+        struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(2048);
+
+        if (is_known(before, r))
+            continue;
+        km_scan_plain(&said, r->name);
+        km_buf_str(&said, KM_STR("' of "));
+        km_scan_plain(&said, l->u->name);
+        km_buf_str(&said, KM_STR(" is withheld, as clients would lose the whole list for it: "));
+        km_scan_plain(&said, r->why);
+        if (l->ups->log)
+            km_log_msg(l->ups->log, KM_LOG_WARN, "mcp.refused", "%s: '%s",
+                       km_mcp_list_member(r->list), km_buf_cstr(&said));
+        if (l->ups->events)
+            km_event_add(l->ups->events, KM_LOG_WARN, "mcp.refused", "%s: '%s",
+                         km_mcp_list_member(r->list), km_buf_cstr(&said));
+    }
+    km_mcp_catalogue_unref(before);
+}
+
 /* The digest of what is declared, however it is written. */
 static bool kind_of(struct km_str declared, uint8_t kind[32])
 {
@@ -162,6 +198,7 @@ void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
     uint64_t who;
     size_t first;
 
+    look_refused(&l, c, key);
     if (km_mcp_rules(u).pin == KM_PIN_OFF)
         return;
     memcpy(&who, key, sizeof who);

@@ -181,7 +181,47 @@ void km_mcp_live_speaks(struct km_mcp_live *live, const struct km_mcp_revision *
     pthread_mutex_lock(&live->lock);
     live->revision = revision;
     live->sse = sse;
+    live->guessed = false;
+    if (revision)
+        live->lacks[revision->era] = false;
     pthread_mutex_unlock(&live->lock);
+}
+
+void km_mcp_live_guess(struct km_mcp_live *live, const struct km_mcp_revision *revision)
+{
+    pthread_mutex_lock(&live->lock);
+    if (!live->revision) {
+        live->revision = revision;
+        live->guessed = true;
+    }
+    pthread_mutex_unlock(&live->lock);
+}
+
+const struct km_mcp_revision *km_mcp_live_sure(struct km_mcp_live *live)
+{
+    const struct km_mcp_revision *revision;
+
+    pthread_mutex_lock(&live->lock);
+    revision = live->guessed ? NULL : live->revision;
+    pthread_mutex_unlock(&live->lock);
+    return revision;
+}
+
+void km_mcp_live_lack(struct km_mcp_live *live, enum km_mcp_era era)
+{
+    pthread_mutex_lock(&live->lock);
+    live->lacks[era] = true;
+    pthread_mutex_unlock(&live->lock);
+}
+
+bool km_mcp_live_lacks(struct km_mcp_live *live, enum km_mcp_era era)
+{
+    bool lacks;
+
+    pthread_mutex_lock(&live->lock);
+    lacks = live->lacks[era];
+    pthread_mutex_unlock(&live->lock);
+    return lacks;
 }
 
 /* Why nothing of it runs; or that something does: other callers' log-ins do not change that. */

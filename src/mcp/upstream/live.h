@@ -44,7 +44,9 @@ struct km_mcp_live {
     bool pinging; /* it was asked whether it lives, and did not answer yet */
     unsigned silent; /* how often in a row it did not */
     const struct km_mcp_revision *revision; /* spoken last; NULL: not known */
+    bool guessed; /* it was asked in that way first: it may speak a newer one */
     bool sse; /* a server asked as Streamable HTTP that speaks HTTP+SSE */
+    bool lacks[2]; /* by enum km_mcp_era: it was asked, and does not speak it */
     struct km_breaker breaker; /* atomic: it rests after it failed */
     struct km_mcp_variant variants[KM_MCP_VARIANTS];
     size_t nvariants;
@@ -85,6 +87,14 @@ int km_mcp_live_may(struct km_mcp_live *live, const struct km_mcp_upstream *u, u
 const struct km_mcp_revision *km_mcp_live_revision(struct km_mcp_live *live);
 bool km_mcp_live_sse(struct km_mcp_live *live);
 void km_mcp_live_speaks(struct km_mcp_live *live, const struct km_mcp_revision *revision, bool sse);
+/* The same where nothing is known yet: it speaks this one, and it may speak a newer one. */
+void km_mcp_live_guess(struct km_mcp_live *live, const struct km_mcp_revision *revision);
+/* As km_mcp_live_revision(); NULL too where it is a guess. */
+const struct km_mcp_revision *km_mcp_live_sure(struct km_mcp_live *live);
+
+/* It was asked, and does not speak that era.  What it speaks later than that counts. */
+void km_mcp_live_lack(struct km_mcp_live *live, enum km_mcp_era era);
+bool km_mcp_live_lacks(struct km_mcp_live *live, enum km_mcp_era era);
 
 /* The catalogue for a key, referenced.  *ret_begin: the caller is to find out (it has been marked
  * as refreshing); never for want of room. */

@@ -192,7 +192,8 @@ static const struct km_setting entry_rows[] = {
     MS("silence_timeout", silence_ms, "5s",
        "A call of a stdio server that is silent for so long does not hold other calls: they get "
        "another process where one may be started (max_processes), unless the server is "
-       "`stateful`; 0: they wait."),
+       "`stateful`; 0: they wait.  Nor does a server that has read server/discover and is silent "
+       "for so long keep initialize from being sent (0: 5s)."),
     MS("restart_timeout", restart_ms, "5s",
        "After a stdio server has crashed a call that was not sent yet waits for the next start, at "
        "most so long; 0: it fails at once."),

@@ -270,6 +270,13 @@ const char *km_mcp_list_member(enum km_mcp_list list);
 enum km_risk km_mcp_tool_risk(const struct km_mcp_upstream *u, const struct km_mcp_item *item);
 struct km_mcp_hints km_mcp_tool_hints(const struct km_json *tool);
 
+/* One that clients would not take for an item: nobody is shown it. */
+struct km_mcp_refusal {
+    enum km_mcp_list list;
+    struct km_str name, why;
+};
+#define KM_MCP_REFUSALS 64 /* of a catalogue, the first */
+
 struct km_mcp_catalogue {
     _Atomic unsigned refs;
     struct km_arena arena;
@@ -283,6 +290,9 @@ struct km_mcp_catalogue {
     struct km_str instructions; /* text */
     unsigned instructions_flags; /* enum km_scan_flag */
     struct km_mcp_listing lists[KM_MCP_LISTS];
+    struct km_mcp_refusal refused[KM_MCP_REFUSALS];
+    size_t nrefused; /* all of them */
+    size_t nmended; /* items that are shown otherwise than they came, to be taken at all */
 };
 
 /* The first list that could not be had when it was asked for last; KM_MCP_LISTS: none. */

@@ -5,8 +5,9 @@
  * forms; a bare name that two servers have leads to neither, since either could be meant.  A wire
  * name that would be another's (after letters were replaced) gets a suffix, see names.h.
  *
- * A resource belongs to the first server that lists it, in the order of the configuration; a
- * template is tried only for what nobody lists.
+ * A resource belongs to the first server that lists it, in the order of the configuration, and is
+ * listed for that one alone: nobody could read another's.  A template is tried only for what
+ * nobody lists.
  */
 #include "mcp/view/view.h"
 
@@ -55,9 +56,7 @@ static int index_entry(struct km_mcp_view *v, enum km_mcp_list list, struct km_m
 
     if (!by_name(list)) {
         e->wire = e->item->name;
-        if (twice(v, list, e, e->wire))
-            return KM_E_EXISTS;
-        return km_map_get(full, e->wire) ? 0 : put(full, e->wire, e);
+        return km_map_get(full, e->wire) ? KM_E_EXISTS : put(full, e->wire, e);
     }
     if (twice(v, list, e, wire))
         return KM_E_EXISTS;
