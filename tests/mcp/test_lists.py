@@ -367,9 +367,9 @@ async def visit(url, mode, before, pid):
         seen["first"] = await listed()
         seen["started"] = descendants(pid) - before
         await client.call_tool("echo", {"message": "hi"})
-        if mode == "legacy":
-            await asyncio.wait_for(told.wait(), patient(30))
-        else:  # a stateless client has no stream it did not ask for
+        async with asyncio.timeout(patient(30)):
+            if mode == "legacy":  # a stateless client has no stream it did not ask for
+                await told.wait()
             while "trigger-elicitation-request" not in await listed():
                 await asyncio.sleep(0.05)
         seen["then"] = await listed()
