@@ -277,6 +277,25 @@ int km_catalogue_page(struct km_mcp_catalogue *c, enum km_mcp_list list, struct 
     return append(c, list, km_json_value(result, &spans[0]), err);
 }
 
+/* Refusals are of the items that are shown: of a list that stays, those of before. */
+static void keep_refusals(struct km_mcp_catalogue *c, enum km_mcp_list list,
+                          const struct km_mcp_catalogue *before)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->nrefused && i < KM_MCP_REFUSALS; i++)
+        if (c->refused[i].list != list)
+            c->refused[n++] = c->refused[i];
+    for (size_t i = 0; before && i < before->nrefused && i < KM_MCP_REFUSALS; i++) {
+        const struct km_mcp_refusal *r = &before->refused[i];
+
+        if (r->list == list && n < KM_MCP_REFUSALS)
+            c->refused[n++] = (struct km_mcp_refusal){ r->list, km_arena_str(&c->arena, r->name),
+                                                       km_arena_str(&c->arena, r->why) };
+    }
+    c->nrefused = n;
+}
+
 void km_catalogue_settle(struct km_mcp_catalogue *c, enum km_mcp_list list,
                          const struct km_mcp_catalogue *before, enum km_listing_word word,
                          struct km_str why)
@@ -286,6 +305,8 @@ void km_catalogue_settle(struct km_mcp_catalogue *c, enum km_mcp_list list,
 
     km_listing_settle(&c->lists[list], before ? &before->lists[list] : NULL, word, declared, why,
                       &c->arena);
+    if (word != KM_LISTING_RESULT)
+        keep_refusals(c, list, c->lists[list].n ? before : NULL);
 }
 
 int km_catalogue_finish(struct km_mcp_catalogue *c, struct km_err *err)
