@@ -397,3 +397,21 @@ def test_words_of_commands_say_what_is(tmp_path):
         refused = gateway.command("mcp", "call", "nope", "--config", gateway.config)
         assert refused.returncode != 0 and "Unknown tool: nope" in refused.stderr
         assert "answered 200" not in refused.stderr
+
+
+def test_a_server_that_somebody_uses_is_not_stopped(tmp_path):
+    server = Listing(tmp_path, tools=["a"])
+    with served(tmp_path, {"each": server.entry(env={"ME": "${X-ME}"}),
+                           "off": server.entry(enabled=False)}) as gateway:
+        before = status(gateway, "each")
+        assert (before["state"], before["why"]) == ("stopped", "it begins for each caller who asks, as that caller")
+        assert (status(gateway, "off")["state"], status(gateway, "off")["why"]) == ("stopped", "not enabled")
+        with Session(gateway, "/mcp/each") as session:
+            session.headers["x-me"] = "ann"
+            assert names(session) == {"a"} and text(session.tool("a")) == "a"
+            used = status(gateway, "each")
+            assert (used["state"], used["why"]) == ("ready", "") and used["sessions"]
+            gateway.call("POST", "/kanmon/mcp/servers/each/stop", {})
+            assert status(gateway, "each")["why"] == "stopped by hand"
+            gateway.call("POST", "/kanmon/mcp/servers/each/start", {})
+            assert text(session.tool("a")) == "a" and status(gateway, "each")["state"] == "ready"
