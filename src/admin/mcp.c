@@ -23,6 +23,7 @@
 #include "mcp/ask.h"
 #include "mcp/oauth/oauth.h"
 #include "mcp/openapi/source.h"
+#include "mcp/view/names.h"
 #include "sys/sandbox.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
@@ -42,6 +43,16 @@ static void put_member(struct km_buf *b, const char *name, struct km_str value)
     km_buf_json(b, value);
 }
 
+/* What the names of its tools begin with, which is not the alias as it is written. */
+static void put_prefix(struct km_buf *b, const struct km_mcp_upstream *u)
+{
+    struct km_arena arena;
+
+    km_arena_init(&arena, 4096, NULL);
+    put_member(b, "prefix", km_mcp_name_prefix(&arena, u->alias));
+    km_arena_done(&arena);
+}
+
 /* Where it is: nothing behind '?', no arguments. */
 static void put_place(struct km_buf *b, const struct km_mcp_upstream *u)
 {
@@ -59,15 +70,27 @@ static void put_place(struct km_buf *b, const struct km_mcp_upstream *u)
 
 static void put_offers(struct km_buf *b, const struct km_mcp_catalogue *c)
 {
-    if (!c->known) {
-        km_buf_str(b, KM_STR(",\"known\":false"));
-        return;
-    }
-    km_buf_printf(b, ",\"known\":true,\"from_store\":%s", c->from_store ? "true" : "false");
+    static const char *const names[KM_MCP_LISTS] = { [KM_MCP_TOOLS] = "tools",
+                                                     [KM_MCP_RESOURCES] = "resources",
+                                                     [KM_MCP_TEMPLATES] = "templates",
+                                                     [KM_MCP_PROMPTS] = "prompts" };
+
+    km_buf_printf(b, ",\"known\":%s,\"from_store\":%s", c->known ? "true" : "false",
+                  c->from_store ? "true" : "false");
     put_member(b, "revision", c->revision ? c->revision->name : KM_STR_NONE);
-    km_buf_printf(b, ",\"tools\":%zu,\"resources\":%zu,\"templates\":%zu,\"prompts\":%zu",
-                  c->lists[KM_MCP_TOOLS].n, c->lists[KM_MCP_RESOURCES].n,
-                  c->lists[KM_MCP_TEMPLATES].n, c->lists[KM_MCP_PROMPTS].n);
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        if (c->lists[i].known == KM_MCP_LIST_UNKNOWN)
+            km_buf_printf(b, ",\"%s\":null", names[i]);
+        else
+            km_buf_printf(b, ",\"%s\":%zu", names[i], c->lists[i].n);
+    km_buf_str(b, KM_STR(",\"lists\":{"));
+    for (int i = 0; i < KM_MCP_LISTS; i++) {
+        km_buf_printf(b, "%s\"%s\":{\"state\":\"%s\"", i ? "," : "", names[i],
+                      km_mcp_known_name(c->lists[i].known));
+        put_member(b, "why", c->lists[i].why);
+        km_buf_byte(b, '}');
+    }
+    km_buf_byte(b, '}');
 }
 
 /* What its document describes and is no tool. */
@@ -119,7 +142,7 @@ static void put_unannotated(struct km_buf *b, const struct km_mcp_upstream *u,
     static const char *const rules[] = {
         [KM_APPROVE_NEVER] = "never", [KM_APPROVE_ALWAYS] = "always", [KM_APPROVE_DENY] = "deny"
     };
-    const struct km_mcp_items *tools = &c->lists[KM_MCP_TOOLS];
+    const struct km_mcp_listing *tools = &c->lists[KM_MCP_TOOLS];
     bool first = true;
 
     km_buf_printf(b, ",\"approve_unknown\":\"%s\",\"unannotated\":[",
@@ -149,6 +172,23 @@ static void put_safety(struct km_buf *b, const struct km_mcp_upstream *u, struct
     km_buf_byte(b, ']');
 }
 
+/* Of its state, and of each list that is not as the server has it now. */
+static void put_why(struct km_buf *b, const struct km_mcp_status *s,
+                    const struct km_mcp_catalogue *c)
+{
+    struct km_buf why KM_CLEANUP(km_buf_done) = KM_BUF((size_t)16 * 1024);
+
+    km_buf_str(&why, km_str_c(s->why));
+    for (int i = 0; i < KM_MCP_LISTS; i++) {
+        const struct km_mcp_listing *l = &c->lists[i];
+
+        if (l->why.n && km_str_find(km_buf_view(&why), l->why) == why.n)
+            km_buf_printf(&why, "%s%s: %.*s", why.n ? "; " : "",
+                          km_mcp_list_method((enum km_mcp_list)i), KM_STR_ARG(l->why));
+    }
+    put_member(b, "why", km_buf_view(&why));
+}
+
 static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pins *pins)
 {
     struct km_mcp_catalogue *c = km_mcp_catalogue(NULL, u, NULL);
@@ -159,6 +199,7 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
     km_buf_str(b, KM_STR("{\"name\":"));
     km_buf_json(b, u->name);
     put_member(b, "alias", u->alias);
+    put_prefix(b, u);
     put_member(b, "server_id", u->id);
     put_member(b, "transport", km_str_c(transports[u->transport]));
     put_place(b, u);
@@ -166,11 +207,14 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
     put_member(b, "state", km_str_c(km_mcp_state_name(s.state)));
     km_time_iso(s.since_us, when);
     put_member(b, "since", km_str_c(s.since_us ? when : ""));
-    put_member(b, "why", km_str_c(s.why));
+    put_why(b, &s, c);
     km_time_iso(s.last_ok_us, when);
     put_member(b, "last_ok", km_str_c(s.last_ok_us ? when : ""));
     km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
                   (unsigned long long)s.restarts);
+    km_buf_printf(b, ",\"declared\":{\"calls\":%llu,\"questions\":%llu,\"lists_differ\":%s}",
+                  (unsigned long long)s.declared.calls, (unsigned long long)s.declared.questions,
+                  s.declared.differs ? "true" : "false");
     put_sandbox(b, u);
     if (u->oauth && u->personal && !km_mcp_oauth_exchanges(u->oauth))
         km_buf_printf(b, ",\"logins\":%zu", km_mcp_oauth_count(u->oauth));

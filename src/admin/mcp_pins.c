@@ -27,22 +27,13 @@ static struct km_str description(struct km_admin *a, struct km_str server, struc
 {
     struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
     struct km_mcp_upstream *u = km_mcp_set_find(set, server);
-    struct km_mcp_catalogue *c = u ? km_mcp_catalogue(NULL, u, NULL) : NULL;
+    struct km_str text = u ? km_mcp_definition(u, tool, hash, &a->arena) : KM_STR_NONE;
     const struct km_json *json;
-    struct km_str text = KM_STR_NONE;
 
-    for (size_t i = 0; c && i < c->lists[KM_MCP_TOOLS].n; i++) {
-        const struct km_mcp_item *item = &c->lists[KM_MCP_TOOLS].v[i];
-        char hex[2 * sizeof item->pin + 1];
-
-        km_hex(hex, item->pin, sizeof item->pin);
-        if (km_str_eq(item->name, tool) && km_str_eq(km_str_c(hex), hash) &&
-            km_json_parse(&a->arena, item->json, &json, NULL) == 0)
-            (void)km_json_string(km_json_get(json, "description"), &text);
-    }
-    text = km_arena_str(&a->arena, text);
-    km_mcp_catalogue_unref(c);
     km_mcp_set_unref(set);
+    if (!text.n || km_json_parse(&a->arena, text, &json, NULL) < 0 ||
+        !km_json_string(km_json_get(json, "description"), &text))
+        return KM_STR_NONE;
     return text;
 }
 

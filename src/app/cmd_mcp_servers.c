@@ -68,21 +68,27 @@ static int run(struct km_cli *cli, const char *method, const char *target, struc
 
 /* --- list, status --- */
 
+/* Of a list; "?": it is unknown. */
+static struct km_str count_of(const struct km_json *s, const char *list)
+{
+    struct km_str n = text_of(s, list);
+
+    return n.n ? n : KM_STR("?");
+}
+
 static void print_row(const struct km_json *s)
 {
     struct km_str why = text_of(s, "why");
-    bool known = km_json_kind(km_json_get(s, "known")) == KM_JSON_TRUE;
-
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
     size_t flagged = km_json_count(km_json_get(s, "flagged"));
     struct km_str refused = text_of(s, "refused");
     bool more = why.n || alerts;
 
-    printf("%-24.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
-           KM_STR_ARG(text_of(s, "transport")), KM_STR_ARG(text_of(s, "state")),
-           KM_STR_ARG(known ? text_of(s, "tools") : KM_STR("?")),
-           KM_STR_ARG(known ? text_of(s, "resources") : KM_STR("?")),
-           KM_STR_ARG(known ? text_of(s, "prompts") : KM_STR("?")), KM_STR_ARG(why));
+    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
+           KM_STR_ARG(text_of(s, "prefix")), KM_STR_ARG(text_of(s, "transport")),
+           KM_STR_ARG(text_of(s, "state")), KM_STR_ARG(count_of(s, "tools")),
+           KM_STR_ARG(count_of(s, "resources")), KM_STR_ARG(count_of(s, "prompts")),
+           KM_STR_ARG(why));
     if (alerts)
         printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
     if (flagged)
@@ -138,8 +144,8 @@ static int show_list(const struct km_cli *cli, const struct km_json *json)
                 km_cli_config_file(cli));
         return KM_EXIT_OK;
     }
-    printf("%-24s %-6s %-11s %5s %9s %7s  %s\n", "NAME", "BY", "STATE", "TOOLS", "RESOURCES",
-           "PROMPTS", "WHY");
+    printf("%-20s %-20s %-6s %-11s %5s %9s %7s  %s\n", "NAME", "PREFIX", "BY", "STATE", "TOOLS",
+           "RESOURCES", "PROMPTS", "WHY");
     for (km_json_iter(servers, &it); km_json_next(&it, &key, &server);)
         print_row(server);
     return KM_EXIT_OK;
@@ -148,6 +154,17 @@ static int show_list(const struct km_cli *cli, const struct km_json *json)
 int km_cmd_mcp_list(struct km_cli *cli)
 {
     return run(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
+}
+
+/* Whether its clients' capabilities are of any use there (asks_clients). */
+static void print_declared(const struct km_json *d)
+{
+    bool differ = false;
+
+    (void)km_json_bool(km_json_get(d, "lists_differ"), &differ);
+    printf("  %-10s %.*s calls of clients that can be asked, %.*s questions, lists %s\n",
+           "declared", KM_STR_ARG(text_of(d, "calls")), KM_STR_ARG(text_of(d, "questions")),
+           differ ? "of their own" : "as for all");
 }
 
 static void print_refusals(const struct km_json *list)
@@ -170,7 +187,7 @@ static void print_refusals(const struct km_json *list)
 static int show_server(const struct km_cli *cli, const struct km_json *s)
 {
     static const char *const names[] = {
-        "name",      "alias",     "server_id", "transport", "url",      "spec_path",
+        "name",      "alias",     "prefix",    "server_id", "transport", "url",      "spec_path",
         "command",   "builtin",   "state",     "why",       "since",    "last_ok",
         "revision",  "tools",     "resources", "templates", "prompts",  "sessions",
         "asks",      "restarts",  "sandbox",   "pin",       "left_out", "notes",
@@ -184,6 +201,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
         if (value.n)
             printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
     }
+    print_declared(km_json_get(s, "declared"));
     print_alerts(stdout, km_json_get(s, "alerts"));
     print_alerts(stdout, km_json_get(s, "flagged"));
     print_refusals(km_json_get(s, "refusals"));

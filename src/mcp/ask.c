@@ -177,20 +177,38 @@ void km_mcp_tell(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
     }
 }
 
+static void list_keys(struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                      uint8_t own[KM_MCP_KEY], uint8_t base[KM_MCP_KEY])
+{
+    struct km_err err;
+
+    if (km_asker_list_keys(u, asker, own, base, &err) == 0)
+        return;
+    memset(own, 0, KM_MCP_KEY);
+    memset(base, 0, KM_MCP_KEY);
+}
+
 struct km_mcp_catalogue *km_mcp_catalogue(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
                                           const struct km_mcp_asker *asker)
 {
-    uint8_t key[KM_MCP_KEY];
-    struct km_err err = { 0 };
+    uint8_t own[KM_MCP_KEY], base[KM_MCP_KEY];
     struct km_mcp_catalogue *c;
     bool begin = false;
 
-    if (km_asker_key(u, asker, key, &err) < 0)
-        memset(key, 0, sizeof key);
-    c = km_mcp_live_catalogue(u->live, key, desk ? &begin : NULL);
+    list_keys(u, asker, own, base);
+    c = km_mcp_live_shown(u->live, own, base, desk ? &begin : NULL);
     if (begin)
-        km_refresh_begin(desk, u, asker, key, 0);
+        km_refresh_begin(desk,
+                         &(struct km_refresh_args){ .upstream = u, .asker = asker, .key = base });
     return c;
+}
+
+bool km_mcp_own_unheard(struct km_mcp_upstream *u, const struct km_mcp_asker *asker)
+{
+    uint8_t own[KM_MCP_KEY], base[KM_MCP_KEY];
+
+    list_keys(u, asker, own, base);
+    return memcmp(own, base, KM_MCP_KEY) != 0 && !km_mcp_live_heard_own(u->live, own);
 }
 
 /* --- waiting for catalogues --- */
@@ -264,13 +282,10 @@ static void on_look(void *ctx)
         on_wait_over(w);
 }
 
-struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
-                                          struct km_mcp_upstream *const *v, size_t n,
-                                          const struct km_mcp_asker *asker, uint64_t ms,
-                                          void (*fn)(void *ctx), void *ctx)
+static struct km_mcp_wait *wait_new(struct km_mcp_desk *desk, size_t n, uint64_t ms,
+                                    void (*fn)(void *ctx), void *ctx)
 {
     struct km_mcp_wait *w = calloc(1, sizeof *w + n * sizeof w->v[0]);
-    struct km_err err;
 
     if (!w)
         return NULL;
@@ -282,14 +297,42 @@ struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
     km_timer_init(&w->timer, desk->loop, on_wait_over, w);
     km_deferred_init(&w->look, desk->loop, on_look, w);
     km_list_push(&desk->waits, &w->link);
-    for (size_t i = 0; i < n; i++) {
-        w->v[i].upstream = km_mcp_upstream_ref(v[i]);
-        if (km_asker_key(v[i], asker, w->v[i].key, &err) < 0)
-            memset(w->v[i].key, 0, KM_MCP_KEY);
-        km_mcp_catalogue_unref(km_mcp_catalogue(desk, v[i], asker));
-    }
     km_timer_start(&w->timer, ms);
     km_deferred_queue(&w->look);
+    return w;
+}
+
+struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
+                                          struct km_mcp_upstream *const *v, size_t n,
+                                          const struct km_mcp_asker *asker, uint64_t ms,
+                                          void (*fn)(void *ctx), void *ctx)
+{
+    struct km_mcp_wait *w = wait_new(desk, n, ms, fn, ctx);
+    uint8_t own[KM_MCP_KEY];
+
+    for (size_t i = 0; w && i < n; i++) {
+        w->v[i].upstream = km_mcp_upstream_ref(v[i]);
+        list_keys(v[i], asker, own, w->v[i].key);
+        km_mcp_catalogue_unref(km_mcp_catalogue(desk, v[i], asker));
+    }
+    return w;
+}
+
+struct km_mcp_wait *km_mcp_own_wait(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
+                                    const struct km_mcp_asker *asker, uint64_t ms,
+                                    void (*fn)(void *ctx), void *ctx)
+{
+    struct km_mcp_wait *w = wait_new(desk, 1, ms, fn, ctx);
+    uint8_t base[KM_MCP_KEY];
+
+    if (!w)
+        return NULL;
+    w->v[0].upstream = km_mcp_upstream_ref(u);
+    list_keys(u, asker, w->v[0].key, base);
+    if (km_mcp_live_begin(u->live, w->v[0].key, base, false))
+        km_refresh_begin(desk,
+                         &(struct km_refresh_args){
+                             .upstream = u, .asker = asker, .key = w->v[0].key, .own = true });
     return w;
 }
 

@@ -77,6 +77,7 @@ struct km_mcp_ask_args {
     struct km_str params; /* JSON object as the server is to get it, names its own; empty: none.
                              `_meta` may be there: what belongs to an era is put right */
     uint64_t timeout_ms; /* without a word from the server; 0: as configured */
+    bool standing; /* no session is begun for it: CANCELED where none is there */
     const struct km_mcp_ask_events *events;
     void *ctx;
 };
@@ -107,10 +108,16 @@ void km_mcp_tell(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
 /* --- catalogues --- */
 
 /* What the server shows to this asker, referenced; never NULL.  Where nothing is known of that yet
- * (known is false) or only what was kept in the store, finding out begins.  asker NULL: what it
- * shows to a client without capabilities.  Any thread but it begins nothing where desk is NULL. */
+ * (known is false) or only what was kept in the store, finding out begins, in a session without
+ * client capabilities: one that declares the asker's begins with its first call, and what that
+ * lists otherwise is shown from then on.  asker NULL: what it shows to a client without
+ * capabilities.  Any thread but it begins nothing where desk is NULL. */
 struct km_mcp_catalogue *km_mcp_catalogue(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
                                           const struct km_mcp_asker *asker);
+
+/* Would a session that declares this asker's capabilities, and was never asked, list something
+ * else?  Nobody knows. */
+bool km_mcp_own_unheard(struct km_mcp_upstream *u, const struct km_mcp_asker *asker);
 
 struct km_mcp_wait;
 
@@ -120,6 +127,11 @@ struct km_mcp_wait *km_mcp_catalogue_wait(struct km_mcp_desk *desk,
                                           struct km_mcp_upstream *const *v, size_t n,
                                           const struct km_mcp_asker *asker, uint64_t ms,
                                           void (*fn)(void *ctx), void *ctx);
+/* The same for the lists of a session that declares this asker's capabilities, which is begun where
+ * there is none. */
+struct km_mcp_wait *km_mcp_own_wait(struct km_mcp_desk *desk, struct km_mcp_upstream *u,
+                                    const struct km_mcp_asker *asker, uint64_t ms,
+                                    void (*fn)(void *ctx), void *ctx);
 void km_mcp_wait_cancel(struct km_mcp_wait *wait); /* fn does not follow */
 
 /* --- subscriptions to resources --- */

@@ -122,12 +122,15 @@ static int put_capabilities(struct km_str json, struct km_buf *out, struct km_er
     return r;
 }
 
-static bool has_capabilities(struct km_str json)
+bool km_asker_declares(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker)
 {
-    return json.n && !km_str_eq(json, KM_STR("{}"));
+    if (!asker || !asker->capabilities.n || km_str_eq(asker->capabilities, KM_STR("{}")))
+        return false;
+    /* An interface without MCP asks nobody. */
+    return u->builtin ? u->builtin->asks : u->entry->asks && !u->openapi;
 }
 
-bool km_asker_asked(const struct km_mcp_asker *asker)
+bool km_asker_asked(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker)
 {
     static const struct km_str names[] = { { "elicitation", 11 },
                                            { "sampling", 8 },
@@ -135,7 +138,7 @@ bool km_asker_asked(const struct km_mcp_asker *asker)
     enum { NAMES = sizeof names / sizeof names[0] };
     struct km_json_span s[NAMES] = { 0 };
 
-    if (!asker || asker->era != KM_MCP_HANDSHAKE || !has_capabilities(asker->capabilities) ||
+    if (!km_asker_declares(u, asker) || asker->era != KM_MCP_HANDSHAKE ||
         km_json_spans(asker->capabilities, names, NAMES, s, NULL, NULL) < 0)
         return false;
     for (size_t i = 0; i < NAMES; i++)
@@ -215,7 +218,7 @@ static int builtin_key(const struct km_mcp_upstream *u, const struct km_mcp_aske
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(HEAD_BYTES);
     int r = grant_key(u, asker, key, err);
 
-    if (r < 0 || !u->builtin->asks || !has_capabilities(asker->capabilities))
+    if (r < 0 || !km_asker_declares(u, asker))
         return r;
     km_buf_bytes(&text, key, KM_MCP_KEY);
     r = put_capabilities(asker->capabilities, &text, err);
@@ -237,7 +240,7 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
         return 0;
     if (u->builtin)
         return builtin_key(u, asker, key, err);
-    if (has_capabilities(asker->capabilities))
+    if (km_asker_declares(u, asker))
         r = put_capabilities(asker->capabilities, &text, err);
     if (r == 0 && u->transport == KM_MCP_STDIO)
         for (size_t i = 0; i < u->entry->env.n && u->personal; i++)
@@ -258,6 +261,27 @@ int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *ask
     km_sha256(km_buf_view(&text), key);
     km_wipe(text.p, text.n);
     return 0;
+}
+
+struct km_mcp_asker km_asker_base(const struct km_mcp_asker *asker)
+{
+    struct km_mcp_asker base = asker ? *asker : (struct km_mcp_asker){ 0 };
+
+    base.capabilities = base.session = KM_STR_NONE;
+    return base;
+}
+
+int km_asker_list_keys(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                       uint8_t own[KM_MCP_KEY], uint8_t base[KM_MCP_KEY], struct km_err *err)
+{
+    struct km_mcp_asker who = km_asker_base(asker);
+    int r = km_asker_key(u, asker ? &who : NULL, base, err);
+
+    memcpy(own, base, KM_MCP_KEY);
+    if (r < 0 || !km_asker_declares(u, asker))
+        return r;
+    who.capabilities = asker->capabilities;
+    return km_asker_key(u, &who, own, err);
 }
 
 int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena, struct km_mcp_asker *ret)

@@ -25,12 +25,21 @@ bool km_asker_personal(const struct km_mcp_entry *e);
 /* Everything of it but the log level, in the arena; NULL: nobody.  KM_E_NOMEM: over its cap. */
 int km_asker_copy(const struct km_mcp_asker *from, struct km_arena *arena,
                   struct km_mcp_asker *ret) KM_MUST_USE;
+/* Does it declare something that this server may ask its client? */
+bool km_asker_declares(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker);
 /* A client of the handshake era that can be asked something: what a server of both eras wants to
  * know of it, it asks by a request of its own, and so in the handshake era alone. */
-bool km_asker_asked(const struct km_mcp_asker *asker);
+bool km_asker_asked(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker);
 /* All zero for an asker without anything of its own: no capabilities, no headers that count. */
 int km_asker_key(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
                  uint8_t key[KM_MCP_KEY], struct km_err *err) KM_MUST_USE;
+/* What tells catalogues apart: `own` of sessions that declare the asker's capabilities, `base` of
+ * those that declare none.  A client's session does not count.  Equal where it declares nothing. */
+int km_asker_list_keys(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,
+                       uint8_t own[KM_MCP_KEY], uint8_t base[KM_MCP_KEY],
+                       struct km_err *err) KM_MUST_USE;
+/* The asker of the base. */
+struct km_mcp_asker km_asker_base(const struct km_mcp_asker *asker);
 /* What `mcp_modes` of the asker's rights says of a server that is part of kanmon, in the arena;
  * empty: nothing. */
 struct km_str km_asker_grant(const struct km_mcp_upstream *u, const struct km_mcp_asker *asker,

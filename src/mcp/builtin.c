@@ -46,7 +46,9 @@ struct km_mcp_catalogue *km_mcp_builtin_catalogue(const struct km_mcp_server *se
     c->capabilities = KM_STR("{\"tools\":{}}");
     c->server_info = KM_STR("{\"name\":\"kanmon\"}");
     c->instructions = server->instructions;
-    c->lists[KM_MCP_TOOLS] = (struct km_mcp_items){ v, n };
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        c->lists[i].known = KM_MCP_LIST_UNDECLARED;
+    c->lists[KM_MCP_TOOLS] = (struct km_mcp_listing){ .v = v, .n = n, .known = KM_MCP_LIST_KNOWN };
     if (ok && !km_arena_overflowed(&c->arena))
         return c;
     return km_mcp_catalogue_unref(c);

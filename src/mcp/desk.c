@@ -63,7 +63,7 @@ bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker)
 
     if (p->bound && (!asker || km_remote_others(p, asker->principal, asker->session)))
         return false;
-    return p->asked == km_asker_asked(asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) ||
+    return p->asked == km_asker_asked(p->upstream, asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) ||
            km_mcp_live_lacks(live, KM_MCP_STATELESS);
 }
 
@@ -104,11 +104,6 @@ uint64_t km_desk_spawn_delay(struct km_mcp_upstreams *ups)
     ups->spawn_ms += KM_MCP_SPAWN_MS;
     pthread_mutex_unlock(&ups->lock);
     return ahead > burst ? ahead - burst : 0;
-}
-
-static bool may_ask(const struct km_mcp_asker *asker)
-{
-    return asker && asker->capabilities.n && !km_str_eq(asker->capabilities, KM_STR("{}"));
 }
 
 bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
@@ -161,7 +156,7 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    struct km_remote **ret_remote, struct km_err *err)
 {
     struct km_remote_args args = { .desk = d, .upstream = u, .asker = asker, .key = key };
-    bool asked = may_ask(asker);
+    bool asked = km_asker_declares(u, asker);
     bool alone = stdio(u) && asked;
     struct km_remote *p = find(d, u, asker, key, alone, !asker);
     int r;
@@ -189,6 +184,22 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     }
     *ret_remote = p;
     return 0;
+}
+
+struct km_remote *km_desk_standing(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
+                                   const uint8_t key[KM_MCP_KEY])
+{
+    static const struct km_mcp_asker nobody = { 0 };
+
+    KM_LIST_EACH(it, &d->remotes)
+    {
+        struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream == u && p->state != KM_REMOTE_OVER &&
+            memcmp(p->key, key, KM_MCP_KEY) == 0 && !km_hold_avoid(p, &nobody))
+            return p;
+    }
+    return NULL;
 }
 
 /* --- states --- */
@@ -243,10 +254,20 @@ void km_desk_failed(struct km_mcp_desk *d, struct km_mcp_upstream *u, const char
         announce(d, u, now.state, now.why);
 }
 
+static void be_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u, bool served)
+{
+    if (km_mcp_live_ok(u->live, served || u->personal))
+        announce(d, u, KM_MCP_READY, "");
+}
+
 void km_desk_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u)
 {
-    if (km_mcp_live_ok(u->live))
-        announce(d, u, KM_MCP_READY, "");
+    be_ok(d, u, false);
+}
+
+void km_desk_answered(struct km_remote *p)
+{
+    be_ok(p->desk, p->upstream, !km_mcp_plain(p->base));
 }
 
 /* --- making and ending --- */

@@ -66,6 +66,9 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                    struct km_remote **ret_remote, struct km_err *err) KM_MUST_USE;
 
+/* One that is there for that key and not silent, whoever works in it; NULL: none. */
+struct km_remote *km_desk_standing(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
+                                   const uint8_t key[KM_MCP_KEY]);
 /* Does it speak with its server as this asker wants to, and for no other client?  One of both eras
  * is spoken to in both. */
 bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker);
@@ -95,27 +98,46 @@ void km_desk_tell(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_
  * km_mcp_watch_fn, of the lists.  Any thread. */
 void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, unsigned lists,
                       bool state, struct km_str who);
+/* Every desk has the sessions of u that declare something asked again: its base is another one.
+ * Any thread. */
+void km_desks_own_again(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u);
 /* The state is another one: told, logged, an event. */
 void km_desk_state(struct km_mcp_desk *d, struct km_mcp_upstream *u, enum km_mcp_state state,
                    const char *why);
 /* As km_mcp_live_failed(), and told. */
 void km_desk_failed(struct km_mcp_desk *d, struct km_mcp_upstream *u, const char *why);
 void km_desk_ok(struct km_mcp_desk *d, struct km_mcp_upstream *u);
+/* As km_desk_ok(): the remote's server answered a request. */
+void km_desk_answered(struct km_remote *p);
 
 /* refresh.c: asks for all lists of what this asker is shown; the variant was marked. */
-void km_refresh_begin(struct km_mcp_desk *d, struct km_mcp_upstream *u,
-                      const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
-                      uint64_t after_ms);
+struct km_refresh_args {
+    struct km_mcp_upstream *upstream;
+    const struct km_mcp_asker *asker; /* NULL: nobody */
+    const uint8_t *key; /* of the variant */
+    bool own; /* the asker's capabilities are declared; else those of nobody */
+    bool standing; /* only a session that is there is asked: none is begun for it */
+    uint64_t after_ms;
+};
+void km_refresh_begin(struct km_mcp_desk *d, const struct km_refresh_args *args);
+/* It is ready: its kind is asked for its lists where that is due, for they may be others than those
+ * of the process or session before. */
+void km_refresh_ready(struct km_remote *p);
+/* It says that a list has changed. */
+void km_refresh_changed(struct km_remote *p);
+/* Sessions here that declare something are asked what they list beside a base that changed. */
+void km_refresh_own_all(struct km_mcp_desk *d, struct km_mcp_upstream *u);
 void km_refresh_end_all(struct km_mcp_desk *d);
 /* catalogue/keep.c: writes what is known now into the store, if it is another than before. */
 void km_catalogue_keep(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                        const uint8_t key[KM_MCP_KEY], bool changed);
 /* safety/pin_look.c: compares a server's tools with what they were, looks at what else it offers,
  * and says what is new.  desk: whose worker; SIZE_MAX: before there are any.  key: of whoever is
- * shown this (asker.h); all zeros: everybody is. */
+ * shown this (asker.h); all zeros: everybody is.  declared: what the session's clients declare they
+ * can be asked; or empty. */
 void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
-                       const struct km_mcp_catalogue *c, size_t desk,
-                       const uint8_t key[KM_MCP_KEY]);
+                       const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY],
+                       struct km_str declared);
 /* ask.c */
 void km_waits_look(struct km_mcp_desk *d);
 void km_waits_end_all(struct km_mcp_desk *d);

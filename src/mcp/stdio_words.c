@@ -229,3 +229,31 @@ int km_stdio_words(const struct km_mcp_upstream *u, const struct km_mcp_asker *a
     r = make_args(&w, err);
     return r < 0 ? r : make_env(&w, asker, err);
 }
+
+bool km_stdio_installs(const struct km_mcp_upstream *u)
+{
+    /* A word that must be among the arguments too; NULL: the command always may. */
+    static const struct {
+        const char *command, *word;
+    } rows[] = {
+        { "npx", NULL },     { "bunx", NULL },    { "pnpx", NULL }, { "uvx", NULL },
+        { "pipx", "run" },   { "uv", "run" },     { "uv", "tool" }, { "npm", "exec" },
+        { "pnpm", "dlx" },   { "yarn", "dlx" },   { "bun", "x" },   { "deno", "run" },
+        { "docker", "run" }, { "podman", "run" }, { "go", "run" },
+    };
+    const struct km_mcp_entry *e = u->entry;
+    struct km_str name = e->command;
+
+    if (u->transport != KM_MCP_STDIO)
+        return false;
+    for (size_t at = km_str_chr(name, '/'); at < name.n; at = km_str_chr(name, '/'))
+        name = km_str_skip(name, at + 1);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct km_str word = km_str_c(rows[i].word);
+
+        if (km_str_eq(name, km_str_c(rows[i].command)) &&
+            (!word.n || km_str_iamong(word, e->args.v, e->args.n)))
+            return true;
+    }
+    return false;
+}

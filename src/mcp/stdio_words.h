@@ -22,6 +22,9 @@ int km_stdio_words(const struct km_mcp_upstream *u, const struct km_mcp_asker *a
                    const char *work_dir, const char *cgroup, struct km_arena *arena,
                    struct km_stdio_words *ret, struct km_err *err) KM_MUST_USE;
 
+/* May its first start download what it runs?  By its command: npx, uvx and the like. */
+bool km_stdio_installs(const struct km_mcp_upstream *u);
+
 /* Can its sandbox be had here, and do its paths make sense?  Of a process: elsewhere nothing is
  * said (that it is out of place is: upstream/config_part.h).  KM_E_UNSUPPORTED, KM_E_CONFIG,
  * KM_E_LIMIT; *ret_warning: what of a sandbox that is only wished for is missing, or NULL. */

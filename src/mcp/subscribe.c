@@ -170,7 +170,7 @@ static bool stateless(const struct km_mcp_subscription *s)
     const struct km_mcp_revision *revision = km_mcp_live_revision(live);
 
     return revision && revision->era == KM_MCP_STATELESS &&
-           (!km_asker_asked(&s->asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE));
+           (!km_asker_asked(s->upstream, &s->asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE));
 }
 
 /* A stateless remote is to listen to other uris; it is opened where there is none. */

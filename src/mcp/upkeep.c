@@ -33,13 +33,6 @@ bool km_desk_home(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
     return n % d->ups->ndesks == d->index;
 }
 
-static bool plain(const uint8_t key[KM_MCP_KEY])
-{
-    static const uint8_t none[KM_MCP_KEY];
-
-    return memcmp(key, none, KM_MCP_KEY) == 0;
-}
-
 /* Children, or sessions, for askers without anything of their own. */
 static size_t plain_ones(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
@@ -49,7 +42,7 @@ static size_t plain_ones(const struct km_mcp_desk *d, const struct km_mcp_upstre
     {
         const struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
-        n += p->upstream == u && p->state != KM_REMOTE_OVER && plain(p->key);
+        n += p->upstream == u && p->state != KM_REMOTE_OVER && km_mcp_plain(p->key);
     }
     return n;
 }
@@ -67,7 +60,7 @@ static bool stays(const struct km_mcp_desk *d, const struct km_remote *p)
 {
     const struct km_mcp_entry *e = p->upstream->entry;
 
-    if (!plain(p->key) || p->upstream->live->gone)
+    if (!km_mcp_plain(p->key) || p->upstream->live->gone)
         return false;
     return stdio(p->upstream) ? plain_ones(d, p->upstream) <= (size_t)e->warm
                               : km_desk_home(d, p->upstream) || sessions_kept(p->upstream);
@@ -90,7 +83,7 @@ static void keep_warm(struct km_mcp_desk *d, struct km_mcp_upstream *u)
 
 bool km_remote_keeps(const struct km_remote *p)
 {
-    return p->wants_listen || (plain(p->key) && km_desk_home(p->desk, p->upstream));
+    return p->wants_listen || (km_mcp_plain(p->key) && km_desk_home(p->desk, p->upstream));
 }
 
 static void look_idle(struct km_mcp_desk *d, struct km_remote *p, uint64_t now)
@@ -143,7 +136,8 @@ static void end_silent(struct km_mcp_desk *d, struct km_mcp_upstream *u)
     {
         struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
 
-        if (p->upstream != u || !plain(p->key) || p->state != KM_REMOTE_READY || !km_remote_idle(p))
+        if (p->upstream != u || !km_mcp_plain(p->key) || p->state != KM_REMOTE_READY ||
+            !km_remote_idle(p))
             continue;
         km_desk_failed(d, u, why.text);
         km_remote_over(p, &why);
@@ -200,11 +194,17 @@ static void ping(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     }
 }
 
+/* Is one there to be pinged?  A process that only serves its clients' calls is no reason to start
+ * another. */
 static bool running(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 {
     KM_LIST_EACH(it, &d->remotes)
-    if (KM_CONTAINER(it, struct km_remote, link)->upstream == u)
-        return true;
+    {
+        const struct km_remote *p = KM_CONTAINER(it, struct km_remote, link);
+
+        if (p->upstream == u && km_mcp_plain(p->key))
+            return true;
+    }
     return false;
 }
 
@@ -219,14 +219,17 @@ static void look_after(struct km_mcp_desk *d, struct km_mcp_upstream *u, uint64_
 {
     static const uint8_t none[KM_MCP_KEY];
     const struct km_mcp_entry *e = u->entry;
+    const struct km_refresh_args now_up = { .upstream = u, .key = none };
     struct km_mcp_live *live = u->live;
     struct km_mcp_status status;
 
     if (!km_mcp_live_pending(live, none)) {
         km_mcp_status(u, &status);
         if (status.state == KM_MCP_DOWN && km_mcp_live_stale(live, none))
-            km_refresh_begin(d, u, NULL, none, 0); /* its time of rest is over */
-        km_mcp_catalogue_unref(km_mcp_catalogue(d, u, NULL)); /* begins where nothing is known */
+            km_refresh_begin(d, &now_up); /* its time of rest is over */
+        /* Begins where nothing is known.  For a list that could not be had none is started. */
+        if (live->sessions > 0 || !km_mcp_live_settled(live, none))
+            km_mcp_catalogue_unref(km_mcp_catalogue(d, u, NULL));
     }
     keep_warm(d, u);
     if (!e->health_ms || now < live->health_ms)
@@ -251,6 +254,8 @@ void km_desk_tick(void *ctx)
     for (size_t i = 0; d->set && i < d->set->n; i++) {
         struct km_mcp_upstream *u = d->set->v[i];
 
+        if (km_desk_home(d, u) && km_mcp_live_fall_due(u->live))
+            km_desks_changed(d->ups, u, 0, true, KM_STR_NONE);
         if (!may_run(u, now))
             continue;
         if (km_desk_home(d, u))

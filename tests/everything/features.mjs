@@ -23,7 +23,6 @@ const all = async (list, member) => {
 };
 
 export const features = {
-  "tools/list": (c) => all((p) => c.client.listTools(p), "tools"),
   // Without files that others of the same session have made there.
   "resources/list": async (c) => (await all((p) => c.client.listResources(p), "resources"))
     .filter((r) => !r.uri.startsWith("demo://resource/session/")),
@@ -38,6 +37,9 @@ export const features = {
   "a resource in the answer": tool("get-resource-reference", { resourceType: "Text", resourceId: 2 }),
   "structured content": tool("get-structured-content", { location: "Chicago" }),
   "roots": tool("get-roots-list"),
+  // Some tools are listed only to clients that can be asked, which kanmon says of them with their
+  // first call; the one above is such a tool.
+  "tools/list": (c) => all((p) => c.client.listTools(p), "tools"),
   "progress": async (c) => {
     const progress = [];
     const result = await c.tool("trigger-long-running-operation", { duration: 0.3, steps: 3 },

@@ -89,7 +89,6 @@ async def own_file(c):
 
 
 features = {
-    "tools/list": everything("tools"),
     "resources/list": everything("resources"),
     "resources/templates/list": everything("resourceTemplates"),
     "prompts/list": everything("prompts"),
@@ -101,6 +100,9 @@ features = {
     "a resource in the answer": tool("get-resource-reference", resourceType="Text", resourceId=2),
     "structured content": tool("get-structured-content", location="Chicago"),
     "roots": tool("get-roots-list"),
+    # Some tools are listed only to clients that can be asked, which kanmon says of them with their
+    # first call; the one above is such a tool.
+    "tools/list": everything("tools"),
     "progress": progress,
     "sampling": lambda c: asked(c, "sampling/createMessage", "trigger-sampling-request",
                                 {"prompt": "What?", "maxTokens": 20}),

@@ -57,6 +57,7 @@ ANSWERS = {
     "src/gateway/mcp/inputs.c": {"put_all"},
     "src/gateway/mcp/park.c": {"key_of"},
     "src/gateway/mcp/rest_call.c": {"on_call_done"},
+    "src/mcp/refresh.c": {"refused"},
     "src/mcp/catalogue/catalogue.c": {"km_catalogue_hello", "km_catalogue_read"},
     "src/mcp/jsonrpc.c": {"km_rpc_parse"},
     "src/mcp/listen.c": {"km_listening_acknowledged"},

@@ -7,7 +7,8 @@
 it answers with the status `unknown`; `get` is its answer to GET; `hang` names a tool whose answer
 breaks off in the middle; `introduced` are the seconds it takes over notifications/initialized, and
 "early" counts lists that were asked for before it was done with that.  `leveled` are those it takes
-over logging/setLevel, None: it never answers that.
+over logging/setLevel, None: it never answers that.  `fails_for` has values of the header field x-me
+for which tools/list is an error.
 """
 
 import collections
@@ -84,6 +85,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif method == "tools/list":
             if self.headers["mcp-session-id"] not in self.owner.introduced_to:
                 self.owner.count("early")
+            if self.headers.get("x-me") in self.owner.fails_for:
+                self.give(200, {"jsonrpc": "2.0", "id": message["id"], "error": {
+                    "code": -32603, "message": "database is locked"}})
+                return
             self.answer(message, {"tools": self.owner.tools})
         elif method == "logging/setLevel":
             if self.owner.leveled is not None:
@@ -116,6 +121,7 @@ class FaultyHttp:
     def __init__(self, unknown=404, get=405, hang=None, introduced=0, leveled=0):
         self.unknown, self.get, self.hang, self.introduced = unknown, get, hang, introduced
         self.leveled, self.level = leveled, None
+        self.fails_for = set()  # values of x-me whose tools/list is an error
         self.introduced_to = set()  # sessions
         self.sessions, self.counts, self.credentials = set(), collections.Counter(), set()
         self.used = set()  # sessions by which tools were called

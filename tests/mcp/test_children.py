@@ -147,7 +147,7 @@ def test_being_asked_whether_it_lives_does_not_keep_a_server(tmp_path):
 def test_a_first_start_may_take_longer_than_others(tmp_path):
     with served(tmp_path, {"one": faulty("--slow", 2)},
                 mcp_servers={"one": {"start_timeout": "500ms", "install_timeout": "60s"}}) as gateway:
-        assert until(gateway, "one", "installing", "ready")
+        assert until(gateway, "one", "starting", "ready")
         until(gateway, "one", "ready")
         gateway.call("POST", "/kanmon/mcp/servers/one/restart", {})
         down = until(gateway, "one", "down")  # known now: half a second has to do
@@ -157,7 +157,7 @@ def test_a_first_start_may_take_longer_than_others(tmp_path):
 def test_an_install_that_never_ends_is_given_up(tmp_path):
     with served(tmp_path, {"one": faulty("--slow", 1000)},
                 mcp_servers={"one": {"install_timeout": "1s"}}) as gateway:
-        until(gateway, "one", "installing")
+        until(gateway, "one", "starting")
         down = until(gateway, "one", "down")
         assert "within 1 s" in down["why"] and down["restarts"] >= 1
 

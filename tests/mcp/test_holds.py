@@ -124,6 +124,7 @@ def test_after_a_crash_a_call_waits_for_the_next_start(tmp_path, pool):
             assert len(found) == 1 and not found & seen, (found, seen)
             seen |= found
         # The first try after a crash may fail too.
+        until(gateway, "one", "ready")
         (tmp_path / "dead").write_text("")
         os.kill(int(found.pop()), signal.SIGKILL)
         until(gateway, "one", "down")  # else it would be sent to what is dying

@@ -57,7 +57,7 @@ def test_the_list_says_how_each_server_is(served):
     assert "refused" in gone["why"]
     assert gone["url"] == "http://127.0.0.1:1/mcp" and gone["known"] is False
     rows = {line.split()[0]: line for line in kanmon(served, "mcp", "list").splitlines()[1:]}
-    assert rows["good-one"].split()[1:4] == ["stdio", "ready", "5"]
+    assert rows["good-one"].split()[1:5] == ["good_one-", "stdio", "ready", "5"]
     assert "refused" in rows["gone"]
     shown = kanmon(served, "mcp", "status", "good_one")  # by its alias, too
     assert "name       good-one" in shown and "revision   20" in shown

@@ -193,7 +193,7 @@ static void by_name(struct km_mcp_turn *t, enum km_mcp_list list, const char *wh
     if (!view)
         return;
     e = km_mcp_view_named(view, list, name);
-    if (!e && km_mcp_later(t, view)) {
+    if (!e && (km_mcp_later(t, view) || km_mcp_later_own(t, view, name))) {
         km_mcp_view_unref(view);
         return;
     }
@@ -246,7 +246,7 @@ static const struct km_mcp_member *only_one(const struct km_mcp_view *view, stru
 /* Its server lists it and the virtual server does not take it: a mention does not open it. */
 static bool left_out(const struct km_mcp_member *m, struct km_str uri)
 {
-    const struct km_mcp_items *items = &m->catalogue->lists[KM_MCP_RESOURCES];
+    const struct km_mcp_listing *items = &m->catalogue->lists[KM_MCP_RESOURCES];
 
     if (!m->part || km_mcp_part_pick(m->part, KM_MCP_RESOURCES, uri))
         return false;

@@ -59,6 +59,7 @@ struct km_mcp_turn {
     struct km_str capabilities; /* the client's, JSON object */
     struct km_str client; /* a stateless one that is one process: its word for itself; or empty */
     bool waited; /* for cold servers: not again */
+    bool waited_own; /* for a session of the client's own: not again */
     bool searched; /* it came as call_tool, and is the call of the tool now */
 };
 
@@ -103,6 +104,10 @@ void km_mcp_on_tasks_list(struct km_mcp_turn *t); /* tasks.c */
 /* later.c: true: some servers of the view are cold; the request is dispatched again when they
  * were heard, and the turn is over. */
 bool km_mcp_later(struct km_mcp_turn *t, const struct km_mcp_view *view);
+
+/* later.c: the same where nobody lists this name to clients in general, but a server could to one
+ * that declares what this client does: its session with that server begins with this call. */
+bool km_mcp_later_own(struct km_mcp_turn *t, const struct km_mcp_view *view, struct km_str name);
 
 /* later.c: fn once, on the loop, never synchronously: when all servers of the view have been heard,
  * or are down for now, or after mcp_sessions.first_list.  NULL, and no fn: all have been heard, or

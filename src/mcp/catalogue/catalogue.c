@@ -9,7 +9,7 @@
  *
  * In the store it is one JSON object:
  *
- *     {"revision":"2025-11-25","hello":{...},"tools":[...],"resources":[...],...}
+ *     {"revision":"2025-11-25","hello":{...},"tools":[...],"prompts":null,...}
  */
 #include "mcp/catalogue/catalogue.h"
 
@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/crypto.h"
 #include "base/encode.h"
 #include "mcp/catalogue/shape.h"
 #include "mcp/schema.h"
@@ -237,7 +236,7 @@ static int append(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_s
                   struct km_err *err)
 {
     struct km_str rest = km_str_skip(array, 1), item;
-    struct km_mcp_items *have = &c->lists[list];
+    struct km_mcp_listing *have = &c->lists[list];
     size_t n = 0;
     struct km_mcp_item *v;
 
@@ -255,7 +254,8 @@ static int append(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_s
     rest = km_str_skip(array, 1);
     for (size_t number = have->n + 1; next_item(&rest, &item); number++)
         n += take_item(c, list, item, number, &v[n]);
-    *have = (struct km_mcp_items){ v, n };
+    have->v = v;
+    have->n = n;
     return km_arena_overflowed(&c->arena) ? full(err) : 0;
 }
 
@@ -277,21 +277,77 @@ int km_catalogue_page(struct km_mcp_catalogue *c, enum km_mcp_list list, struct 
     return append(c, list, km_json_value(result, &spans[0]), err);
 }
 
+/* Refusals are of the items that are shown: of a list that stays, those of before. */
+static void keep_refusals(struct km_mcp_catalogue *c, enum km_mcp_list list,
+                          const struct km_mcp_catalogue *before)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->nrefused && i < KM_MCP_REFUSALS; i++)
+        if (c->refused[i].list != list)
+            c->refused[n++] = c->refused[i];
+    for (size_t i = 0; before && i < before->nrefused && i < KM_MCP_REFUSALS; i++) {
+        const struct km_mcp_refusal *r = &before->refused[i];
+
+        if (r->list == list && n < KM_MCP_REFUSALS)
+            c->refused[n++] = (struct km_mcp_refusal){ r->list, km_arena_str(&c->arena, r->name),
+                                                       km_arena_str(&c->arena, r->why) };
+    }
+    c->nrefused = n;
+}
+
+void km_catalogue_settle(struct km_mcp_catalogue *c, enum km_mcp_list list,
+                         const struct km_mcp_catalogue *before, enum km_listing_word word,
+                         struct km_str why)
+{
+    /* Templates have no capability of their own: a server of resources may do without. */
+    const bool declared = list != KM_MCP_TEMPLATES && km_catalogue_has(c, list);
+
+    km_listing_settle(&c->lists[list], before ? &before->lists[list] : NULL, word, declared, why,
+                      &c->arena);
+    if (word != KM_LISTING_RESULT)
+        keep_refusals(c, list, c->lists[list].n ? before : NULL);
+}
+
 int km_catalogue_finish(struct km_mcp_catalogue *c, struct km_err *err)
 {
-    for (int i = 0; i < KM_MCP_LISTS; i++) {
-        const struct km_mcp_items *items = &c->lists[i];
-        struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(KM_CATALOGUE_BYTES);
-
-        for (size_t k = 0; k < items->n; k++)
-            km_buf_bytes(&all, items->v[k].hash, sizeof items->v[k].hash);
-        km_sha256(km_buf_view(&all), c->hash[i]);
-    }
     c->known = true;
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        c->known = c->known && c->lists[i].known != KM_MCP_LIST_UNKNOWN;
     return km_arena_overflowed(&c->arena) ? full(err) : 0;
 }
 
+enum km_mcp_list km_mcp_catalogue_failing(const struct km_mcp_catalogue *c)
+{
+    int i = 0;
+
+    while (i < KM_MCP_LISTS && !c->lists[i].why.n)
+        i++;
+    return (enum km_mcp_list)i;
+}
+
 /* --- for the store --- */
+
+/* One that is unknown is left out, one the server has not is null. */
+static void put_list(const struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_buf *out)
+{
+    const struct km_mcp_listing *l = &c->lists[list];
+
+    if (l->known == KM_MCP_LIST_UNKNOWN)
+        return;
+    km_buf_printf(out, ",\"%s\":", lists[list].member);
+    if (l->known == KM_MCP_LIST_UNDECLARED) {
+        km_buf_str(out, KM_STR("null"));
+        return;
+    }
+    km_buf_byte(out, '[');
+    for (size_t k = 0; k < l->n; k++) {
+        if (k)
+            km_buf_byte(out, ',');
+        km_buf_str(out, l->v[k].json);
+    }
+    km_buf_byte(out, ']');
+}
 
 void km_catalogue_json(const struct km_mcp_catalogue *c, struct km_buf *out)
 {
@@ -304,23 +360,37 @@ void km_catalogue_json(const struct km_mcp_catalogue *c, struct km_buf *out)
     km_buf_str(out, KM_STR(",\"instructions\":"));
     km_buf_json(out, c->instructions);
     km_buf_byte(out, '}');
-    for (int i = 0; i < KM_MCP_LISTS; i++) {
-        km_buf_printf(out, ",\"%s\":[", lists[i].member);
-        for (size_t k = 0; k < c->lists[i].n; k++) {
-            if (k)
-                km_buf_byte(out, ',');
-            km_buf_str(out, c->lists[i].v[k].json);
-        }
-        km_buf_byte(out, ']');
-    }
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        put_list(c, (enum km_mcp_list)i, out);
     km_buf_byte(out, '}');
+}
+
+/* As put_list() wrote it. */
+static int read_list(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str json,
+                     struct km_err *err)
+{
+    const struct km_str name = km_str_c(lists[list].member);
+    enum km_listing_word word = KM_LISTING_NOT_ASKED;
+    struct km_json_span span = { 0 };
+    struct km_str cursor;
+    int r = km_json_spans(json, &name, 1, &span, NULL, err);
+
+    if (r == 0 && span.type == KM_JSON_NULL)
+        word = KM_LISTING_NOT_DECLARED;
+    if (r == 0 && span.type == KM_JSON_ARRAY) {
+        word = KM_LISTING_RESULT;
+        r = km_catalogue_page(c, list, json, &cursor, err);
+    }
+    if (r == 0)
+        km_catalogue_settle(c, list, NULL, word, KM_STR_NONE);
+    return r;
 }
 
 static int read_all(struct km_mcp_catalogue *c, struct km_str json, struct km_err *err)
 {
     static const struct km_str names[2] = { { "revision", 8 }, { "hello", 5 } };
     struct km_json_span spans[2] = { { 0 } };
-    struct km_str revision, cursor;
+    struct km_str revision;
     int r = km_json_spans(json, names, 2, spans, NULL, err);
 
     if (r < 0)
@@ -330,7 +400,7 @@ static int read_all(struct km_mcp_catalogue *c, struct km_str json, struct km_er
     revision = km_json_text(&c->arena, json, &spans[0]);
     r = km_catalogue_hello(c, km_mcp_revision_find(revision), km_json_value(json, &spans[1]), err);
     for (int i = 0; r == 0 && i < KM_MCP_LISTS; i++)
-        r = km_catalogue_page(c, (enum km_mcp_list)i, json, &cursor, err);
+        r = read_list(c, (enum km_mcp_list)i, json, err);
     c->from_store = true;
     return r == 0 ? km_catalogue_finish(c, err) : r;
 }

@@ -3,7 +3,7 @@
 #ifndef KM_MCP_CATALOGUE_H
 #define KM_MCP_CATALOGUE_H
 
-#include "mcp/upstream/upstream.h"
+#include "mcp/catalogue/listing.h"
 
 #define KM_CATALOGUE_BYTES ((size_t)64 * 1024 * 1024)
 #define KM_CATALOGUE_ITEMS 10000 /* of one list */
@@ -22,7 +22,12 @@ bool km_catalogue_has(const struct km_mcp_catalogue *c, enum km_mcp_list list);
  * is mended, or left out and remembered. */
 int km_catalogue_page(struct km_mcp_catalogue *c, enum km_mcp_list list, struct km_str result,
                       struct km_str *ret_cursor, struct km_err *err) KM_MUST_USE;
-/* No more comes: it is known, and has its hashes. */
+/* No more comes of that list, for this reason; before: the catalogue in force, or NULL.  Once for
+ * each list before the end. */
+void km_catalogue_settle(struct km_mcp_catalogue *c, enum km_mcp_list list,
+                         const struct km_mcp_catalogue *before, enum km_listing_word word,
+                         struct km_str why);
+/* Every list is settled. */
 int km_catalogue_finish(struct km_mcp_catalogue *c, struct km_err *err) KM_MUST_USE;
 
 void km_catalogue_json(const struct km_mcp_catalogue *c, struct km_buf *out);

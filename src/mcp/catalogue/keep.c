@@ -48,7 +48,7 @@ static void each_row(void *ctx, struct km_str server, struct km_str shape, struc
     km_hex(hex, u->shape, sizeof u->shape);
     if (!km_str_eq(shape, km_str(hex, 64)) || km_catalogue_read(json, &c, NULL) < 0)
         return;
-    km_catalogue_look(l->ups, u, c, SIZE_MAX, plain);
+    km_catalogue_look(l->ups, u, c, SIZE_MAX, plain, KM_STR_NONE);
     km_mcp_live_load(u->live, c);
 }
 

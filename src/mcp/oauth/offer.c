@@ -56,6 +56,10 @@ struct km_mcp_catalogue *km_mcp_oauth_offer_new(const struct km_mcp_oauth *o)
                            KM_STR("{\"capabilities\":{\"tools\":{\"listChanged\":true}}}"), NULL);
     if (r == 0)
         r = km_catalogue_page(c, KM_MCP_TOOLS, km_buf_view(&tools), &cursor, NULL);
+    for (int i = 0; i < KM_MCP_LISTS; i++)
+        km_catalogue_settle(c, (enum km_mcp_list)i, NULL,
+                            i == KM_MCP_TOOLS ? KM_LISTING_RESULT : KM_LISTING_NOT_DECLARED,
+                            KM_STR_NONE);
     if (r == 0)
         r = km_catalogue_finish(c, NULL);
     return r < 0 ? km_mcp_catalogue_unref(c) : c;

@@ -17,7 +17,6 @@
 #include "mcp/salvage.h"
 
 #define PARSE_BYTES ((size_t)64 * 1024 * 1024)
-#define LIST_PAUSE_MS 250 /* a server often says it several times */
 
 enum { JSONRPC, ID, METHOD, PARAMS, RESULT, ERROR, MEMBERS };
 
@@ -144,7 +143,11 @@ static void on_response(struct km_remote *p, uint64_t about, const struct in *m)
         km_remote_doubt(p, j->method);
     if (!is_error && asks_for_input(p, answer.json))
         answer.kind = KM_MCP_INPUT_REQUIRED;
-    km_desk_ok(p->desk, p->upstream);
+    if (!j->own && km_remote_declares(p)) {
+        p->upstream->live->declared_calls++;
+        p->upstream->live->declared_questions += answer.kind == KM_MCP_INPUT_REQUIRED;
+    }
+    km_desk_answered(p);
     km_job_done(j, &answer);
 }
 
@@ -278,8 +281,7 @@ static void on_notification(struct km_remote *p, uint64_t about, struct km_str m
         return;
     }
     if (ends(method, "/list_changed")) {
-        if (km_mcp_live_stale(p->upstream->live, p->key))
-            km_refresh_begin(p->desk, p->upstream, &p->asker, p->key, LIST_PAUSE_MS);
+        km_refresh_changed(p);
         return;
     }
     if (km_str_eq(method, KM_STR("notifications/resources/updated"))) {

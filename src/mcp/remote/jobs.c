@@ -60,9 +60,10 @@ void km_job_unhook(struct km_job *j)
     j->remote = NULL;
     if (!p)
         return;
-    p->upstream->live->asks--;
-    if (!j->own) /* whether it lives is asked all the time */
+    if (!j->own) { /* whether it lives is asked all the time */
+        p->upstream->live->asks--;
         p->idle_since_ms = km_loop_now_ms(p->desk->loop);
+    }
     if (--p->njobs > 0)
         return;
     if (p->state == KM_REMOTE_OVER)
@@ -216,7 +217,7 @@ void km_job_hook(struct km_remote *p, struct km_job *j)
     j->remote = p;
     j->id = 0;
     p->njobs++;
-    p->upstream->live->asks++;
+    p->upstream->live->asks += !j->own;
     km_list_push(&p->waiting, &j->link);
     if (p->state == KM_REMOTE_READY)
         km_remote_run(p);
@@ -248,6 +249,11 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
     if (take_auth(j, u, args->ask->asker, &why) < 0 ||
         km_asker_key(u, args->ask->asker, key, &why) < 0) {
         fail_later(j, &why);
+    } else if (args->own && args->ask->asker && (p = km_desk_standing(desk, u, key))) {
+        km_job_hook(p, j); /* it asks its client nothing: whoever works there */
+    } else if (args->ask->standing) {
+        km_fail(&why, KM_E_CANCELED, "the session with '%.*s' is over", KM_STR_ARG(u->name));
+        fail_later(j, &why);
     } else if (km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0) {
         if (!km_hold_rest(desk, j, u, args->ask->asker, key, &why))
             fail_later(j, &why);
@@ -272,6 +278,11 @@ struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
     j->timeout_ms = 0;
     km_job_hook(p, j);
     return j;
+}
+
+bool km_remote_declares(const struct km_remote *p)
+{
+    return memcmp(p->own, p->base, KM_MCP_KEY) != 0;
 }
 
 bool km_remote_idle(const struct km_remote *p)
@@ -336,6 +347,10 @@ void km_remote_run(struct km_remote *p)
         if (p->state == KM_REMOTE_READY && km_list_empty(&j->questions) && !j->settles &&
             !km_hear_waits(p, j->log_level) && !km_hold_waits(p, j))
             run(p, j);
+    }
+    if (p->state == KM_REMOTE_READY && !p->listed) {
+        p->listed = true;
+        km_refresh_ready(p);
     }
 }
 

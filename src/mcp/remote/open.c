@@ -16,6 +16,7 @@
 
 #include "mcp/asker.h"
 #include "mcp/desk.h"
+#include "mcp/stdio_words.h"
 
 #define UNSUPPORTED_VERSION (-32022)
 #define INTRODUCED_MS 2000 /* until it has taken notifications/initialized: then it is asked */
@@ -274,13 +275,14 @@ int km_remote_open(struct km_remote *p, struct km_err *err)
     struct km_mcp_status now;
 
     km_deferred_init(&p->relink, p->desk->loop, on_relink, p);
-    p->asked = km_asker_asked(&p->asker);
+    p->asked = km_asker_asked(p->upstream, &p->asker);
     p->sse = p->upstream->transport == KM_MCP_SSE || km_mcp_live_sse(live);
     km_mcp_status(p->upstream, &now);
     /* One that is down stays so while it is tried again: since when and why are what is asked. */
     if (now.state != KM_MCP_READY && now.state != KM_MCP_DEGRADED && now.state != KM_MCP_DOWN)
-        km_desk_state(p->desk, p->upstream,
-                      stdio(p) && !known ? KM_MCP_INSTALLING : KM_MCP_STARTING, "");
+        km_desk_state(
+            p->desk, p->upstream,
+            !known && km_stdio_installs(p->upstream) ? KM_MCP_INSTALLING : KM_MCP_STARTING, "");
     return make_link(p, err);
 }
 

@@ -222,8 +222,8 @@ static void put_arguments(const struct km_json *schema, const struct km_json *ar
 static void put_marked(const struct km_remote *p, struct km_str name, struct km_str params,
                        struct km_arena *arena, struct km_buf *head)
 {
-    struct km_mcp_catalogue *c = km_mcp_live_catalogue(p->upstream->live, p->key, NULL);
-    const struct km_mcp_items *tools = &c->lists[KM_MCP_TOOLS];
+    struct km_mcp_catalogue *c = km_mcp_live_shown(p->upstream->live, p->own, p->base, NULL);
+    const struct km_mcp_listing *tools = &c->lists[KM_MCP_TOOLS];
     const struct km_json *tool, *root;
 
     for (size_t i = 0; i < tools->n; i++)

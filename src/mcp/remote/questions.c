@@ -224,6 +224,8 @@ void km_remote_question(struct km_remote *p, uint64_t about, struct km_str id, s
         refuse(p, id, -32601, "Method not found");
         return;
     }
+    if (km_remote_declares(p))
+        p->upstream->live->declared_questions++;
     if (!about && j && km_remote_haunted(p, j->principal, j->session))
         j = NULL;
     if (!j && (p->nstrays > 0 || km_remote_callers(p) > 0)) {

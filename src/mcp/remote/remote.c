@@ -26,10 +26,11 @@
 static int take_asker(struct km_remote *p, const struct km_mcp_asker *asker)
 {
     int r = km_asker_copy(asker, &p->arena, &p->asker);
+    struct km_err err;
 
-    if (!p->asker.capabilities.n)
+    if (!km_asker_declares(p->upstream, &p->asker))
         p->asker.capabilities = KM_STR("{}");
-    return r;
+    return r == 0 ? km_asker_list_keys(p->upstream, asker, p->own, p->base, &err) : r;
 }
 
 static void on_end(void *ctx)

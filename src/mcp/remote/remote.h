@@ -85,6 +85,8 @@ struct km_remote {
     struct km_mcp_desk *desk;
     struct km_mcp_upstream *upstream;
     uint8_t key[KM_MCP_KEY];
+    uint8_t own[KM_MCP_KEY], base[KM_MCP_KEY]; /* of its lists (asker.h) */
+    bool listed; /* it was asked for them when it was ready */
     struct km_arena arena; /* the asker's strings */
     struct km_mcp_asker asker;
     struct km_auth *auth; /* the upstream's, or of the newest asker; referenced; NULL: none */
@@ -177,6 +179,8 @@ void km_job_forget(struct km_job *j);
 /* A job of the remote's own that is never late and does not keep it from being idle; or NULL. */
 struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
                                 const struct km_mcp_ask_events *events);
+/* Its session says what its clients can be asked. */
+bool km_remote_declares(const struct km_remote *p);
 /* Somebody is to hear of changes by this one. */
 bool km_remote_keeps(const struct km_remote *p);
 /* Nothing runs in it but what it does for itself. */

@@ -4,6 +4,8 @@
  *     "server" ──> seen ──> tool ──> tool ...          a map of servers, a map of its tools
  *                            └── definitions: hash, accepted, flags, when
  *
+ * A tool without a name holds the kinds of clients whose lists were looked at, as definitions.
+ *
  * What state a tool has is worked out from its definitions when it is asked for, so that there is
  * nothing to keep in step: an accepted definition is fine, one that hides something is fine only
  * when a person accepted it, any other is new or changed.
@@ -33,7 +35,7 @@ struct definition {
 struct tool {
     size_t n;
     size_t last; /* which one was offered last */
-    uint64_t look; /* when it was offered last: a number of p->looks; 0: not since the start */
+    uint64_t look; /* when all were offered it last: a number of p->looks; 0: not since the start */
     struct definition v[KM_PINS_OF_TOOL];
 };
 
@@ -245,6 +247,8 @@ static const uint8_t *before(const struct tool *t)
     return NULL;
 }
 
+/* first: it is accepted as it is, being the first sight of its server, or of what that shows to
+ * this kind of client beside what it shows to all. */
 static void look_at(struct km_pins *p, const struct km_pin_look *look,
                     const struct km_pin_tool *tool, bool first)
 {
@@ -255,7 +259,8 @@ static void look_at(struct km_pins *p, const struct km_pin_look *look,
 
     if (!t)
         return; /* no room: it stays new, which is what it is */
-    t->look = p->looks;
+    if (look->whole)
+        t->look = p->looks;
     news.before = before(t);
     if (!d)
         d = room(p, t, look->store, look->server, tool->name);
@@ -298,15 +303,38 @@ static void look_for_gone(struct km_pins *p, const struct km_pin_look *look)
     }
 }
 
+/* Remembers that this kind of client was shown a list; false: it was before, or it cannot be
+ * remembered. */
+static bool is_new_kind(struct km_pins *p, const struct km_pin_look *look)
+{
+    struct tool *kinds = look->kind ? tool_of(p, look->server, KM_STR_NONE) : NULL;
+    struct definition *d;
+    struct km_pin_row row;
+
+    if (!kinds || defined(kinds, look->kind))
+        return false;
+    d = room(p, kinds, look->store, look->server, KM_STR_NONE);
+    if (!d)
+        return false;
+    *d = (struct definition){ .accepted = KM_PIN_FIRST_SIGHT, .first_us = km_wall_us() };
+    memcpy(d->hash, look->kind, sizeof d->hash);
+    row = row_of(look->server, KM_STR_NONE, d);
+    if (look->store)
+        km_store_pin_put(look->store, &row);
+    return true;
+}
+
 void km_pins_look(struct km_pins *p, const struct km_pin_look *look, size_t *ret_first)
 {
-    bool first;
+    bool first, new_kind;
 
     pthread_mutex_lock(&p->lock);
     first = !km_map_get(p->servers, look->server);
+    new_kind = is_new_kind(p, look);
     p->looks++;
     for (size_t i = 0; i < look->n; i++)
-        look_at(p, look, &look->tools[i], first);
+        look_at(p, look, &look->tools[i],
+                first || (new_kind && !find(p, look->server, look->tools[i].name)));
     if (look->whole)
         look_for_gone(p, look);
     pthread_mutex_unlock(&p->lock);

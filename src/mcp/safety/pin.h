@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pin.h - tool definitions as they were at first sight, and what became of them since.
  *
- *     first list of a server    every definition of it is remembered and accepted
+ *     first list of a server    every definition of it is remembered and accepted; so are tools
+ *                               nobody saw of the first list to a new kind of client
  *     a name nobody saw         NEW      ─┐
  *     another definition        CHANGED   ├─ told; withheld where pins are strict, until a person
  *     one that hides something  FLAGGED  ─┘  accepts that very definition
@@ -58,6 +59,7 @@ struct km_pin_look {
     const struct km_pin_tool *tools;
     size_t n;
     bool whole; /* it is all that the server offers to anybody: what is missing is gone */
+    const uint8_t *kind; /* 32 bytes: what its clients declare they can be asked; NULL: nothing */
     struct km_store *store; /* what is new is written there; NULL: nowhere */
     km_pin_news_fn *news; /* NULL: nobody hears */
     void *ctx;

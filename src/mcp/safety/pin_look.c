@@ -15,6 +15,7 @@
 #include "base/encode.h"
 #include "base/metric.h"
 #include "mcp/desk.h"
+#include "mcp/schema.h"
 
 static const struct km_metric_row alerts = {
     .name = "kanmon_mcp_tool_alerts_total",
@@ -165,15 +166,31 @@ static void look_refused(const struct look *l, const struct km_mcp_catalogue *c,
     km_mcp_catalogue_unref(before);
 }
 
-void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
-                       const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY])
+/* The digest of what is declared, however it is written. */
+static bool kind_of(struct km_str declared, uint8_t kind[32])
 {
-    const struct km_mcp_items *items = &c->lists[KM_MCP_TOOLS];
-    static const uint8_t plain[KM_MCP_KEY];
+    const struct km_json *root;
+    struct km_arena arena;
+    bool ok;
+
+    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
+    ok = declared.n && km_json_parse(&arena, declared, &root, NULL) == 0 &&
+         km_json_digest(root, kind, NULL) == 0;
+    km_arena_done(&arena);
+    return ok;
+}
+
+void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
+                       const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY],
+                       struct km_str declared)
+{
+    uint8_t kind[32];
+    const struct km_mcp_listing *items = &c->lists[KM_MCP_TOOLS];
     struct look l = { ups, u, desk };
     struct km_pin_look look = { .server = u->name,
                                 .n = items->n,
-                                .whole = memcmp(key, plain, sizeof plain) == 0,
+                                .whole = km_mcp_plain(key),
+                                .kind = kind_of(declared, kind) ? kind : NULL,
                                 .store = ups->store,
                                 .news = on_news,
                                 .ctx = &l };

@@ -5,8 +5,7 @@
  * request that comes meanwhile is refused with the reason of the last failure instead of waiting
  * for the next one.  The first answer ends that.
  *
- * A catalogue is found out by one desk at a time.  If the server says meanwhile that a list has
- * changed, the same desk asks again: the answer it just got may be older than that.
+ * Catalogues are in variants.c.
  */
 #include "mcp/upstream/live.h"
 
@@ -31,17 +30,6 @@ const char *km_mcp_state_name(enum km_mcp_state state)
     return names[state];
 }
 
-static struct km_mcp_catalogue *catalogue_empty(void)
-{
-    struct km_mcp_catalogue *c = calloc(1, sizeof *c);
-
-    if (!c)
-        return NULL;
-    c->refs = 1;
-    km_arena_init(&c->arena, 4096, NULL);
-    return c;
-}
-
 /* Control bytes of a server's own words would forge lines where this is shown. */
 static void take_why(char out[256], const char *why)
 {
@@ -62,7 +50,7 @@ struct km_mcp_live *km_mcp_live_new(void)
     live->status.since_us = km_wall_us();
     take_why(live->status.why, "not started yet");
     /* The one for askers without anything of their own is always there. */
-    live->variants[0].catalogue = catalogue_empty();
+    live->variants[0].catalogue = km_mcp_live_empty();
     live->variants[0].stale = true;
     live->nvariants = 1;
     live->suspects = km_suspects_new();
@@ -118,17 +106,27 @@ uint64_t km_mcp_live_failed(struct km_mcp_live *live, uint64_t now_ms, const cha
     return now_ms;
 }
 
-bool km_mcp_live_ok(struct km_mcp_live *live)
+/* Every list of the base for everybody was had when it was asked for last. */
+static bool lists_well(const struct km_mcp_live *live)
 {
-    bool news;
+    const struct km_mcp_catalogue *c = live->variants[0].catalogue;
+
+    return c->known && km_mcp_catalogue_failing(c) == KM_MCP_LISTS;
+}
+
+bool km_mcp_live_ok(struct km_mcp_live *live, bool served)
+{
+    bool news = false;
 
     pthread_mutex_lock(&live->lock);
-    km_breaker_reset(&live->breaker);
     live->status.last_ok_us = km_wall_us();
-    news = live->status.state != KM_MCP_READY && !live->held;
-    live->status.restarts = news ? 0 : live->status.restarts;
-    if (news)
-        set_state(live, KM_MCP_READY, "");
+    if (served || lists_well(live)) {
+        km_breaker_reset(&live->breaker);
+        news = live->status.state != KM_MCP_READY && !live->held;
+        live->status.restarts = news ? 0 : live->status.restarts;
+        if (news)
+            set_state(live, KM_MCP_READY, "");
+    }
     pthread_mutex_unlock(&live->lock);
     return news;
 }
@@ -226,167 +224,33 @@ bool km_mcp_live_lacks(struct km_mcp_live *live, enum km_mcp_era era)
     return lacks;
 }
 
+/* Why nothing of it runs; or that something does: other callers' log-ins do not change that. */
+static void say_stopped(const struct km_mcp_upstream *u, struct km_mcp_status *s)
+{
+    if (s->state != KM_MCP_STOPPED || u->live->held)
+        return;
+    if (!u->entry->enabled) {
+        take_why(s->why, "not enabled");
+    } else if (s->sessions) {
+        s->state = s->last_ok_us ? KM_MCP_READY : KM_MCP_STARTING;
+        s->why[0] = '\0';
+    } else if (u->personal) {
+        take_why(s->why, "it begins for each caller who asks, as that caller");
+    }
+}
+
 void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret)
 {
     struct km_mcp_live *live = u->live;
 
     pthread_mutex_lock(&live->lock);
     *ret = live->status;
+    for (size_t i = 0; i < live->nvariants; i++)
+        ret->declared.differs |= live->variants[i].own && live->variants[i].differs;
     pthread_mutex_unlock(&live->lock);
+    ret->declared.calls = live->declared_calls;
+    ret->declared.questions = live->declared_questions;
     ret->sessions = live->sessions;
     ret->asks = live->asks;
-}
-
-/* --- catalogues --- */
-
-static struct km_mcp_variant *find(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
-{
-    for (size_t i = 0; i < live->nvariants; i++)
-        if (memcmp(live->variants[i].key, key, KM_MCP_KEY) == 0)
-            return &live->variants[i];
-    return NULL;
-}
-
-/* A new one, in place of the one not used for longest where there is no room; never of the first
- * (of askers without anything of their own), nor of one that is being found out. */
-static struct km_mcp_variant *make(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
-{
-    struct km_mcp_variant *v = NULL;
-    struct km_mcp_catalogue *c = catalogue_empty();
-
-    if (!c)
-        return NULL;
-    if (live->nvariants < KM_MCP_VARIANTS)
-        v = &live->variants[live->nvariants++];
-    for (size_t i = 1; !v && i < live->nvariants; i++)
-        if (!live->variants[i].refreshing)
-            v = &live->variants[i];
-    for (size_t i = 1; v && v->catalogue && i < live->nvariants; i++)
-        if (!live->variants[i].refreshing && live->variants[i].used_ms < v->used_ms)
-            v = &live->variants[i];
-    if (!v) {
-        km_mcp_catalogue_unref(c);
-        return NULL;
-    }
-    km_mcp_catalogue_unref(v->catalogue);
-    *v = (struct km_mcp_variant){ .catalogue = c, .stale = true };
-    memcpy(v->key, key, KM_MCP_KEY);
-    return v;
-}
-
-struct km_mcp_catalogue *km_mcp_live_catalogue(struct km_mcp_live *live,
-                                               const uint8_t key[KM_MCP_KEY], bool *ret_begin)
-{
-    struct km_mcp_catalogue *c;
-    struct km_mcp_variant *v;
-
-    pthread_mutex_lock(&live->lock);
-    v = find(live, key);
-    if (!v)
-        v = make(live, key);
-    if (v)
-        v->used_ms = km_mono_ms();
-    if (ret_begin) {
-        *ret_begin = v && v->stale && !v->refreshing;
-        if (*ret_begin) {
-            v->stale = false;
-            v->refreshing = true;
-        }
-    }
-    c = km_mcp_catalogue_ref((v ? v : &live->variants[0])->catalogue);
-    pthread_mutex_unlock(&live->lock);
-    return c;
-}
-
-bool km_mcp_live_refreshed(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY],
-                           struct km_mcp_catalogue *c, unsigned *ret_changed)
-{
-    struct km_mcp_catalogue *old = c;
-    struct km_mcp_variant *v;
-    bool over = true;
-
-    *ret_changed = 0;
-    pthread_mutex_lock(&live->lock);
-    v = find(live, key);
-    if (v && c) {
-        old = v->catalogue;
-        v->catalogue = c;
-        for (int i = 0; i < KM_MCP_LISTS; i++)
-            if ((old->known || c->lists[i].n) && /* of nothing known to nothing is no change */
-                memcmp(old->hash[i], c->hash[i], sizeof old->hash[i]) != 0)
-                *ret_changed |= 1u << i;
-    }
-    if (v) {
-        over = !c || !v->stale; /* after a failure the next asker tries */
-        v->refreshing = !over;
-        v->stale = !c;
-    }
-    pthread_mutex_unlock(&live->lock);
-    km_mcp_catalogue_unref(old);
-    return over;
-}
-
-void km_mcp_live_load(struct km_mcp_live *live, struct km_mcp_catalogue *c)
-{
-    struct km_mcp_catalogue *old = c;
-
-    pthread_mutex_lock(&live->lock);
-    if (!live->variants[0].catalogue->known) {
-        old = live->variants[0].catalogue;
-        live->variants[0].catalogue = c;
-        live->revision = c->revision;
-    }
-    pthread_mutex_unlock(&live->lock);
-    km_mcp_catalogue_unref(old);
-}
-
-bool km_mcp_live_stale(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
-{
-    struct km_mcp_variant *v;
-    bool begin = false;
-
-    pthread_mutex_lock(&live->lock);
-    v = find(live, key);
-    if (v) {
-        begin = !v->refreshing;
-        v->stale = !begin;
-        v->refreshing = true;
-    }
-    pthread_mutex_unlock(&live->lock);
-    return begin;
-}
-
-void km_mcp_live_all_stale(struct km_mcp_live *live)
-{
-    pthread_mutex_lock(&live->lock);
-    for (size_t i = 0; i < live->nvariants; i++)
-        live->variants[i].stale = true;
-    pthread_mutex_unlock(&live->lock);
-}
-
-bool km_mcp_live_pending(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY])
-{
-    const struct km_mcp_variant *v;
-    bool pending;
-
-    pthread_mutex_lock(&live->lock);
-    v = find(live, key);
-    pending = v && v->refreshing;
-    pthread_mutex_unlock(&live->lock);
-    return pending;
-}
-
-bool km_mcp_live_overdue(struct km_mcp_live *live, const uint8_t key[KM_MCP_KEY], uint64_t ms)
-{
-    const uint64_t now = km_mono_ms();
-    struct km_mcp_variant *v;
-    bool overdue = false;
-
-    pthread_mutex_lock(&live->lock);
-    v = find(live, key);
-    if (v && !v->waited_ms)
-        v->waited_ms = now;
-    overdue = v && now - v->waited_ms >= ms;
-    pthread_mutex_unlock(&live->lock);
-    return overdue;
+    say_stopped(u, ret);
 }

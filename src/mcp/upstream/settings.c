@@ -182,6 +182,10 @@ static const struct km_setting entry_rows[] = {
     { .name = "stateful", .type = KM_SET_BOOL, .offset = AT(stateful),
       .help = "It keeps something between calls that belongs to one client: each client session "
               "has a session, or a process, of its own." },
+    { .name = "asks_clients", .type = KM_SET_BOOL, .offset = AT(asks), .def = "true",
+      .help = "false: it never asks its client anything (elicitation, sampling, roots), nor lists "
+              "other tools to clients that can be asked, so that all clients share its sessions "
+              "and processes." },
     MS("start_timeout", start_ms, "30s", "How long the handshake with a server may take."),
     MS("install_timeout", install_ms, "180s",
        "The same for a stdio server that was never heard before: npx and uvx download first."),

@@ -90,6 +90,7 @@ struct desk_msg {
     unsigned lists;
     bool state;
     bool end; /* its sessions and processes are to end */
+    bool again; /* its base lists something else: own sessions are asked again */
     struct km_str login; /* of this principal: its sessions take no more, being somebody else's */
     struct km_str who; /* see km_mcp_watch_fn */
     char bytes[]; /* of both */
@@ -147,6 +148,8 @@ static void on_desk_msg(struct km_msg *msg, void *owner)
             retire_of(d, m);
         tell_watches(d, m);
         km_waits_look(d);
+        if (m->again)
+            km_refresh_own_all(d, m->upstream);
     }
     km_mcp_set_unref(m->set);
     km_mcp_upstream_unref(m->upstream);
@@ -191,6 +194,11 @@ void km_desks_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u, u
     post_all(ups, &(struct desk_msg){ .upstream = u, .lists = lists, .state = state, .who = who });
 }
 
+void km_desks_own_again(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
+{
+    post_all(ups, &(struct desk_msg){ .upstream = u, .again = true });
+}
+
 void km_mcp_upstream_tools_changed(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
 {
     km_desks_changed(ups, u, 1U << KM_MCP_TOOLS, false, KM_STR_NONE);
@@ -224,7 +232,7 @@ static bool use_rules(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
     if (before == KM_PIN_OFF && rules.pin != KM_PIN_OFF) { /* nobody has looked at its tools */
         c = km_mcp_live_catalogue(u->live, plain, NULL);
         if (c->known)
-            km_catalogue_look(ups, u, c, SIZE_MAX, plain);
+            km_catalogue_look(ups, u, c, SIZE_MAX, plain, KM_STR_NONE);
         km_mcp_catalogue_unref(c);
     }
     return before != rules.pin && (before == KM_PIN_STRICT || rules.pin == KM_PIN_STRICT);
@@ -255,26 +263,26 @@ void km_mcp_upstreams_use(struct km_mcp_upstreams *ups, struct km_mcp_set *set)
 
 /* --- by hand --- */
 
-/* Was it held before? */
-static bool hold(struct km_mcp_upstream *u, bool held)
+static void hold(struct km_mcp_upstream *u, bool held)
 {
     struct km_mcp_live *live = u->live;
-    bool before;
 
     pthread_mutex_lock(&live->lock);
-    before = live->held;
     live->held = held;
     km_breaker_reset(&live->breaker);
     live->variants[0].stale = !held;
     for (size_t i = 0; i < live->nvariants; i++)
         live->variants[i].waited_ms = 0;
     pthread_mutex_unlock(&live->lock);
-    return before;
 }
 
 void km_mcp_upstream_start(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
 {
-    if (hold(u, false) && u->entry->enabled && !u->personal)
+    struct km_mcp_status now;
+
+    hold(u, false);
+    km_mcp_status(u, &now);
+    if (now.state == KM_MCP_STOPPED && u->entry->enabled && !u->personal)
         km_mcp_live_state(u->live, KM_MCP_STARTING, "started by hand");
     km_desks_changed(ups, u, 0, true, KM_STR_NONE);
 }
@@ -289,8 +297,12 @@ void km_mcp_upstream_stop(struct km_mcp_upstreams *ups, struct km_mcp_upstream *
 void km_mcp_upstream_restart(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u)
 {
     hold(u, false);
-    km_mcp_live_state(u->live, KM_MCP_STARTING, "restarted by hand");
-    post_all(ups, &(struct desk_msg){ .upstream = u, .state = true, .end = true });
+    if (u->entry->enabled && !u->personal)
+        km_mcp_live_state(u->live, KM_MCP_STARTING, "restarted by hand");
+    post_all(ups, &(struct desk_msg){ .upstream = u,
+                                      .lists = km_mcp_live_forget_own(u->live),
+                                      .state = true,
+                                      .end = true });
 }
 
 void km_mcp_upstream_logged_in(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,

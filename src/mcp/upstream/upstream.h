@@ -46,7 +46,8 @@ enum km_mcp_auth {
     KM_MCP_AUTH_SIGV4,
 };
 
-/* XX(NAME, name).  installing: a first start that may download; degraded: it answers, but not
+/* XX(NAME, name).  installing: a first start of a command that may download (npx and the like);
+ * ready: it gave its lists; degraded: it answers, but not
  * everything or not always; stopped: nothing runs and nothing should (idle, or by hand). */
 #define KM_MCP_STATES(XX)                                                                          \
     XX(STOPPED, stopped)                                                                           \
@@ -102,6 +103,7 @@ struct km_mcp_entry {
     struct km_mcp_aws_settings aws;
     struct km_str_list visible; /* with tool_search */
     bool allow_all_keys, public_internet, enabled, stateful, tool_search;
+    bool asks; /* its sessions declare what their clients can be asked */
     bool byok; /* each principal brings the credential of auth_type itself */
     struct km_str_list byok_description; /* what it is used for, a line each */
     struct km_str byok_help_url; /* where one is had */
@@ -240,9 +242,22 @@ struct km_mcp_item {
     bool marked; /* of a tool: arguments are repeated in headers */
 };
 
-struct km_mcp_items {
+/* What is known of a list (catalogue/listing.h has the rules).  Empty is what a server says;
+ * unknown is what it did not say. */
+enum km_mcp_known {
+    KM_MCP_LIST_UNKNOWN, /* it never said */
+    KM_MCP_LIST_KNOWN, /* as it said when it was asked last */
+    KM_MCP_LIST_UNDECLARED, /* it has no such list */
+    KM_MCP_LIST_STALE, /* the last good one: asked again, it gave none */
+};
+const char *km_mcp_known_name(enum km_mcp_known known); /* "stale" */
+
+struct km_mcp_listing {
     const struct km_mcp_item *v;
     size_t n;
+    uint8_t hash[32]; /* of its items, in their order */
+    enum km_mcp_known known;
+    struct km_str why; /* unknown, stale: what it said in place of the list; or empty */
 };
 
 enum km_mcp_list { KM_MCP_TOOLS, KM_MCP_RESOURCES, KM_MCP_TEMPLATES, KM_MCP_PROMPTS, KM_MCP_LISTS };
@@ -265,7 +280,7 @@ struct km_mcp_refusal {
 struct km_mcp_catalogue {
     _Atomic unsigned refs;
     struct km_arena arena;
-    bool known; /* false: nothing was ever heard from it */
+    bool known; /* no list is unknown */
     bool from_store; /* not yet confirmed since the start */
     bool
         headers; /* arguments are repeated in headers: tools marked wrongly for that are left out */
@@ -274,12 +289,19 @@ struct km_mcp_catalogue {
     struct km_str server_info; /* JSON object: Implementation */
     struct km_str instructions; /* text */
     unsigned instructions_flags; /* enum km_scan_flag */
-    struct km_mcp_items lists[KM_MCP_LISTS];
-    uint8_t hash[KM_MCP_LISTS][32]; /* of each list, in its order */
+    struct km_mcp_listing lists[KM_MCP_LISTS];
     struct km_mcp_refusal refused[KM_MCP_REFUSALS];
     size_t nrefused; /* all of them */
     size_t nmended; /* items that are shown otherwise than they came, to be taken at all */
 };
+
+/* The first list that could not be had when it was asked for last; KM_MCP_LISTS: none. */
+enum km_mcp_list km_mcp_catalogue_failing(const struct km_mcp_catalogue *c);
+
+/* A tool's definition, of all that any client of u is shown, by its pin (64 hexadecimal digits); in
+ * the arena, empty: nobody is shown it. */
+struct km_str km_mcp_definition(const struct km_mcp_upstream *u, struct km_str tool,
+                                struct km_str pin, struct km_arena *arena);
 
 struct km_mcp_catalogue *km_mcp_catalogue_ref(struct km_mcp_catalogue *c); /* any thread */
 struct km_mcp_catalogue *km_mcp_catalogue_unref(struct km_mcp_catalogue *c);
@@ -292,6 +314,12 @@ struct km_mcp_status {
     uint32_t sessions, asks; /* open now */
     uint64_t restarts; /* failures since it was last ready */
     int64_t last_ok_us; /* wall; 0: never */
+    /* In sessions that declare what their clients can be asked: is any of it needed (asks_clients)?
+     * calls: answered; questions: of the server; differs: one of them lists something else. */
+    struct {
+        uint64_t calls, questions;
+        bool differs;
+    } declared;
 };
 void km_mcp_status(const struct km_mcp_upstream *u, struct km_mcp_status *ret);
 

@@ -49,6 +49,11 @@ struct km_str km_mcp_name_wire(struct km_arena *arena, struct km_str alias, stru
     return km_str(p, keep + SUFFIX);
 }
 
+struct km_str km_mcp_name_prefix(struct km_arena *arena, struct km_str alias)
+{
+    return km_mcp_name_wire(arena, alias, KM_STR_NONE, false);
+}
+
 /* "{+path}" and the operators that may give a '/'. */
 static bool greedy(struct km_str expression)
 {

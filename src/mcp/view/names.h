@@ -17,6 +17,9 @@
 struct km_str km_mcp_name_wire(struct km_arena *arena, struct km_str alias, struct km_str name,
                                bool taken);
 
+/* What a server's wire names begin with. */
+struct km_str km_mcp_name_prefix(struct km_arena *arena, struct km_str alias);
+
 /* Does an RFC 6570 template of the first levels ("test://{id}/data", "file:///{+path}") give this
  * URI?  {x} stands for one or more characters without '/', {+x}, {/x*} and the like for any. */
 bool km_mcp_template_matches(struct km_str pattern, struct km_str uri);

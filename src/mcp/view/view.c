@@ -131,7 +131,7 @@ static int add_list(struct km_mcp_view *v, enum km_mcp_list list, const struct k
     if (!v->lists[list].v || !v->wire[list] || !v->bare[list])
         return KM_E_NOMEM;
     for (size_t i = 0; r == 0 && i < v->nmembers; i++) {
-        const struct km_mcp_items *items = &v->members[i].catalogue->lists[list];
+        const struct km_mcp_listing *items = &v->members[i].catalogue->lists[list];
 
         for (size_t k = 0; r == 0 && k < items->n; k++)
             r = add_entry(v, list, &v->members[i], &items->v[k], f);

@@ -70,6 +70,47 @@ static void a_list_is_accepted_at_first_sight_and_told_of_afterwards(void **unus
     km_pins_free(p);
 }
 
+/* What was told when a list came to a session whose clients declare something. */
+static const char *look_as(struct km_pins *p, unsigned kind, const struct km_pin_tool *tools,
+                           size_t n, struct km_buf *b)
+{
+    const uint8_t hash[32] = { (uint8_t)kind };
+    struct km_pin_look l = {
+        .server = KM_STR("s"), .tools = tools, .n = n, .kind = hash, .news = on_news, .ctx = b
+    };
+    size_t first;
+
+    km_buf_reset(b);
+    km_pins_look(p, &l, &first);
+    return km_buf_cstr(b);
+}
+
+static void what_only_some_clients_are_shown_is_accepted_at_its_own_first_sight(void **unused)
+{
+    struct km_pins *p = km_pins_new();
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_pin_tool all[] = { tool("a", 0, 0) };
+    struct km_pin_tool more[] = { tool("a", 0, 0), tool("b", 1, 0) };
+    struct km_pin_tool then[] = { tool("a", 0, 0), tool("b", 1, 0), tool("c", 2, 0) };
+    struct km_pin_tool turned[] = { tool("a", 3, 0), tool("d", 4, 0) };
+
+    (void)unused;
+    look(p, "s", all, 1, &b);
+    assert_string_equal(look_as(p, 1, more, 2, &b), "");
+    assert_int_equal(state_of(p, more[1]), KM_PIN_OK);
+    assert_string_equal(look(p, "s", all, 1, &b), ""); /* not gone: it was never there for all */
+    assert_string_equal(look_as(p, 1, then, 3, &b), "c:new ");
+    /* Another kind sees what it sees first; a tool that is known is not another one for it. */
+    assert_string_equal(look_as(p, 2, turned, 2, &b), "a:changed ");
+    assert_int_equal(state_of(p, turned[1]), KM_PIN_OK);
+    assert_string_equal(look(p, "s", then, 3, &b), ""); /* told when it came */
+    assert_int_equal(state_of(p, then[2]), KM_PIN_NEW);
+    km_buf_reset(&b);
+    km_pins_json(p, KM_STR("s"), &b);
+    assert_null(strstr(km_buf_cstr(&b), "\"tool\":\"\""));
+    km_pins_free(p);
+}
+
 static void renaming_a_tool_makes_a_new_one(void **unused)
 {
     struct km_pins *p = km_pins_new();
@@ -213,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_accepted_at_first_sight_and_told_of_afterwards),
+        cmocka_unit_test(what_only_some_clients_are_shown_is_accepted_at_its_own_first_sight),
         cmocka_unit_test(renaming_a_tool_makes_a_new_one),
         cmocka_unit_test(accepting_is_for_one_definition),
         cmocka_unit_test(what_hides_something_is_fine_only_when_a_person_said_so),
