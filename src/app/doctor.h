@@ -62,6 +62,7 @@ void km_doctor_gateway(struct km_doctor *d);
 void km_doctor_servers(struct km_doctor *d);
 void km_doctor_unannotated(struct km_doctor *d);
 void km_doctor_left_out(struct km_doctor *d);
+void km_doctor_refused(struct km_doctor *d);
 void km_doctor_pins(struct km_doctor *d);
 void km_doctor_flagged(struct km_doctor *d);
 

@@ -364,6 +364,7 @@ const struct km_doctor_check km_doctor_checks[] = {
     { "memory limits", KM_DOCTOR_NOTHING, memory },
     { "mcp servers", KM_DOCTOR_GATEWAY, km_doctor_servers },
     { "mcp documents", KM_DOCTOR_GATEWAY, km_doctor_left_out },
+    { "mcp lists", KM_DOCTOR_GATEWAY, km_doctor_refused },
     { "mcp risks", KM_DOCTOR_GATEWAY, km_doctor_unannotated },
     { "mcp tools", KM_DOCTOR_GATEWAY, km_doctor_pins },
     { "mcp texts", KM_DOCTOR_GATEWAY, km_doctor_flagged },

@@ -122,6 +122,27 @@ void km_doctor_left_out(struct km_doctor *d)
         km_doctor_say(d, KM_DOCTOR_OK, NULL, "every operation of a document is a tool");
 }
 
+void km_doctor_refused(struct km_doctor *d)
+{
+    const struct km_json *s;
+    struct km_json_iter it;
+    struct km_str key;
+    bool any = false;
+
+    for (km_json_iter(km_json_get(d->servers, "servers"), &it); km_json_next(&it, &key, &s);) {
+        int64_t n = 0;
+
+        if (!km_json_i64(km_json_get(s, "refused"), &n) || n == 0)
+            continue;
+        any = true;
+        km_doctor_say(d, KM_DOCTOR_WARN, "kanmon mcp status SERVER names each with its reason",
+                      "%.*s: %lld items are withheld, for clients would lose their list for them",
+                      KM_STR_ARG(text_of(s, "name")), (long long)n);
+    }
+    if (!any)
+        km_doctor_say(d, KM_DOCTOR_OK, NULL, "every item that servers list is one for clients");
+}
+
 void km_doctor_pins(struct km_doctor *d)
 {
     const struct km_json *list = km_json_get(d->pins, "tools"), *t;

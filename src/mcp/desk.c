@@ -50,8 +50,8 @@ static bool foreign(struct km_remote *p, const struct km_mcp_asker *asker)
     return false;
 }
 
-/* Free ones first, of those the ones no session has used: another's may hold its state.  Only of
- * stdio is there more than one with a key. */
+/* Free ones first, of those the ones no session has used: another's may hold its state.  Over HTTP
+ * there is more than one with a key only where a client's roots are known in one. */
 static size_t load(const struct km_remote *p)
 {
     return 2 * p->njobs + (p->last != 0);
@@ -61,7 +61,10 @@ bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker)
 {
     struct km_mcp_live *live = p->upstream->live;
 
-    if (p->bound && (!asker || km_remote_others(p, asker->principal, asker->session)))
+    /* Who asks for lists alone has no session in the era that has them. */
+    const bool lists = asker && asker->era == KM_MCP_HANDSHAKE && !asker->session.n;
+
+    if (p->bound && !lists && (!asker || km_remote_others(p, asker->principal, asker->session)))
         return false;
     return p->asked == km_asker_asked(p->upstream, asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) ||
            km_mcp_live_lacks(live, KM_MCP_STATELESS);
@@ -72,7 +75,7 @@ static struct km_remote *find(struct km_mcp_desk *d, const struct km_mcp_upstrea
                               const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                               bool alone, bool silent)
 {
-    const uint64_t whose = asker && stdio(u) ? km_job_whose(asker->principal, asker->session) : 0;
+    const uint64_t whose = asker ? km_job_whose(asker->principal, asker->session) : 0;
     struct km_remote *best = NULL;
 
     KM_LIST_EACH(it, &d->remotes)
@@ -113,9 +116,9 @@ bool km_desk_room(const struct km_mcp_desk *d, const struct km_mcp_upstream *u)
 }
 
 /* One that nobody uses, and that could ask this asker what another one's call wants to know, makes
- * room for one that could not. */
+ * room for one that does not; rooted: or that works with another one's roots. */
 static bool lay(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
-                const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY])
+                const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY], bool rooted)
 {
     KM_LIST_EACH(it, &d->remotes)
     {
@@ -123,7 +126,8 @@ static bool lay(struct km_mcp_desk *d, const struct km_mcp_upstream *u,
 
         if (p->upstream != u || p->state == KM_REMOTE_OVER || !km_remote_idle(p) ||
             memcmp(p->key, key, KM_MCP_KEY) != 0 ||
-            !km_remote_haunted(p, asker->principal, asker->session))
+            !(km_remote_haunted(p, asker->principal, asker->session) ||
+              (rooted && km_remote_others(p, asker->principal, asker->session))))
             continue;
         km_remote_retire(p); /* not freed: we may be in a word of it */
         return true;
@@ -161,13 +165,13 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     struct km_remote *p = find(d, u, asker, key, alone, !asker);
     int r;
 
-    if (asked && p && !stdio(u) && lay(d, u, asker, key))
+    if (asked && p && !stdio(u) && lay(d, u, asker, key, false))
         p = NULL; /* there was but that one */
     if (!p) {
         r = km_mcp_live_may(u->live, u, km_loop_now_ms(d->loop), err);
         if (r < 0 && !(p = find(d, u, asker, key, alone, true)))
             return r;
-        if (!p && !km_desk_room(d, u) && !(asked && lay(d, u, asker, key)) &&
+        if (!p && !km_desk_room(d, u) && !(asked && lay(d, u, asker, key, true)) &&
             !(p = find(d, u, asker, key, false, true)) && !make_room(d, u))
             return km_fail(err, KM_E_OVERLOADED,
                            "'%.*s' has %lld processes already, all of them busy; see "

@@ -29,7 +29,7 @@ async def client():
         import httpx2
         from mcp.client.streamable_http import streamable_http_client
         transport = streamable_http_client(where, http_client=httpx2.AsyncClient(
-            headers={"authorization": f"Bearer {more}"}, timeout=60))
+            headers={"authorization": f"Bearer {more}"}, timeout=None))
     if mode == "v1":
         from mcp import ClientSession
         async with transport as streams, ClientSession(*streams[:2]) as session:

@@ -55,6 +55,7 @@ def test_nothing_wrong_is_exit_0_and_warnings_only_when_asked(tmp_path):
         assert (code, said["problems"], said["running"]) == (0, 0, True), found
         assert says(found, "gateway", "ok", str(gateway.process.pid))
         assert states(found, "mcp servers") == {"ok"} == states(found, "mcp tools")
+        assert states(found, "mcp lists") == {"ok"}
         assert says(found, "mcp risks", "warning", "one: ", "run unasked", "hello, other")
         assert says(found, "store", "ok") and says(found, "development", "ok")
         assert says(found, "sandbox", "note", "without a sandbox: one, two")

@@ -117,6 +117,7 @@ def test_what_is_withheld_is_named_with_its_reason(odd):
     said = odd.command("mcp", "status", "odd", "--config", odd.config).stdout
     assert "withheld of tools: input-word: inputSchema is no object" in said
     assert f"{len(gone)} withheld" in odd.command("mcp", "list", "--config", odd.config).stdout
+    assert "are withheld, for clients would lose" in odd.command("doctor", "--config", odd.config).stdout
     assert "tools: 'input-word' of odd is withheld" in odd.call("GET", "/kanmon/events").body.decode()
 
 

@@ -39,12 +39,12 @@ def gateway(folders):
         assert "Failed to request" not in said
 
 
-async def allowed(gateway, folder, mode, calls=2):
+async def allowed(gateway, folder, mode, calls=2, key=MASTER):
     """What the server may reach in each of some calls of one client."""
     async def roots(context):
         return ListRootsResult(roots=[Root(uri=folder.as_uri())])
 
-    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {MASTER}"},
+    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"},
                                   timeout=patient(60)) as http:
         transport = streamable_http_client(f"{gateway.url}/mcp/files", http_client=http)
         async with Client(transport, mode=mode, list_roots_callback=roots) as client:
@@ -54,9 +54,11 @@ async def allowed(gateway, folder, mode, calls=2):
 
 @pytest.mark.parametrize("mode", ["legacy", NEW])
 def test_each_clients_calls_reach_its_own_roots(gateway, folders, mode):
+    """Without a session clients are told apart by their keys."""
+    keys = {name: gateway.new_key() if mode == NEW else MASTER for name in ("a", "b")}
     for name in ("a", "b", "a"):
         folder = folders / name
-        assert asyncio.run(allowed(gateway, folder, mode)) == [[str(folder)]] * 2
+        assert asyncio.run(allowed(gateway, folder, mode, key=keys[name])) == [[str(folder)]] * 2
 
 
 def test_clients_at_the_same_time_reach_their_own(gateway, folders):

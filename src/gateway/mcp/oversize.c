@@ -95,7 +95,7 @@ static bool fits(const struct km_mcp_work *w, struct km_str json, struct km_aren
     if (s.type == KM_JSON_ABSENT)
         return true;
     return km_json_parse(arena, km_json_value(w->item->json, &s), &schema, NULL) == 0 &&
-           km_json_parse_answer(arena, json, &value, NULL) == 0 &&
+           km_json_parse(arena, json, &value, NULL) == 0 &&
            km_schema_check(schema, value, NULL) == 0;
 }
 
@@ -108,7 +108,7 @@ static bool shorten(const struct km_mcp_work *w, struct km_str structured, struc
     bool done = false;
 
     km_arena_init(&arena, PARSE_BYTES, NULL);
-    if (km_json_parse_answer(&arena, structured, &root, NULL) == 0)
+    if (km_json_parse(&arena, structured, &root, NULL) == 0)
         for (size_t i = 0; !done && i < sizeof caps / sizeof caps[0]; i++) {
             km_buf_reset(out);
             put(root, &caps[i], out);

@@ -188,8 +188,7 @@ static bool shape(const struct km_mcp_catalogue *c, enum km_mcp_list list, struc
 {
     if (km_json_parse(arena, *json, root, NULL) < 0) {
         snprintf(why, KM_SHAPE_WHY, "it has a member twice, or is nested too deep");
-        if (km_json_parse_answer(arena, *json, root, NULL) < 0)
-            *root = NULL; /* which is for its name alone */
+        *root = NULL;
         return false;
     }
     switch (km_shape_look(list, *root, mended, why)) {

@@ -68,7 +68,7 @@ void km_job_unhook(struct km_job *j)
         return;
     if (p->state == KM_REMOTE_OVER)
         km_deferred_queue(&p->end);
-    else if (p->stuck || p->bound == KM_REMOTE_ONE_CALL) /* nobody waits for it any more */
+    else if (p->stuck) /* others work for its callers, and nobody waits for it any more */
         km_remote_retire(p);
 }
 
@@ -205,7 +205,7 @@ static void count_user(struct km_remote *p, struct km_str principal)
 
 void km_job_hook(struct km_remote *p, struct km_job *j)
 {
-    if (!j->own && j->session.n && p->upstream->transport == KM_MCP_STDIO)
+    if (!j->own && j->session.n)
         p->last = km_job_whose(j->principal, j->session);
     if (!j->own && j->principal.n) /* else it is kanmon's */
         count_user(p, j->principal);
@@ -300,7 +300,7 @@ static void run(struct km_remote *p, struct km_job *j)
     struct km_err err;
 
     km_list_remove(&j->link);
-    if (!j->own && !j->nquestions && km_remote_others(p, j->principal, j->session)) {
+    if (!j->own && km_remote_others(p, j->principal, j->session)) {
         km_fail(&err, KM_E_OVERLOADED,
                 "'%.*s' works with another client's roots, and has no room for another process",
                 KM_STR_ARG(p->upstream->name));
@@ -339,7 +339,7 @@ static void run(struct km_remote *p, struct km_job *j)
 
 void km_remote_run(struct km_remote *p)
 {
-    km_remote_ask_held(p);
+    km_remote_ask_next(p);
     KM_LIST_EACH(it, &p->waiting)
     {
         struct km_job *j = KM_CONTAINER(it, struct km_job, link);
@@ -352,6 +352,7 @@ void km_remote_run(struct km_remote *p)
         p->listed = true;
         km_refresh_ready(p);
     }
+    km_remote_ask_held(p);
 }
 
 /* --- what the asker does --- */

@@ -4,11 +4,11 @@
  *     on the stream of a request   of that request
  *     on stdio, on a standing      of the newest job; of nobody's when jobs of different clients
  *     stream                       run, for a question may show what the other one does
- *     while nothing runs           of the first job that waits, before that is sent; else kept a
- *                                  while for the first that comes
+ *     while nothing runs           kept a while for the first job that comes
  *
- * What nobody offered is refused.  A question that no call's stream brought outlives the call it
- * was asked with: the next is asked it.
+ * What nobody offered is refused.  For the client's roots the first job is asked before it is sent,
+ * for a server works with others until it has them; and that question outlives the call it was
+ * asked with: the next is asked it.
  *
  * Whose roots a server has, works for that client alone: what it reads and writes is theirs.  So a
  * session in which it asked for them serves no other client from then on.
@@ -21,13 +21,17 @@
  */
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "mcp/desk.h"
 
 #define HOLD_MS 60000
-#define SETTLE_MS 100 /* a server looks at the roots it was told before it works with them */
-#define SETTLE_MOST_MS 2000 /* where it does not even answer a ping */
+/* A server looks at the roots it was told before it works with them, and does not say when it has:
+ * it is given the time of some answers, which is longer on a busy machine, and this. */
+#define SETTLE_PINGS 8
+#define SETTLE_MS 100
+#define SETTLE_MOST_MS 5000 /* where it does not even answer a ping */
 
-/* The newest job, where all that run are of one client. */
+/* The newest job, one that can be asked if any can, where all that run are of one client. */
 static struct km_job *newest_of_one(struct km_remote *p)
 {
     struct km_job *newest = NULL;
@@ -39,7 +43,7 @@ static struct km_job *newest_of_one(struct km_remote *p)
             continue;
         if (newest && !km_job_same(newest, j->principal, j->session))
             return NULL;
-        if (!newest)
+        if (!newest || !newest->events->on_question)
             newest = j;
     }
     return newest;
@@ -80,6 +84,11 @@ bool km_remote_haunted(const struct km_remote *p, struct km_str principal, struc
         if (!whose || p->strays[i].whose != whose)
             return true;
     return p->nstrays > KM_REMOTE_STRAYS;
+}
+
+static bool is_roots(struct km_str method)
+{
+    return km_str_eq(method, KM_STR("roots/list"));
 }
 
 static struct km_remote_question *question_new(struct km_str id, struct km_str method,
@@ -133,7 +142,7 @@ void km_remote_hold(struct km_remote *p, struct km_remote_question *q)
     p->nheld++;
 }
 
-/* The first that waits, where all that do are of one client. */
+/* The first that waits and can be asked, where all that wait are of one client. */
 static struct km_job *next_of_one(struct km_remote *p)
 {
     struct km_job *next = NULL;
@@ -142,7 +151,7 @@ static struct km_job *next_of_one(struct km_remote *p)
     {
         struct km_job *j = KM_CONTAINER(it, struct km_job, link);
 
-        if (j->own)
+        if (j->own || !j->events->on_question)
             continue;
         if (next && !km_job_same(next, j->principal, j->session))
             return NULL;
@@ -152,18 +161,30 @@ static struct km_job *next_of_one(struct km_remote *p)
     return next;
 }
 
+static void ask_held(struct km_remote *p, struct km_job *j, bool all)
+{
+    KM_LIST_EACH(it, &p->held)
+    {
+        struct km_remote_question *q = KM_CONTAINER(it, struct km_remote_question, link);
+
+        if (!j || (!all && !q->roams))
+            continue;
+        km_list_remove(&q->link);
+        p->nheld--;
+        km_job_ask(j, q);
+    }
+}
+
+void km_remote_ask_next(struct km_remote *p)
+{
+    if (!km_list_empty(&p->held) && km_remote_callers(p) == 0)
+        ask_held(p, next_of_one(p), false);
+}
+
 void km_remote_ask_held(struct km_remote *p)
 {
-    while (!km_list_empty(&p->held)) {
-        struct km_job *j = km_remote_callers(p) > 0 ? newest_of_one(p) : next_of_one(p);
-        struct km_list *node;
-
-        if (!j)
-            return;
-        node = km_list_pop(&p->held);
-        p->nheld--;
-        km_job_ask(j, KM_CONTAINER(node, struct km_remote_question, link));
-    }
+    if (!km_list_empty(&p->held))
+        ask_held(p, newest_of_one(p), true);
 }
 
 void km_remote_ask_others(struct km_remote *p, struct km_job *j)
@@ -179,32 +200,50 @@ void km_remote_ask_others(struct km_remote *p, struct km_job *j)
     }
 }
 
+/* A number for a client; not 0. */
+static uint64_t client_of(struct km_str principal, struct km_str session)
+{
+    const struct km_hash_seed seed = { 5, 6 };
+    const uint64_t whose = km_job_whose(principal, session);
+
+    return whose ? whose : km_hash(&seed, principal) | 1;
+}
+
 void km_remote_bind(struct km_remote *p, const struct km_job *j)
 {
-    const uint64_t whose = km_job_whose(j->principal, j->session);
-
-    p->bound = whose ? whose : KM_REMOTE_ONE_CALL;
+    p->bound = client_of(j->principal, j->session);
 }
 
 bool km_remote_others(const struct km_remote *p, struct km_str principal, struct km_str session)
 {
-    return p->bound && p->bound != km_job_whose(principal, session);
+    return p->bound && p->bound != client_of(principal, session);
 }
 
-void km_remote_settle(struct km_remote *p, struct km_job *j)
+static void settle_ping(struct km_remote *p)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
 
-    j->settles = true;
-    km_timer_start(&j->timer, SETTLE_MOST_MS);
     p->settle_id = ++p->next_id;
     km_remote_message(p, p->settle_id, KM_STR("ping"), KM_STR_NONE, KM_STR_NONE, &text, NULL);
     km_remote_transmit(p, p->settle_id, KM_STR("ping"), &text, KM_STR_NONE, NULL);
 }
 
+void km_remote_settle(struct km_remote *p, struct km_job *j)
+{
+    j->settles = true;
+    km_timer_start(&j->timer, SETTLE_MOST_MS);
+    p->settle_pings = SETTLE_PINGS;
+    settle_ping(p);
+}
+
 void km_remote_settled(struct km_remote *p)
 {
     p->settle_id = 0;
+    if (p->settle_pings > 0) {
+        p->settle_pings--;
+        settle_ping(p);
+        return;
+    }
     KM_LIST_EACH(it, &p->waiting)
     if (KM_CONTAINER(it, struct km_job, link)->settles)
         km_timer_start(&KM_CONTAINER(it, struct km_job, link)->timer, SETTLE_MS);
@@ -237,11 +276,11 @@ void km_remote_question(struct km_remote *p, uint64_t about, struct km_str id, s
         refuse(p, id, -32603, "Too many questions are open");
         return;
     }
-    q->roams = !about;
+    q->roams = !about && is_roots(method);
     if (j) {
         km_job_ask(j, q);
         return;
     }
     km_remote_hold(p, q);
-    km_remote_ask_held(p);
+    km_remote_ask_next(p);
 }

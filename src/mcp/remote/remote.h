@@ -45,7 +45,7 @@ struct km_remote_question {
     struct km_buf id; /* of the server's, its JSON */
     struct km_buf method, params;
     uint64_t until_ms; /* held: when it is given up */
-    bool roams; /* it came on no call's stream: another call may be asked it */
+    bool roams; /* for roots, on no call's stream: any call of the client may be asked it */
 };
 
 struct km_job {
@@ -99,7 +99,8 @@ struct km_remote {
     bool introducing; /* notifications/initialized is on its way */
     uint64_t introduced_id; /* of a ping behind it, on stdio; 0: none */
     uint64_t settle_id; /* of a ping behind an answer to a question; 0: none */
-    uint64_t bound; /* it knows this client's roots: km_job_whose(); 0: nobody's */
+    unsigned settle_pings; /* that are to follow that one */
+    uint64_t bound; /* it knows this client's roots; 0: nobody's */
     bool answered; /* it has said something */
     bool hurries; /* no call waits for level_id: no answer came in time, or it takes no more jobs */
     bool wants_listen; /* somebody subscribed before it was ready */
@@ -133,7 +134,7 @@ struct km_remote {
     uint64_t answered_ms; /* it answered something, or was sent the first request it is at */
     uint64_t sign_id; /* of a ping whose answer jobs wait for; 0: none do */
     struct km_timer quiet; /* until they wait for it no longer */
-    uint64_t last; /* stdio: km_job_whose() of the session that used it last; 0: none has */
+    uint64_t last; /* km_job_whose() of the session that used it last; 0: none has */
     unsigned garbage;
     uint64_t flood_at_ms;
     unsigned flood;
@@ -253,14 +254,15 @@ void km_remote_gave_up(struct km_remote *p, const struct km_job *j);
 void km_remote_late(struct km_remote *p, uint64_t id);
 /* A question that no call of a client can be asked yet, kept for the next; takes q. */
 void km_remote_hold(struct km_remote *p, struct km_remote_question *q);
-/* What is kept is asked of the call that is to come next, before it is sent, or that runs. */
+/* What is kept is asked of the call that runs. */
 void km_remote_ask_held(struct km_remote *p);
+/* Where none does, the question for roots is asked of the call that is to be sent next. */
+void km_remote_ask_next(struct km_remote *p);
 /* The job is over: what it was asked may be asked of another. */
 void km_remote_ask_others(struct km_remote *p, struct km_job *j);
-/* The server was told this client's roots.  Without a session nobody knows who comes again: then
- * it is for this call alone. */
+/* The server is told this client's roots.  Clients without a session are told apart by who they
+ * are, and by nothing else. */
 void km_remote_bind(struct km_remote *p, const struct km_job *j);
-#define KM_REMOTE_ONE_CALL UINT64_MAX
 /* Is it another client whose roots it has?  Whatever it does is meant for those. */
 bool km_remote_others(const struct km_remote *p, struct km_str principal, struct km_str session);
 /* A job that waits was answered what it was asked: it is sent when the server has had time to take
