@@ -22,6 +22,7 @@ def writer(postgres):
     """)
     with Server(postgres.dsn("postgres"), "--mode", "dml", "--max-affected", 5) as server:
         yield server
+    postgres.psql("DROP TABLE child, parent")
 
 
 @pytest.mark.parametrize("sql", [

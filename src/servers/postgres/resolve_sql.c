@@ -28,6 +28,10 @@
     "(" tree " !~ '\\{VAR ' OR " tree " ~ "                                                        \
     "'\\{FUNCEXPR [^{}]*:args (<>|\\((\\{CONST [^{}]*\\} ?)+\\))') "
 
+/* The planner does not know how few names a statement has, and would read all of a catalogue for
+ * them; kept apart by OFFSET it is looked at for each name, by its index. */
+#define BY_INDEX(rows) "LATERAL (SELECT * FROM " rows " OFFSET 0)"
+
 /* In pieces: no compiler has to take a string of more than 4,095 bytes. */
 static const char *const pieces[] = {
     "WITH RECURSIVE refs AS MATERIALIZED ("
@@ -82,7 +86,7 @@ static const char *const pieces[] = {
     ", hand(oid, made) AS (SELECT oid, true FROM types UNION SELECT d.refobjid, true FROM views v "
     "JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = v.rule "
     "AND d.refclassid = 'pg_type'::regclass UNION SELECT c.reltype, false FROM behind s "
-    "JOIN pg_class c ON c.oid = s.oid WHERE c.reltype >= 16384 "
+    "CROSS JOIN " BY_INDEX("pg_class k WHERE k.oid = s.oid AND k.reltype >= 16384") " c "
     "UNION SELECT x.oid, h.made FROM hand h CROSS JOIN LATERAL ("
     "SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = h.oid "
     "AND d.refclassid = 'pg_type'::regclass "
@@ -99,8 +103,10 @@ static const char *const pieces[] = {
     /* --- operators that nothing of the statement can reach: all they take are types that are not
      * at hand and that nothing becomes by itself; and PostgreSQL has its own of the name, so that
      * a literal without a type does not end up there --- */
-    ", strange AS MATERIALIZED (SELECT t.oid FROM pg_type t WHERE t.oid >= 16384 "
-    "AND t.typtype IN ('b', 'e', 'r', 'm') AND t.typcategory IN ('U', 'E', 'R', 'A') "
+    ", strange AS MATERIALIZED (SELECT t.oid FROM (SELECT oprleft FROM pg_operator "
+    "WHERE oid >= 16384 UNION SELECT oprright FROM pg_operator WHERE oid >= 16384) AS u(t) "
+    "JOIN pg_type t ON t.oid = u.t WHERE t.oid >= 16384 AND t.typtype IN ('b', 'e', 'r', 'm') "
+    "AND t.typcategory IN ('U', 'E', 'R', 'A') "
     "AND NOT t.typispreferred AND t.oid NOT IN (SELECT oid FROM hand) "
     "AND t.typelem NOT IN (SELECT oid FROM hand) "
     "AND NOT EXISTS (SELECT 1 FROM pg_cast c WHERE c.casttarget = t.oid AND c.castcontext = 'i') "
@@ -117,10 +123,11 @@ static const char *const pieces[] = {
     "UNION ALL SELECT 'policy', l.a, 'pg_policy'::regclass, l.oid FROM policies l "
     "UNION ALL SELECT 'domain', -1, 'pg_constraint'::regclass, c.oid FROM checks c "
     "UNION ALL SELECT 'planned', f.a, 'pg_class'::regclass, i.indexrelid FROM family f "
-    "JOIN pg_index i ON i.indrelid = f.oid WHERE " FOLDS("i.indexprs::text")
-    "OR " FOLDS("i.indpred::text")
+    "CROSS JOIN " BY_INDEX("pg_index k WHERE k.indrelid = f.oid") " i "
+    "WHERE " FOLDS("i.indexprs::text") "OR " FOLDS("i.indpred::text")
     "UNION ALL SELECT 'planned', f.a, 'pg_constraint'::regclass, c.oid FROM family f "
-    "JOIN pg_constraint c ON c.conrelid = f.oid WHERE c.contype = 'c' AND " FOLDS("c.conbin::text")
+    "CROSS JOIN " BY_INDEX("pg_constraint k WHERE k.conrelid = f.oid AND k.contype = 'c'") " c "
+    "WHERE " FOLDS("c.conbin::text")
     "UNION ALL SELECT 'planned', f.a, 'pg_class'::regclass, f.oid FROM family f "
     "JOIN pg_partitioned_table k ON k.partrelid = f.oid WHERE " FOLDS("k.partexprs::text") "), "
     ,
@@ -206,7 +213,7 @@ static const char *const pieces[] = {
     "SELECT 1 FROM pg_attribute b WHERE b.attrelid = t.typrelid AND b.attname = r.n "
     "AND NOT b.attisdropped))) ",
     "UNION ALL SELECT 'foreign', f.a, c.oid::regclass::text FROM family f "
-    "JOIN pg_class c ON c.oid = f.oid WHERE c.relkind = 'f' "
+    "CROSS JOIN " BY_INDEX("pg_class k WHERE k.oid = f.oid AND k.relkind = 'f'") " c "
     "UNION ALL SELECT 'narrowed', s.a, s.oid::regclass::text FROM seen s "
     "WHERE s.oid IN (SELECT oid FROM kin) AND s.a NOT IN (SELECT a FROM shown) "
     "AND NOT EXISTS (SELECT 1 FROM rels l WHERE l.a = s.a AND l.oid = s.oid "
