@@ -66,8 +66,8 @@ bool km_desk_suits(const struct km_remote *p, const struct km_mcp_asker *asker)
 
     if (p->bound && !lists && (!asker || km_remote_others(p, asker->principal, asker->session)))
         return false;
-    return p->asked == km_asker_asked(p->upstream, asker) || km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) ||
-           km_mcp_live_lacks(live, KM_MCP_STATELESS);
+    return p->asked == km_asker_asked(p->upstream, asker) ||
+           km_mcp_live_lacks(live, KM_MCP_HANDSHAKE) || km_mcp_live_lacks(live, KM_MCP_STATELESS);
 }
 
 /* alone: no other client works there; silent: one that is silent will do. */

@@ -34,7 +34,7 @@ ANSWERS = {
     "src/gateway/objects/batch.c": {"count_line"},
     "src/gateway/objects/charge.c": {"km_object_end", "read_report"},
     "src/kept/made.c": {"keep_whole", "keep_event"},
-    "src/llm/api.c": {"km_llm_error_text", "km_llm_parse_body",
+    "src/llm/api.c": {"km_llm_error_status", "km_llm_error_text", "km_llm_parse_body",
                       "km_llm_whole_text"},  # which judges the tree itself
     "src/llm/api/cut.c": {"km_cut_choices_note"},
     "src/llm/api/gemini_relay.c": {"note_searches", "read_usage"},

@@ -401,9 +401,9 @@ static int out_of_memory(const struct km_call *call, struct km_err *err)
 static int decode_event(struct km_translation *tr, const struct km_frame_event *event,
                         struct km_err *err)
 {
-    uint64_t before = tr->answer.text_bytes;
+    uint64_t before = tr->answer.heard.bytes;
     int r = tr->answer.cut ? 0 : tr->codec->event(&tr->decode, event, err);
-    size_t text = (size_t)(tr->answer.text_bytes - before);
+    size_t text = (size_t)(tr->answer.heard.bytes - before);
 
     /* Pieces of a text follow one another, and nothing but the text differs. */
     if (r == 0 && tr->decode.read && (!text || event->data.n - text != tr->beside))
