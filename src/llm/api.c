@@ -8,6 +8,7 @@
 #include "llm/api.h"
 
 #include "base/encode.h"
+#include "llm/refusal.h"
 #include "llm/spellings.h"
 #include "llm/usage.h"
 
@@ -494,15 +495,6 @@ void km_llm_stream_doubt(struct km_llm_stream *s)
 
 int km_llm_error_status(const struct km_arena *like, struct km_str data)
 {
-    static const struct {
-        struct km_str word;
-        int status;
-    } words[] = {
-        { { "overloaded_error", 16 }, 529 },    { { "rate_limit_error", 16 }, 429 },
-        { { "rate_limit_exceeded", 19 }, 429 }, { { "invalid_request_error", 21 }, 400 },
-        { { "request_too_large", 17 }, 413 },   { { "not_found_error", 15 }, 404 },
-        { { "insufficient_quota", 18 }, 429 },  { { "context_length_exceeded", 23 }, 400 },
-    };
     struct km_arena scratch KM_CLEANUP(km_arena_done);
     const struct km_json *root, *error, *code;
     struct km_str text = KM_STR_NONE, type = KM_STR_NONE;
@@ -517,9 +509,10 @@ int km_llm_error_status(const struct km_arena *like, struct km_str data)
     if (!km_json_i64(code, &status) && km_json_string(code, &text) && km_str_i64(text, &status) < 0)
         status = 0;
     (void)km_json_string(km_json_get(error, "type"), &type);
-    for (size_t i = 0; !status && i < sizeof words / sizeof words[0]; i++)
-        if (km_str_eq(type, words[i].word) || km_str_eq(text, words[i].word))
-            status = words[i].status;
+    if (!status)
+        status = km_refusal_status(text);
+    if (!status)
+        status = km_refusal_status(type);
     return status >= 400 && status < 600 ? (int)status : 0;
 }
 

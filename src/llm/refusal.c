@@ -126,3 +126,30 @@ void km_refusal_judge(struct km_err *err, struct km_str text)
         err->kind = KM_REFUSED_OVERLOADED;
     }
 }
+
+int km_refusal_status(struct km_str word)
+{
+    static const struct {
+        struct km_str word;
+        int status;
+    } rows[] = {
+        /* Anthropic's types: platform.claude.com/docs/en/api/errors */
+        { { "invalid_request_error", 21 }, 400 },
+        { { "not_found_error", 15 }, 404 },
+        { { "request_too_large", 17 }, 413 },
+        { { "rate_limit_error", 16 }, 429 },
+        { { "timeout_error", 13 }, 504 },
+        { { "overloaded_error", 16 }, 529 },
+        /* OpenAI's codes */
+        { { "context_length_exceeded", 23 }, 400 },
+        { { "invalid_prompt", 14 }, 400 },
+        { { "model_not_found", 15 }, 404 },
+        { { "insufficient_quota", 18 }, 429 },
+        { { "rate_limit_exceeded", 19 }, 429 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (km_str_eq(word, rows[i].word))
+            return rows[i].status;
+    return 0;
+}

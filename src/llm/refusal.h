@@ -30,6 +30,11 @@ enum km_refusal_kind {
  * body.  *ret: the numbers it names. */
 bool km_refusal_is_context(struct km_str text, struct km_err_tokens *ret);
 
+/* The status of an error that came inside of an answer, by a vendor's word for it: what it would
+ * have been before the answer began.  0: the word says nothing, or something of the gateway's own
+ * credentials. */
+int km_refusal_status(struct km_str word);
+
 /* May an answer with that status mean it?  Limits of a minute, for one, are told in words much
  * alike. */
 static inline bool km_refusal_may_be_context(int status)

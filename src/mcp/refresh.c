@@ -164,12 +164,15 @@ static void gave_up(struct km_refresh_lists *r, const struct km_err *err)
     next(r);
 }
 
-static void on_hello(struct km_refresh_lists *r, struct km_str json)
+static void on_hello(struct km_refresh_lists *r, const struct km_mcp_answer *answer)
 {
+    /* Of a server that speaks both eras this session has its own. */
+    const struct km_mcp_revision *spoken =
+        answer->revision ? answer->revision : km_mcp_live_revision(r->upstream->live);
     struct km_mcp_catalogue *c = r->catalogue;
     struct km_err err = { 0 };
 
-    if (km_catalogue_hello(c, km_mcp_live_revision(r->upstream->live), json, &err) < 0) {
+    if (km_catalogue_hello(c, spoken, answer->json, &err) < 0) {
         failed(r, &err);
         return;
     }
@@ -200,7 +203,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
 
     r->ask = NULL;
     if (answer->kind == KM_MCP_RESULT && r->list < 0) {
-        on_hello(r, answer->json);
+        on_hello(r, answer);
     } else if (answer->kind == KM_MCP_RESULT) {
         on_page(r, answer->json);
     } else if (answer->kind == KM_MCP_ERROR && r->list >= 0) {

@@ -265,17 +265,11 @@ static int fail_by(const struct km_json *root, struct km_err *err)
                   KM_STR_ARG(text.n ? km_str_sub(text, 0, 400) : type));
     if (!err)
         return KM_E_UPSTREAM_STATUS;
-    if (km_str_eq(type, KM_STR("overloaded_error"))) {
-        err->http = 529;
-    } else if (km_str_eq(type, KM_STR("rate_limit_error"))) {
-        err->http = 429;
-    } else if (km_str_eq(type, KM_STR("timeout_error"))) {
-        err->http = 504;
+    err->http = km_refusal_status(type);
+    if (err->http == 504)
         err->type = "timeout_error";
-    } else if (km_str_eq(type, KM_STR("invalid_request_error"))) {
-        err->http = 400;
+    else if (err->http == 400)
         err->type = "invalid_request_error";
-    }
     km_refusal_judge(err, text);
     return KM_E_UPSTREAM_STATUS;
 }

@@ -110,24 +110,6 @@ enum km_finish km_openai_read_finish(struct km_str reason)
     return KM_FINISH_STOP;
 }
 
-/* OpenAI's own errors have a word for what others say by a number. */
-static int64_t status_of_word(struct km_str word)
-{
-    static const struct {
-        struct km_str word;
-        int64_t status;
-    } rows[] = {
-        { { "rate_limit_exceeded", 19 }, 429 },     { { "insufficient_quota", 18 }, 429 },
-        { { "context_length_exceeded", 23 }, 400 }, { { "invalid_prompt", 14 }, 400 },
-        { { "model_not_found", 15 }, 404 },
-    };
-
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (km_str_eq(word, rows[i].word))
-            return rows[i].status;
-    return 0;
-}
-
 int km_openai_read_error(const struct km_json *error, struct km_err *err)
 {
     struct km_str text = KM_STR("(no message)"), code = KM_STR_NONE;
@@ -139,7 +121,7 @@ int km_openai_read_error(const struct km_json *error, struct km_err *err)
                   KM_STR_ARG(km_str_sub(text, 0, 400)));
     if (!km_json_i64(km_json_take(error, "code"), &status) &&
         km_json_string(km_json_take(error, "code"), &code) && km_str_i64(code, &status) < 0)
-        status = status_of_word(code);
+        status = km_refusal_status(code); /* a word for what others say by a number */
     if (err && status >= 400 && status < 600 && status != 401 && status != 403)
         err->http = (int)status;
     if (!err)

@@ -35,6 +35,18 @@ static void check_sample(char *line, size_t *named, size_t *others)
     ++*named;
 }
 
+static void a_word_in_an_answer_has_the_status_it_would_have_had(void **state)
+{
+    (void)state;
+    assert_int_equal(km_refusal_status(KM_STR("overloaded_error")), 529);
+    assert_int_equal(km_refusal_status(KM_STR("rate_limit_exceeded")), 429);
+    assert_int_equal(km_refusal_status(KM_STR("rate_limit_error")), 429);
+    assert_int_equal(km_refusal_status(KM_STR("request_too_large")), 413);
+    assert_int_equal(km_refusal_status(KM_STR("authentication_error")), 0); /* the gateway's own */
+    assert_int_equal(km_refusal_status(KM_STR("api_error")), 0);
+    assert_int_equal(km_refusal_status(KM_STR_NONE), 0);
+}
+
 static void every_sample_is_read_with_its_numbers(void **state)
 {
     char line[4096];
@@ -212,6 +224,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sample_is_read_with_its_numbers),
+        cmocka_unit_test(a_word_in_an_answer_has_the_status_it_would_have_had),
         cmocka_unit_test(llama_cpp_says_it_by_a_type_with_the_numbers_beside),
         cmocka_unit_test(only_a_refusal_of_the_request_is_too_long),
         cmocka_unit_test(a_kind_has_one_face_a_dialect),
