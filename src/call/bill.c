@@ -129,6 +129,7 @@ static void find_facts(const struct km_call *call, struct km_bill_facts *f)
     const struct km_pace *pace = km_money_deployment(call)->pace;
 
     f->end = end_of(call, &f->usage);
+    f->works = call->api && km_money_has_price(call);
     f->writes = km_money_writes(call);
     f->streamed = call->at->relaying;
     f->upstream_ms = upstream_ms(call->at);

@@ -62,7 +62,7 @@ static void price_it(const struct km_bill_facts *f, const struct km_price *p, st
     b->unpriced = !km_price_cost(p, &b->usage, &b->cost);
     if (b->unpriced)
         b->cost = 0;
-    else if (b->cost == 0 && f->writes && f->reserved > 0 && !km_price_is_free(p))
+    else if (b->cost == 0 && f->works && f->reserved != 0 && !km_price_is_free(p))
         b->cost = 1; /* it reported that it used nothing: what was sent is not free */
     else if (b->estimated)
         b->cost = at_most(b->cost, f->reserved);

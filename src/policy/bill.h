@@ -14,8 +14,8 @@
  *       another status than these
  *
  * Reported usage that cannot be is no report (usage_limits.h).  An estimate never exceeds what was
- * reserved, in tokens and in money.  Of a request that was sent to a model that writes and has a
- * price the sum is never 0, whatever was reported: it is a nano-USD at least.
+ * reserved, in tokens and in money.  Of a request for work that has a price the sum is never 0 once
+ * it was sent, whatever was reported: it is a nano-USD at least.
  */
 #ifndef KM_POLICY_BILL_H
 #define KM_POLICY_BILL_H
@@ -38,6 +38,7 @@ struct km_bill_facts {
     /* known: what was reported, and it can be.  Else what was heard: the prompt by estimate, the
      * output so far, neither less than what was reported of it. */
     struct km_usage usage;
+    bool works; /* a model was asked for what has a price, if it has one */
     bool writes; /* a model writes its answer: time may stand for tokens */
     bool streamed; /* what it wrote was heard as it came */
     uint64_t upstream_ms; /* since its request began to leave */

@@ -25,6 +25,7 @@ static struct km_bill_facts facts(enum km_bill_end end)
 {
     return (struct km_bill_facts){ .end = end,
                                    .usage = { .prompt_tokens = 100, .completion_tokens = 40 },
+                                   .works = true,
                                    .writes = true,
                                    .streamed = true,
                                    .rate = 50000,
