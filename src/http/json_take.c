@@ -15,6 +15,8 @@
 #include <string.h>
 #include <yyjson.h>
 
+#include "http/json_span.h"
+
 #define TAKEN (1U << 5)
 #define WHOLE (1U << 6)
 
@@ -113,6 +115,7 @@ struct walk {
     const struct km_str *idle;
     km_json_left_fn *fn;
     void *ctx;
+    unsigned depth;
     char place[KM_JSON_PLACE];
 };
 
@@ -143,13 +146,19 @@ static void tell(struct walk *w, size_t n)
     w->fn(w->ctx, km_str(w->place, n));
 }
 
-/* As deep as the document is, which its reader has bounded. */
+/* Not as deep as the document is: that is an upstream's to choose.  What lies deeper is told by the
+ * place where it begins. */
 static void look(struct walk *w, yyjson_val *v, size_t n)
 {
     size_t left = unsafe_yyjson_get_len(v);
     bool object = unsafe_yyjson_is_obj(v);
     yyjson_val *item = unsafe_yyjson_get_first(v);
 
+    if (w->depth == KM_JSON_DEPTH) {
+        tell(w, n);
+        return;
+    }
+    w->depth++;
     for (; left > 0; left--, item = unsafe_yyjson_get_next(item)) {
         yyjson_val *name = object ? item++ : NULL;
 
@@ -160,6 +169,7 @@ static void look(struct walk *w, yyjson_val *v, size_t n)
             look(w, item, name ? put_name(w, n, name) : n);
         }
     }
+    w->depth--;
 }
 
 void km_json_left(const struct km_json *root, const struct km_str *idle, km_json_left_fn *fn,
@@ -170,6 +180,7 @@ void km_json_left(const struct km_json *root, const struct km_str *idle, km_json
     w.idle = idle;
     w.fn = fn;
     w.ctx = ctx;
+    w.depth = 0;
     if (yyjson_is_ctn(val(root)) && !(val(root)->tag & WHOLE))
         look(&w, val(root), 0);
 }

@@ -29,32 +29,32 @@ extern const struct km_object_api km_object_get_batch;
 
 struct km_object_work {
     struct km_str id; /* of the path, or the file a batch is made of */
-    uint8_t owner[32]; /* whose it is: km_visit_hash() */
     struct km_object row;
     bool known; /* row is filled */
+    bool kept; /* body is */
     /* the file of a batch that is to be made */
-    struct km_str endpoint; /* as its maker said */
     bool checking, checked;
+    /* a batch that has ended */
+    bool counted, counting, claimed, asked;
+    bool free; /* there is nothing to charge */
+    bool blind; /* its output file cannot be had: what it reports has to do */
+    bool uncounted; /* a line was unreadable or a count was none: what is charged is an estimate */
+    bool priced; /* cost is of lines whose model has a price */
+    bool model_known;
+    uint8_t owner[32]; /* whose it is: km_visit_hash() */
+    struct km_str endpoint; /* of a batch that is to be made: as its maker said */
     int64_t most; /* that its lines may cost */
     int64_t unbounded; /* lines that bound their output nowhere */
     struct km_err denied;
     struct km_str body; /* the upstream's answer, once it is kept */
-    bool kept;
-    /* a batch that has ended */
-    bool counted, counting, claimed, asked;
-    bool free; /* it has ended, and there is nothing to charge */
-    bool blind; /* its output file cannot be had: what it reports has to do */
-    struct km_str output; /* the file's id */
+    struct km_str output; /* the id of the file that it wrote */
     struct km_buf line;
     struct km_usage report; /* the batch's own, if it is known */
     int64_t lines, unread; /* answers that were counted, and lines that could not be */
-    bool uncounted; /* a line was unreadable or a count was none: what is charged is an estimate */
     struct km_usage used;
-    int64_t cost; /* nano-USD; of lines whose model has a price, if priced */
-    bool priced;
-    char model[200]; /* of the line before, and its price */
+    int64_t cost; /* nano-USD */
     size_t model_n;
-    bool model_known;
+    char model[200]; /* of the line before, and its price */
     struct km_price line_price;
     struct km_price price; /* of all of it */
     struct km_batch_poll *poll; /* the gateway asks, not the owner */
@@ -104,7 +104,7 @@ int km_object_judge_line(struct km_call *call, struct km_arena *scratch, struct 
 void km_object_lines(struct km_call *call, struct km_str bytes);
 void km_object_last_line(struct km_call *call); /* one without an end */
 /* What a batch says that all of it used. */
-void km_object_read_report(const struct km_json *usage, struct km_usage *ret);
+void km_object_read_report(const struct km_json *usage, struct km_usage *u);
 /* All lines were counted that could be: what else there is, by what the batch reported (o->report),
  * at the price of its model where it names one. */
 void km_object_settle_report(struct km_call *call, struct km_str model);

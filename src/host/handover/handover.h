@@ -124,7 +124,7 @@ enum km_handover_frame {
 };
 
 /* Both say the same, or nothing is handed over: it changes with every layout below. */
-#define KM_HANDOVER_VERSION "kanmon hand-over 2"
+#define KM_HANDOVER_VERSION "kanmon hand-over 3"
 /* ASK may be for KM_PERMIT_MORE and KM_PERMIT_AGAIN.  A gateway that does not say so would read
  * them as calls of their own: it is not asked, and the answer is KM_E_UNSUPPORTED. */
 #define KM_HANDOVER_MORE "more"
@@ -140,5 +140,7 @@ struct km_handover_answer {
     struct km_headroom room;
     struct km_err err; /* its pointers mean nothing on the other side */
 };
+/* Another layout of what is in it, an error for one, is another version. */
+_Static_assert(sizeof(struct km_handover_answer) == 632, "KM_HANDOVER_VERSION has to change");
 
 #endif

@@ -378,15 +378,17 @@ static bool asks(struct km_str in, const struct km_json_span *s)
 static int read_search(const struct reading *rd, struct km_str in, const struct km_json_span *s)
 {
     static const struct km_str names[] = { { "search_context_size", 19 }, { "search_type", 11 } };
-    struct km_str object = km_json_value(in, s);
+    struct km_str object = km_json_value(in, s), size, type;
     struct km_json_span at[2];
     int r = km_json_spans(object, names, 2, at, NULL, rd->err);
 
     if (r < 0)
         return r;
-    if (is_there(&at[0]))
-        take_search_size(rd->p, plain(rd, object, &at[0]));
-    if (is_there(&at[1]) && !km_str_eq(plain(rd, object, &at[1]), KM_STR("fast")))
+    size = is_there(&at[0]) ? plain(rd, object, &at[0]) : KM_STR_NONE;
+    if (size.p)
+        take_search_size(rd->p, size);
+    type = is_there(&at[1]) ? plain(rd, object, &at[1]) : KM_STR_NONE;
+    if (type.p && !km_str_eq(type, KM_STR("fast")))
         set_unpriced(rd, KM_STR("web_search_options"), "search_type", km_json_value(object, &at[1]),
                      value_remedy);
     return 0;

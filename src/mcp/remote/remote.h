@@ -86,26 +86,26 @@ struct km_remote {
     struct km_mcp_upstream *upstream;
     uint8_t key[KM_MCP_KEY];
     uint8_t own[KM_MCP_KEY], base[KM_MCP_KEY]; /* of its lists (asker.h) */
-    bool listed; /* it was asked for them when it was ready */
     struct km_arena arena; /* the asker's strings */
     struct km_mcp_asker asker;
     struct km_auth *auth; /* the upstream's, or of the newest asker; referenced; NULL: none */
     struct km_link *wire;
     enum km_remote_state state;
     struct km_era era; /* while opening */
+    bool listed; /* it was asked for them when it was ready */
     bool asked; /* its askers are: km_asker_asked() */
     bool remembered; /* the era is what it was last time: nothing was asked */
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
     bool introducing; /* notifications/initialized is on its way */
-    uint64_t introduced_id; /* of a ping behind it, on stdio; 0: none */
-    uint64_t settle_id; /* of a ping behind an answer to a question; 0: none */
-    unsigned settle_pings; /* that are to follow that one */
-    uint64_t bound; /* it knows this client's roots; 0: nobody's */
     bool answered; /* it has said something */
     bool hurries; /* no call waits for level_id: no answer came in time, or it takes no more jobs */
     bool wants_listen; /* somebody subscribed before it was ready */
     bool stuck; /* it gave no sign in time (sign_id), and has answered nothing since */
     bool hasty; /* what waits is sent, whatever it says */
+    uint64_t introduced_id; /* of a ping behind it, on stdio; 0: none */
+    uint64_t settle_id; /* of a ping behind an answer to a question; 0: none */
+    unsigned settle_pings; /* that are to follow that one */
+    uint64_t bound; /* it knows this client's roots; 0: nobody's */
     const struct km_mcp_revision *revision;
     struct km_buf hello; /* the result of initialize or server/discover */
     unsigned log_level; /* as last set there; 0: none was */

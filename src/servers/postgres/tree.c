@@ -328,7 +328,7 @@ static void walk(struct walk *w, const ProtobufCMessage *m)
 
         if (node->node_case)
             walk(w, (const ProtobufCMessage *)(const void *)node->alias);
-    } else {
+    } else if (w->see) {
         w->see(w->ctx, t, m);
         for (unsigned i = 0; i < t->n; i++)
             walk_field(w, m, w->types->fields[t->first + i]);

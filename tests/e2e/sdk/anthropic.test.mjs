@@ -79,11 +79,11 @@ for (const name of ["anthropic-oldest", "anthropic-newest"]) {
     }
 
     for (const [model, kind, status] of [
-      ["nothing", "BadRequestError", 400],
+      ["nothing", "NotFoundError", 404],
       ["claude/error-invalid_request_error", "BadRequestError", 400],
       ["claude/error-not_found_error", "NotFoundError", 404],
       ["claude/error-rate_limit_error", "RateLimitError", 429],
-      ["claude/error-overloaded_error", "InternalServerError", 503],
+      ["claude/error-overloaded_error", "InternalServerError", 529],
       ["open/err-429", "RateLimitError", 429], ["open/err-500", "InternalServerError", 500]]) {
       test(title(`${model} is a ${kind}, ${how}`), async () => {
         await assert.rejects(get(model), (error) => {

@@ -51,7 +51,7 @@ def test_thinking_keeps_its_signature(client, get):
 
 @pytest.mark.parametrize("get", [whole, streamed])
 @pytest.mark.parametrize("model, error", [
-    ("nothing", anthropic.BadRequestError),
+    ("nothing", anthropic.NotFoundError),
     ("claude/error-not_found_error", anthropic.NotFoundError),
     ("claude/error-rate_limit_error", anthropic.RateLimitError),
     ("claude/error-overloaded_error", anthropic.InternalServerError),
