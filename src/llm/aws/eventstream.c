@@ -150,8 +150,7 @@ static int check_prelude(const struct km_eventstream *s, const char *p, struct k
 static int message(struct km_eventstream *s, struct km_str all, struct km_err *err)
 {
     const size_t headers = u32(all.p + 4);
-    struct km_aws_message m = { .headers = km_str_sub(all, PRELUDE, headers),
-                                .bytes = all.n };
+    struct km_aws_message m = { .headers = km_str_sub(all, PRELUDE, headers), .bytes = all.n };
     struct km_str rest = m.headers;
     struct km_aws_header h;
 
