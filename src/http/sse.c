@@ -72,6 +72,11 @@ bool km_sse_unfinished(const struct km_sse *sse)
     return sse->held.n > sse->lead;
 }
 
+struct km_str km_sse_held(const struct km_sse *sse)
+{
+    return km_buf_view(&sse->held);
+}
+
 static size_t find(const char *p, size_t from, size_t n, char c)
 {
     const char *at = from < n ? memchr(p + from, c, n - from) : NULL;
@@ -251,7 +256,8 @@ static int dispatch_held(struct km_sse *sse, struct km_str tail, struct km_err *
     if (km_buf_failed(&sse->held))
         return km_fail(err, KM_E_NOMEM, "no memory for a stream event");
     r = dispatch(sse, km_buf_view(&sse->held), err);
-    km_buf_done(&sse->held);
+    if (r == 0) /* else it is still there to be looked at */
+        km_buf_done(&sse->held);
     return r;
 }
 

@@ -37,11 +37,13 @@ struct km_sse *km_sse_new(size_t max_event, km_sse_event_fn *on_event, void *ctx
 struct km_sse *km_sse_free(struct km_sse *sse);
 
 /* Takes all len bytes, or fails with KM_E_LIMIT or the callback's code.
- * After a failure the reader can only be freed. */
+ * After a failure the reader can only be looked at and freed. */
 int km_sse_feed(struct km_sse *sse, const char *bytes, size_t len, struct km_err *err) KM_MUST_USE;
 
 /* Bytes of an unfinished event are waiting (the stream was cut in its middle). */
 bool km_sse_unfinished(const struct km_sse *sse);
+/* Bytes of the event under way, or of the one it failed on if that came in pieces. */
+struct km_str km_sse_held(const struct km_sse *sse);
 
 /* The data is one line and lies in raw: what is around it can be kept. */
 static inline bool km_sse_data_in_raw(const struct km_sse_event *event)

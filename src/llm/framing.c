@@ -19,6 +19,7 @@ struct km_framer {
     struct km_sse *sse;
     struct km_eventstream *aws;
     struct km_buf line;
+    uint64_t fed, read; /* bytes of the stream; of them those of events that are done with */
 };
 
 static int on_sse(void *ctx, const struct km_sse_event *event)
@@ -26,13 +27,17 @@ static int on_sse(void *ctx, const struct km_sse_event *event)
     struct km_framer *f = ctx;
     struct km_frame_event e = { .type = event->type, .data = event->data, .sse = event };
 
-    return event->has_data ? f->on_event(f->ctx, &e, f->err) : 0;
+    int r = event->has_data ? f->on_event(f->ctx, &e, f->err) : 0;
+
+    f->read += r == 0 ? event->raw.n : 0;
+    return r;
 }
 
 static int on_message(void *ctx, const struct km_aws_message *m, struct km_err *err)
 {
-    const struct km_framer *f = ctx;
+    struct km_framer *f = ctx;
     struct km_frame_event e = { .type = m->event_type, .data = m->payload };
+    int r;
 
     if (km_str_eq(m->message_type, KM_STR("exception"))) {
         e.exception = m->exception_type.n ? m->exception_type : KM_STR("exception");
@@ -44,7 +49,9 @@ static int on_message(void *ctx, const struct km_aws_message *m, struct km_err *
                        "The upstream's event stream holds a message of unknown type '%.*s'.",
                        KM_STR_ARG(km_str_sub(m->message_type, 0, 64)));
     }
-    return f->on_event(f->ctx, &e, err);
+    r = f->on_event(f->ctx, &e, err);
+    f->read += r == 0 ? m->bytes : 0;
+    return r;
 }
 
 struct km_framer *km_framer_new(enum km_framing framing, size_t max_event,
@@ -90,6 +97,27 @@ static int line(struct km_framer *f, struct km_str text, struct km_err *err)
     return e.data.n ? f->on_event(f->ctx, &e, err) : 0;
 }
 
+/* A line that ends with this piece, which lies in the bytes fed. */
+static int end_line(struct km_framer *f, struct km_str piece, struct km_err *err)
+{
+    size_t n = f->line.n + piece.n + 1;
+    int r;
+
+    if (f->line.n) {
+        km_buf_str(&f->line, piece);
+        piece = km_buf_view(&f->line);
+    }
+    if (km_buf_failed(&f->line))
+        return km_fail(err, KM_E_NOMEM, "no memory for a line");
+    r = line(f, piece, err);
+    if (r < 0)
+        return r; /* it is still there to be looked at */
+    f->read += n;
+    if (f->line.n)
+        km_buf_done(&f->line);
+    return 0;
+}
+
 static int feed_lines(struct km_framer *f, struct km_str bytes, struct km_err *err)
 {
     int r = 0;
@@ -98,19 +126,14 @@ static int feed_lines(struct km_framer *f, struct km_str bytes, struct km_err *e
         size_t at = km_str_chr(bytes, '\n');
         struct km_str piece = km_str_sub(bytes, 0, at);
 
-        if (at == bytes.n) {
+        if (piece.n > f->line.max - f->line.n)
+            return km_fail(err, KM_E_LIMIT, "a line over %zu bytes", f->line.max);
+        if (at < bytes.n)
+            r = end_line(f, piece, err);
+        else
             km_buf_str(&f->line, piece);
-        } else if (f->line.n) {
-            km_buf_str(&f->line, piece);
-            if (!km_buf_failed(&f->line))
-                r = line(f, km_buf_view(&f->line), err);
-        } else {
-            r = line(f, piece, err);
-        }
-        if (r == 0 && (km_buf_failed(&f->line) || piece.n > f->line.max))
-            r = km_fail(err, KM_E_LIMIT, "a line over %zu bytes", f->line.max);
-        if (at < bytes.n && f->line.n)
-            km_buf_done(&f->line);
+        if (r == 0 && km_buf_failed(&f->line))
+            r = km_fail(err, KM_E_NOMEM, "no memory for a line");
         bytes = km_str_skip(bytes, at + 1);
     }
     return r;
@@ -119,6 +142,7 @@ static int feed_lines(struct km_framer *f, struct km_str bytes, struct km_err *e
 int km_framer_feed(struct km_framer *f, const char *bytes, size_t n, struct km_err *err)
 {
     f->err = err;
+    f->fed += n;
     if (f->framing == KM_FRAMING_SSE)
         return km_sse_feed(f->sse, bytes, n, err);
     if (f->framing == KM_FRAMING_AWS)
@@ -131,6 +155,23 @@ bool km_framer_unfinished(const struct km_framer *f)
     if (f->framing == KM_FRAMING_SSE)
         return km_sse_unfinished(f->sse);
     return f->framing == KM_FRAMING_AWS ? km_eventstream_unfinished(f->aws) : f->line.n > 0;
+}
+
+static struct km_str held(const struct km_framer *f)
+{
+    if (f->framing == KM_FRAMING_SSE)
+        return km_sse_held(f->sse);
+    return f->framing == KM_FRAMING_AWS ? km_eventstream_held(f->aws) : km_buf_view(&f->line);
+}
+
+void km_framer_unread(const struct km_framer *f, struct km_str fed, struct km_str *early,
+                      struct km_str *late)
+{
+    uint64_t n = f->fed - f->read; /* of which what is held is the beginning */
+
+    *early = held(f);
+    n = n > early->n ? n - early->n : 0;
+    *late = km_str_skip(fed, n < fed.n ? fed.n - (size_t)n : 0);
 }
 
 bool km_framing_is(enum km_framing framing, struct km_str content_type)

@@ -34,6 +34,11 @@ int km_framer_feed(struct km_framer *f, const char *bytes, size_t n,
                    struct km_err *err) KM_MUST_USE;
 /* Bytes of an unfinished event are waiting. */
 bool km_framer_unfinished(const struct km_framer *f);
+/* After feeding `fed` has failed: the stream's bytes from the event on that it failed on, `early`
+ * those gathered (views into the framer), `late` the rest of them.  Where the event begins does not
+ * depend on how the stream was cut. */
+void km_framer_unread(const struct km_framer *f, struct km_str fed, struct km_str *early,
+                      struct km_str *late);
 /* The type of an answer that holds such a stream. */
 bool km_framing_is(enum km_framing framing, struct km_str content_type);
 

@@ -42,11 +42,14 @@ static int by_api(struct km_meter *m, const struct km_frame_event *e, struct km_
 {
     struct km_buf unread KM_CLEANUP(km_buf_done) = KM_BUF(OUT_MOST);
     bool done = m->stream.done;
+    size_t before = m->out ? m->out->n : 0;
     int r = m->kind->api->event(&m->stream, e->sse, edits(m) && m->out ? m->out : &unread, err);
 
     /* The relay leaves the last line to whoever ends the stream; here it is passed on. */
     if (r == 0 && edits(m) && m->out && m->stream.done && !done)
         km_buf_str(m->out, e->sse->raw);
+    if (r < 0 && edits(m) && m->out)
+        m->out->n = before; /* it will be passed on as it came */
     return r;
 }
 
@@ -67,30 +70,52 @@ int km_meter_stream(struct km_meter *m, size_t max_event, struct km_err *err)
     return m->framer ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
+/* What cannot be read is output all the same: one event of it, in however many reads it comes. */
+static void hear_raw(struct km_meter *m, struct km_str bytes)
+{
+    m->stream.events += bytes.n > 0 && !m->raw;
+    m->raw = m->raw || bytes.n > 0;
+    km_text_hear(&m->stream.heard, bytes);
+}
+
+/* From the event on that could not be read, also what of it came earlier: an edited stream goes on
+ * raw from there, for its caller has none of it yet. */
+static void lose(struct km_meter *m, struct km_str bytes, struct km_buf *out)
+{
+    struct km_str early, late;
+
+    m->lost = true;
+    km_framer_unread(m->framer, bytes, &early, &late);
+    hear_raw(m, early);
+    hear_raw(m, late);
+    if (edits(m)) {
+        km_buf_str(out, early);
+        km_buf_str(out, late);
+    }
+}
+
 void km_meter_feed(struct km_meter *m, const char *bytes, size_t n, struct km_buf *out)
 {
     struct km_arena scratch;
     struct km_err ignored; /* what cannot be read is passed on all the same */
-    size_t before = out->n;
 
     if (m->stream.cut)
         return;
-    if (m->lost || !m->framer) { /* what cannot be read is output all the same */
-        km_meter_note(m, km_str(bytes, n));
+    if (m->lost || !m->framer) {
+        hear_raw(m, km_str(bytes, n));
         km_buf_bytes(out, bytes, n);
         return;
     }
     km_arena_init(&scratch, m->like->cap, m->like->pool);
     m->stream.scratch = &scratch;
     m->out = out;
-    m->lost = km_framer_feed(m->framer, bytes, n, &ignored) < 0;
+    if (km_framer_feed(m->framer, bytes, n, &ignored) < 0)
+        lose(m, km_str(bytes, n), out);
     m->out = NULL;
     m->stream.scratch = NULL;
     km_arena_done(&scratch);
-    if (edits(m) && !m->lost)
-        return;
-    out->n = before; /* an edited stream that is lost goes on raw from this read on */
-    km_buf_bytes(out, bytes, n);
+    if (!edits(m))
+        km_buf_bytes(out, bytes, n);
 }
 
 /* Of a stream that is passed on as it comes the client may have a part of an event. */

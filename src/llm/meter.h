@@ -49,6 +49,7 @@ struct km_meter {
     struct km_arena *like; /* whose bounds its own short-lived arenas have */
     struct km_buf *out; /* of the feeding under way; NULL: nobody wants it */
     bool lost; /* something was not understood: no more is read */
+    bool raw; /* bytes were heard as they are */
 };
 
 /* Stream, bounds, and what changes the price, of a body that kind->api does not know. */

@@ -53,6 +53,11 @@ bool km_eventstream_unfinished(const struct km_eventstream *s)
     return s->kept.n > 0;
 }
 
+struct km_str km_eventstream_held(const struct km_eventstream *s)
+{
+    return km_buf_view(&s->kept);
+}
+
 static uint32_t u32(const char *p)
 {
     const uint8_t *b = (const uint8_t *)p;
@@ -145,7 +150,7 @@ static int check_prelude(const struct km_eventstream *s, const char *p, struct k
 static int message(struct km_eventstream *s, struct km_str all, struct km_err *err)
 {
     const size_t headers = u32(all.p + 4);
-    struct km_aws_message m = { .headers = km_str_sub(all, PRELUDE, headers) };
+    struct km_aws_message m = { .headers = km_str_sub(all, PRELUDE, headers), .bytes = all.n };
     struct km_str rest = m.headers;
     struct km_aws_header h;
 
@@ -180,7 +185,8 @@ static int go_on(struct km_eventstream *s, struct km_str *bytes, struct km_err *
     keep(s, bytes, u32(s->kept.p));
     if (s->kept.n == u32(s->kept.p)) {
         r = message(s, km_buf_view(&s->kept), err);
-        km_buf_done(&s->kept);
+        if (r == 0) /* else it is still there to be looked at */
+            km_buf_done(&s->kept);
     }
     return r;
 }

@@ -34,6 +34,7 @@ enum km_aws_header_type {
 struct km_aws_message {
     struct km_str headers; /* as they came, checked; for km_aws_header_next() */
     struct km_str payload;
+    size_t bytes; /* of all of it */
     /* Strings among the headers; empty: not there. */
     struct km_str message_type; /* "event", "exception", "error" */
     struct km_str event_type, exception_type, error_code, error_message;
@@ -53,12 +54,14 @@ struct km_eventstream *km_eventstream_new(size_t max_message, km_aws_message_fn 
 struct km_eventstream *km_eventstream_free(struct km_eventstream *s);
 
 /* Takes all n bytes, or fails with KM_E_UPSTREAM_PROTOCOL, KM_E_LIMIT, KM_E_NOMEM or the
- * callback's code.  After a failure the reader can only be freed. */
+ * callback's code.  After a failure the reader can only be looked at and freed. */
 int km_eventstream_feed(struct km_eventstream *s, const char *bytes, size_t n,
                         struct km_err *err) KM_MUST_USE;
 
 /* Bytes of an unfinished message are waiting (the stream was cut in its middle). */
 bool km_eventstream_unfinished(const struct km_eventstream *s);
+/* Bytes of the message under way, or of the one it failed on if that came in pieces. */
+struct km_str km_eventstream_held(const struct km_eventstream *s);
 
 /* Appends an event of that type with a JSON payload. */
 void km_eventstream_write(struct km_buf *out, struct km_str event_type, struct km_str payload);

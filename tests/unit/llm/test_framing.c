@@ -76,6 +76,46 @@ static void lines_come_one_by_one(void **state)
     expect(KM_FRAMING_LINES, "{\"a\":1}\n{\"b\"", "|{\"a\":1};", true);
 }
 
+/* The bytes from the event on that was refused, whichever feed they came with. */
+static void what_was_not_read_does_not_depend_on_the_cut(void **state)
+{
+    static const struct {
+        enum km_framing framing;
+        const char *text, *unread;
+    } cases[] = {
+        { KM_FRAMING_SSE, ": ping\n\ndata: a\n\ndata: stop\n\n", "data: stop\n\n" },
+        { KM_FRAMING_LINES, "a\r\n\n b\nstop\n", "stop\n" },
+        { KM_FRAMING_LINES, "stop\n", "stop\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct km_str text = km_str_c(cases[i].text);
+
+        for (size_t cut = 0; cut <= text.n; cut++) {
+            struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+            struct km_framer *f = km_framer_new(cases[i].framing, MOST, on_event, &out);
+            struct km_str fed = km_str_sub(text, 0, cut), early, late;
+            struct km_str rest = km_str_skip(text, cut);
+            struct km_err err;
+
+            assert_non_null(f);
+            if (km_framer_feed(f, fed.p, fed.n, &err) == 0) {
+                fed = rest;
+                rest = KM_STR_NONE;
+                assert_int_equal(km_framer_feed(f, fed.p, fed.n, &err), KM_E_CANCELED);
+            }
+            km_framer_unread(f, fed, &early, &late);
+            km_buf_reset(&out);
+            km_buf_str(&out, early);
+            km_buf_str(&out, late);
+            km_buf_str(&out, rest);
+            assert_string_equal(km_buf_cstr(&out), cases[i].unread);
+            km_framer_free(f);
+        }
+    }
+}
+
 static void an_event_over_the_bound_is_an_error(void **state)
 {
     static const enum km_framing framings[] = { KM_FRAMING_SSE, KM_FRAMING_LINES };
@@ -116,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_without_comments),
         cmocka_unit_test(lines_come_one_by_one),
+        cmocka_unit_test(what_was_not_read_does_not_depend_on_the_cut),
         cmocka_unit_test(an_event_over_the_bound_is_an_error),
         cmocka_unit_test(a_callback_s_no_is_handed_back),
         cmocka_unit_test(a_stream_is_known_by_its_type),

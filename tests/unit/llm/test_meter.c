@@ -206,6 +206,62 @@ static void what_is_no_stream_goes_on_all_the_same(void **state)
     end(&f);
 }
 
+/* What can be read, and then what cannot: the caller gets the first as ever and the other as it
+ * came, and all of the other is heard, once, as one event's. */
+static void check_lost(const struct km_meter_kind *kind, struct km_str good, struct km_str said,
+                       uint64_t text, struct km_str bad)
+{
+    struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
+
+    km_buf_str(&all, good);
+    km_buf_str(&all, bad);
+    km_buf_str(&out, said);
+    km_buf_str(&out, bad);
+    for (size_t cut = 0; cut <= all.n; cut++) {
+        struct fixture f;
+
+        begin(&f, kind);
+        assert_int_equal(km_meter_stream(&f.meter, 256, NULL), 0);
+        km_meter_feed(&f.meter, all.p, cut, &f.out);
+        km_meter_feed(&f.meter, all.p + cut, all.n - cut, &f.out);
+        assert_true(f.meter.lost);
+        assert_true(km_str_eq(km_buf_view(&f.out), km_buf_view(&out)));
+        assert_int_equal(f.meter.stream.heard.bytes, text + bad.n);
+        assert_int_equal(f.meter.stream.events, 2);
+        assert_false(km_meter_usage(&f.meter).known);
+        end(&f);
+    }
+}
+
+static void what_can_no_longer_be_read_is_heard_however_it_was_cut(void **state)
+{
+    static const char hi[] =
+        "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],"
+        "\"usage\":null}\n\n";
+    static const char unasked[] =
+        "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    struct km_buf frame KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    struct km_buf broken KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    struct km_buf over KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+
+    (void)state;
+    km_eventstream_write(&frame, KM_STR("contentBlockDelta"),
+                         KM_STR("{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}"));
+    km_buf_str(&broken, km_buf_view(&frame));
+    broken.p[broken.n - 1] ^= 1;
+    check_lost(&km_meter_converse, km_buf_view(&frame), km_buf_view(&frame), 2,
+               km_buf_view(&broken));
+    km_buf_str(&broken, km_buf_view(&frame)); /* what follows is not read, either */
+    check_lost(&km_meter_converse, km_buf_view(&frame), km_buf_view(&frame), 2,
+               km_buf_view(&broken));
+    km_buf_str(&over, KM_STR("data: "));
+    for (int i = 0; i < 300; i++)
+        km_buf_byte(&over, 'x');
+    km_buf_str(&over, KM_STR("\n\n"));
+    check_lost(&km_meter_chat, km_str_c(hi), km_str_c(unasked), 2, km_buf_view(&over));
+}
+
 static int bounds_of(const struct km_meter_kind *kind, const char *body, int64_t *ret_most,
                      int64_t *ret_answers)
 {
@@ -587,6 +643,7 @@ int main(void)
         cmocka_unit_test(other_streams_are_left_as_they_are),
         cmocka_unit_test(a_stream_that_ends_early_is_estimated),
         cmocka_unit_test(what_is_no_stream_goes_on_all_the_same),
+        cmocka_unit_test(what_can_no_longer_be_read_is_heard_however_it_was_cut),
         cmocka_unit_test(bounds_are_found_where_models_take_them),
         cmocka_unit_test(
             a_bound_is_lowered_wherever_it_stands_and_added_where_the_model_reads_it),
