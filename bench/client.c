@@ -66,7 +66,9 @@ static size_t finish(const struct options *o, char *out, const char *body, int n
 size_t client_request(const struct options *o, char *out, const char *script, bool stream)
 {
     char body[REQUEST_MAX / 2];
-    const char *tail = "\"}],\"temperature\":0.7,\"max_tokens\":256";
+    /* Streams may go on for ever here: one that is far past its bound is cut. */
+    const char *tail = stream ? "\"}],\"temperature\":0.7,\"max_tokens\":1000000"
+                              : "\"}],\"temperature\":0.7,\"max_tokens\":256";
     const char *end = stream ? ",\"stream\":true}" : "}"; /* a gateway asks for usage itself */
     int n = snprintf(body, sizeof body,
                      "{\"model\":\"%s\",\"messages\":[{\"role\":\"system\",\"content\":"
