@@ -100,18 +100,27 @@ void km_doctor_unannotated(struct km_doctor *d)
     }
 }
 
+/* The next server whose member is a number other than 0. */
+static bool next_with(struct km_json_iter *it, const char *member,
+                      const struct km_json **ret_server, int64_t *ret_n)
+{
+    struct km_str key;
+
+    while (km_json_next(it, &key, ret_server))
+        if (km_json_i64(km_json_get(*ret_server, member), ret_n) && *ret_n != 0)
+            return true;
+    return false;
+}
+
 void km_doctor_left_out(struct km_doctor *d)
 {
     const struct km_json *s;
     struct km_json_iter it;
-    struct km_str key;
     bool any = false;
+    int64_t n;
 
-    for (km_json_iter(km_json_get(d->servers, "servers"), &it); km_json_next(&it, &key, &s);) {
-        int64_t n = 0;
-
-        if (!km_json_i64(km_json_get(s, "left_out"), &n) || n == 0)
-            continue;
+    for (km_json_iter(km_json_get(d->servers, "servers"), &it);
+         next_with(&it, "left_out", &s, &n);) {
         any = true;
         km_doctor_say(d, KM_DOCTOR_WARN, "docs/mcp-openapi.md says what cannot be a tool",
                       "%.*s: %lld operations of its document are no tools: %.*s",
@@ -126,14 +135,11 @@ void km_doctor_refused(struct km_doctor *d)
 {
     const struct km_json *s;
     struct km_json_iter it;
-    struct km_str key;
     bool any = false;
+    int64_t n;
 
-    for (km_json_iter(km_json_get(d->servers, "servers"), &it); km_json_next(&it, &key, &s);) {
-        int64_t n = 0;
-
-        if (!km_json_i64(km_json_get(s, "refused"), &n) || n == 0)
-            continue;
+    for (km_json_iter(km_json_get(d->servers, "servers"), &it);
+         next_with(&it, "refused", &s, &n);) {
         any = true;
         km_doctor_say(d, KM_DOCTOR_WARN, "kanmon mcp status SERVER names each with its reason",
                       "%.*s: %lld items are withheld, for clients would lose their list for them",

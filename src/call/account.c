@@ -89,7 +89,7 @@ static bool is_named(const struct km_call *call)
 }
 
 /* Mostly nothing but numbers has to be written any more. */
-static void settle(struct km_call *call, km_store_done_fn *done, bool *ret_wait)
+static void settle_call(struct km_call *call, km_store_done_fn *done, bool *ret_wait)
 {
     struct km_ledger_entry e;
     char ip[KM_ADDR_TEXT];
@@ -218,7 +218,7 @@ enum km_next km_step_account(struct km_call *call)
     call->client_status = client_status(call);
     give_back(call);
     if (!call->kind->outer && !call->unbooked)
-        settle(call, on_settled, &wait);
+        settle_call(call, on_settled, &wait);
     km_count_call(call);
     km_call_log(call);
     call->held = wait;

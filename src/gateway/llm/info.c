@@ -103,7 +103,7 @@ static void price_or_null(struct km_json_out *o, const char *member, int64_t pic
     km_out_member_raw(o, member, km_buf_view(&text));
 }
 
-static void prices(struct km_json_out *o, const struct km_price *p)
+static void put_prices(struct km_json_out *o, const struct km_price *p)
 {
     price_or_null(o, "input_cost_per_token", p->input);
     price_or_null(o, "output_cost_per_token", p->output);
@@ -119,20 +119,20 @@ static const char *mode_of(const struct km_deployment *d)
     return can.can & KM_CAN_EMBED ? "embedding" : "chat";
 }
 
-static void flag(struct km_json_out *o, const char *member, bool yes)
+static void put_flag(struct km_json_out *o, const char *member, bool yes)
 {
     km_out_key(o, member);
     km_out_bool(o, yes);
 }
 
-static void limits(struct km_json_out *o, const struct km_price *p, int64_t output)
+static void put_limits(struct km_json_out *o, const struct km_price *p, int64_t output)
 {
     count_or_null(o, "max_tokens", output);
     count_or_null(o, "max_input_tokens", p->max_input_tokens);
     count_or_null(o, "max_output_tokens", output);
 }
 
-static void deployment(struct km_json_out *o, const struct km_deployment *d)
+static void put_deployment(struct km_json_out *o, const struct km_deployment *d)
 {
     struct km_capability can;
 
@@ -146,17 +146,17 @@ static void deployment(struct km_json_out *o, const struct km_deployment *d)
     km_out_key(o, "model_info");
     km_out_open(o, '{');
     km_out_member(o, "id", d->id);
-    flag(o, "db_model", false);
+    put_flag(o, "db_model", false);
     km_out_member(o, "key", d->model);
     km_out_member(o, "litellm_provider", d->provider_name);
     km_out_member(o, "mode", km_str_c(mode_of(d)));
     if (d->base_model.n)
         km_out_member(o, "base_model", d->base_model);
-    limits(o, &d->price, km_deployment_max_output(d, &d->price));
-    prices(o, &d->price);
-    flag(o, "supports_response_schema", can.can & KM_CAN_SCHEMA);
-    flag(o, "supports_reasoning",
-         can.can & (KM_CAN_THINK_BUDGET | KM_CAN_THINK_ADAPTIVE | KM_CAN_EFFORT));
+    put_limits(o, &d->price, km_deployment_max_output(d, &d->price));
+    put_prices(o, &d->price);
+    put_flag(o, "supports_response_schema", can.can & KM_CAN_SCHEMA);
+    put_flag(o, "supports_reasoning",
+             can.can & (KM_CAN_THINK_BUDGET | KM_CAN_THINK_ADAPTIVE | KM_CAN_EFFORT));
     km_out_close(o, '}');
     km_out_close(o, '}');
 }
@@ -176,7 +176,7 @@ void km_info_models(void *visit, struct km_exchange *x, const struct km_route_ma
     km_out_open(&o, '[');
     for (size_t i = 0; i < km_models_count(models); i++)
         if (km_info_may_use(v, km_models_at(models, i)->group))
-            deployment(&o, km_models_at(models, i));
+            put_deployment(&o, km_models_at(models, i));
     km_out_close(&o, ']');
     km_out_close(&o, '}');
     km_reply_json(v, 200, km_buf_view(&out));
@@ -199,7 +199,7 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void add(struct summary *s, const struct km_deployment *d)
+static void add_deployment(struct summary *s, const struct km_deployment *d)
 {
     s->price.max_input_tokens = least(s->price.max_input_tokens, d->price.max_input_tokens);
     s->output = least(s->output, km_deployment_max_output(d, &d->price));
@@ -215,7 +215,7 @@ static const struct km_deployment *deployment_of(const struct km_candidate *c)
     return c->deployment;
 }
 
-static void providers(struct km_json_out *o, const struct km_model_match *m)
+static void put_providers(struct km_json_out *o, const struct km_model_match *m)
 {
     km_out_key(o, "providers");
     km_out_open(o, '[');
@@ -231,18 +231,18 @@ static void providers(struct km_json_out *o, const struct km_model_match *m)
     km_out_close(o, ']');
 }
 
-static void group(struct km_json_out *o, struct km_str name, const struct km_model_match *m)
+static void put_group(struct km_json_out *o, struct km_str name, const struct km_model_match *m)
 {
     struct summary s = { .price = KM_PRICE_NONE, .output = -1, .mode = "chat" };
 
     for (size_t i = 0; i < m->n; i++)
-        add(&s, deployment_of(&m->v[i]));
+        add_deployment(&s, deployment_of(&m->v[i]));
     km_out_open(o, '{');
     km_out_member(o, "model_group", name);
-    providers(o, m);
+    put_providers(o, m);
     km_out_member(o, "mode", km_str_c(s.mode));
-    limits(o, &s.price, s.output);
-    prices(o, &s.price);
+    put_limits(o, &s.price, s.output);
+    put_prices(o, &s.price);
     km_out_close(o, '}');
 }
 
@@ -264,7 +264,7 @@ void km_info_groups(void *visit, struct km_exchange *x, const struct km_route_ma
     for (size_t i = 0; i < n; i++)
         if (km_info_may_use(v, names[i]) &&
             km_models_find(v->view->snap->models, names[i], &m, NULL) == 0)
-            group(&o, names[i], &m);
+            put_group(&o, names[i], &m);
     km_out_close(&o, ']');
     km_out_close(&o, '}');
     km_reply_json(v, 200, km_buf_view(&out));
