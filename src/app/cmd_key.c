@@ -20,18 +20,9 @@ static void print_json(const struct km_answer *a)
     printf("%.*s\n", (int)a->body.n, a->body.p ? a->body.p : "");
 }
 
-static struct km_str text_of(const struct km_json *v, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    if (!km_json_string(km_json_get(v, name), &s))
-        (void)km_json_number(km_json_get(v, name), &s);
-    return s;
-}
-
 static void print_field(const char *label, const struct km_json *v, const char *name)
 {
-    struct km_str s = text_of(v, name);
+    struct km_str s = km_answer_text(v, name);
 
     if (s.n)
         printf("  %-12s %.*s\n", label, KM_STR_ARG(s));
@@ -124,7 +115,7 @@ static void add_list(struct km_buf *b, const char *name, const char *value)
 
 static void show_generated(const struct km_json *json)
 {
-    struct km_str key = text_of(json, "key");
+    struct km_str key = km_answer_text(json, "key");
 
     printf("%.*s\n", KM_STR_ARG(key));
     fputs("This is the only time the key is shown: store it now.\n", stderr);
@@ -166,11 +157,11 @@ int km_cmd_key_generate(struct km_cli *cli)
 
 static void show_row(const struct km_json *row)
 {
-    struct km_str budget = text_of(row, "max_budget");
+    struct km_str budget = km_answer_text(row, "max_budget");
 
-    printf("%-16.*s %-20.*s %12.*s %12.*s  %.*s\n", KM_STR_ARG(text_of(row, "key_name")),
-           KM_STR_ARG(text_of(row, "key_alias")), KM_STR_ARG(text_of(row, "spend")),
-           KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(text_of(row, "token")));
+    printf("%-16.*s %-20.*s %12.*s %12.*s  %.*s\n", KM_STR_ARG(km_answer_text(row, "key_name")),
+           KM_STR_ARG(km_answer_text(row, "key_alias")), KM_STR_ARG(km_answer_text(row, "spend")),
+           KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(km_answer_text(row, "token")));
 }
 
 static void print_row(const struct km_json *row, bool first)
@@ -347,7 +338,7 @@ int km_cmd_key_unblock(struct km_cli *cli)
 
 static void show_reload(const struct km_json *json)
 {
-    struct km_str version = text_of(json, "version");
+    struct km_str version = km_answer_text(json, "version");
 
     printf("reloaded: configuration version %.*s is in effect\n", KM_STR_ARG(version));
     km_control_show(json);
@@ -373,13 +364,13 @@ static void show_problems(const struct km_json *json)
     struct km_str key;
 
     for (km_json_iter(list, &it); km_json_next(&it, &key, &p);) {
-        struct km_str help = text_of(p, "suggestion"), file = text_of(p, "file");
+        struct km_str help = km_answer_text(p, "suggestion"), file = km_answer_text(p, "file");
 
-        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(text_of(p, "level")),
-                KM_STR_ARG(text_of(p, "code")), KM_STR_ARG(text_of(p, "message")));
+        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(km_answer_text(p, "level")),
+                KM_STR_ARG(km_answer_text(p, "code")), KM_STR_ARG(km_answer_text(p, "message")));
         if (file.n)
             fprintf(stderr, "  --> %.*s:%.*s:%.*s\n", KM_STR_ARG(file),
-                    KM_STR_ARG(text_of(p, "line")), KM_STR_ARG(text_of(p, "column")));
+                    KM_STR_ARG(km_answer_text(p, "line")), KM_STR_ARG(km_answer_text(p, "column")));
         if (help.n)
             fprintf(stderr, "  = help: %.*s\n", KM_STR_ARG(help));
     }
@@ -388,7 +379,7 @@ static void show_problems(const struct km_json *json)
 /* What is wrong with the file stands in the answer; then nothing has changed. */
 static int reload_refused(struct km_cli *cli, const struct km_answer *a)
 {
-    struct km_str why = text_of(a->json, "error");
+    struct km_str why = km_answer_text(a->json, "error");
     struct km_err err;
 
     if (km_cli_flag(cli, "json")) {

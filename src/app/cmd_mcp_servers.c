@@ -16,15 +16,6 @@
 #define TARGET_BYTES 1024
 #define BOTH_BYTES ((size_t)64 << 20)
 
-static struct km_str text_of(const struct km_json *v, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    if (!km_json_string(km_json_get(v, name), &s))
-        (void)km_json_number(km_json_get(v, name), &s);
-    return s;
-}
-
 static int usage(struct km_cli *cli)
 {
     return km_cli_usage(cli, "name one server; `kanmon mcp list` shows them");
@@ -46,57 +37,38 @@ static int server_target(struct km_cli *cli, const char *rest, char out[TARGET_B
     return 0;
 }
 
-typedef int show_fn(const struct km_cli *cli, const struct km_json *json);
-
-static int run(struct km_cli *cli, const char *method, const char *target, struct km_str body,
-               show_fn *show)
-{
-    struct km_answer a;
-    struct km_err err = { 0 };
-    int code = KM_EXIT_OK;
-
-    km_answer_init(&a);
-    if (km_cli_call(cli, method, target, body, &a, &err) < 0)
-        code = km_cli_fail(cli, &err);
-    else if (km_cli_flag(cli, "json"))
-        printf("%.*s\n", KM_STR_ARG(km_buf_view(&a.body)));
-    else
-        code = show(cli, a.json);
-    km_answer_done(&a);
-    return code;
-}
-
 /* --- list, status --- */
 
 /* Of a list; "?": it is unknown. */
 static struct km_str count_of(const struct km_json *s, const char *list)
 {
-    struct km_str n = text_of(s, list);
+    struct km_str n = km_answer_text(s, list);
 
     return n.n ? n : KM_STR("?");
 }
 
 static void print_row(const struct km_json *s)
 {
-    struct km_str why = text_of(s, "why");
+    struct km_str why = km_answer_text(s, "why");
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
     size_t flagged = km_json_count(km_json_get(s, "flagged"));
-    struct km_str refused = text_of(s, "refused");
+    struct km_str refused = km_answer_text(s, "refused");
     bool more = why.n || alerts;
 
-    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
-           KM_STR_ARG(text_of(s, "prefix")), KM_STR_ARG(text_of(s, "transport")),
-           KM_STR_ARG(text_of(s, "state")), KM_STR_ARG(count_of(s, "tools")),
-           KM_STR_ARG(count_of(s, "resources")), KM_STR_ARG(count_of(s, "prompts")),
-           KM_STR_ARG(why));
+    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s",
+           KM_STR_ARG(km_answer_text(s, "name")), KM_STR_ARG(km_answer_text(s, "prefix")),
+           KM_STR_ARG(km_answer_text(s, "transport")), KM_STR_ARG(km_answer_text(s, "state")),
+           KM_STR_ARG(count_of(s, "tools")), KM_STR_ARG(count_of(s, "resources")),
+           KM_STR_ARG(count_of(s, "prompts")), KM_STR_ARG(why));
     if (alerts)
         printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
     if (flagged)
         printf("%s%zu other texts to look at: kanmon mcp status %.*s", more ? "; " : "", flagged,
-               KM_STR_ARG(text_of(s, "name")));
+               KM_STR_ARG(km_answer_text(s, "name")));
     if (refused.n && !km_str_eq(refused, KM_STR("0")))
         printf("%s%.*s withheld, as no client would take them: kanmon mcp status %.*s",
-               more || flagged ? "; " : "", KM_STR_ARG(refused), KM_STR_ARG(text_of(s, "name")));
+               more || flagged ? "; " : "", KM_STR_ARG(refused),
+               KM_STR_ARG(km_answer_text(s, "name")));
     putchar('\n');
 }
 
@@ -105,16 +77,17 @@ static void print_row(const struct km_json *s)
 static void print_alert(FILE *to, const struct km_json *t, struct km_arena *arena)
 {
     const struct km_json *flags = km_json_get(t, "flags");
-    struct km_str kind = text_of(t, "kind"), hash = km_str_sub(text_of(t, "hash"), 0, 12);
+    struct km_str kind = km_answer_text(t, "kind"),
+                  hash = km_str_sub(km_answer_text(t, "hash"), 0, 12);
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-    km_scan_plain(&name, text_of(t, kind.n ? "name" : "tool"));
-    fprintf(to, "  %.*s: %.*s '%.*s' is %.*s", KM_STR_ARG(text_of(t, "server")),
+    km_scan_plain(&name, km_answer_text(t, kind.n ? "name" : "tool"));
+    fprintf(to, "  %.*s: %.*s '%.*s' is %.*s", KM_STR_ARG(km_answer_text(t, "server")),
             KM_STR_ARG(kind.n ? kind : KM_STR("tool")), KM_STR_ARG(km_buf_view(&name)),
-            KM_STR_ARG(text_of(t, "state")));
+            KM_STR_ARG(km_answer_text(t, "state")));
     if (km_json_count(flags))
         fprintf(to, " %.*s", KM_STR_ARG(km_json_compact(flags, arena)));
-    fprintf(to, ", since %.*s%s%.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "since"), 0, 19)),
+    fprintf(to, ", since %.*s%s%.*s\n", KM_STR_ARG(km_str_sub(km_answer_text(t, "since"), 0, 19)),
             hash.n ? ", " : "", KM_STR_ARG(hash));
 }
 
@@ -131,8 +104,9 @@ static void print_alerts(FILE *to, const struct km_json *list)
     km_arena_done(&arena);
 }
 
-static int show_list(const struct km_cli *cli, const struct km_json *json)
+static int show_list(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     const struct km_json *servers = km_json_get(json, "servers"), *server;
     struct km_json_iter it;
     struct km_str key;
@@ -153,7 +127,7 @@ static int show_list(const struct km_cli *cli, const struct km_json *json)
 
 int km_cmd_mcp_list(struct km_cli *cli)
 {
-    return run(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
+    return km_cli_show(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
 }
 
 /* Whether its clients' capabilities are of any use there (asks_clients). */
@@ -163,8 +137,8 @@ static void print_declared(const struct km_json *d)
 
     (void)km_json_bool(km_json_get(d, "lists_differ"), &differ);
     printf("  %-10s %.*s calls of clients that can be asked, %.*s questions, lists %s\n",
-           "declared", KM_STR_ARG(text_of(d, "calls")), KM_STR_ARG(text_of(d, "questions")),
-           differ ? "of their own" : "as for all");
+           "declared", KM_STR_ARG(km_answer_text(d, "calls")),
+           KM_STR_ARG(km_answer_text(d, "questions")), differ ? "of their own" : "as for all");
 }
 
 static void print_refusals(const struct km_json *list)
@@ -176,16 +150,17 @@ static void print_refusals(const struct km_json *list)
     for (km_json_iter(list, &it); km_json_next(&it, &key, &one);) {
         struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-        km_scan_plain(&text, text_of(one, "name"));
+        km_scan_plain(&text, km_answer_text(one, "name"));
         km_buf_str(&text, KM_STR(": "));
-        km_scan_plain(&text, text_of(one, "why"));
-        printf("  withheld of %.*s: %.*s\n", KM_STR_ARG(text_of(one, "list")),
+        km_scan_plain(&text, km_answer_text(one, "why"));
+        printf("  withheld of %.*s: %.*s\n", KM_STR_ARG(km_answer_text(one, "list")),
                KM_STR_ARG(km_buf_view(&text)));
     }
 }
 
-static int show_server(const struct km_cli *cli, const struct km_json *s)
+static int show_server(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *s = a->json;
     static const char *const names[] = {
         "name",      "alias",     "prefix",    "server_id", "transport", "url",      "spec_path",
         "command",   "builtin",   "state",     "why",       "since",    "last_ok",
@@ -196,7 +171,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
 
     (void)cli;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct km_str value = text_of(s, names[i]);
+        struct km_str value = km_answer_text(s, names[i]);
 
         if (value.n)
             printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
@@ -216,15 +191,17 @@ int km_cmd_mcp_status(struct km_cli *cli)
     if (cli->nargs == 0)
         return km_cmd_mcp_list(cli);
     r = server_target(cli, "", target);
-    return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_server);
+    return r != 0 ? r : km_cli_show(cli, "GET", target, KM_STR_NONE, show_server);
 }
 
 /* --- start, stop, restart --- */
 
-static int show_state(const struct km_cli *cli, const struct km_json *s)
+static int show_state(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *s = a->json;
     if (!km_cli_flag(cli, "quiet"))
-        printf("%.*s: %.*s\n", KM_STR_ARG(text_of(s, "name")), KM_STR_ARG(text_of(s, "state")));
+        printf("%.*s: %.*s\n", KM_STR_ARG(km_answer_text(s, "name")),
+               KM_STR_ARG(km_answer_text(s, "state")));
     return KM_EXIT_OK;
 }
 
@@ -233,7 +210,7 @@ static int act(struct km_cli *cli, const char *action)
     char target[TARGET_BYTES];
     int r = server_target(cli, action, target);
 
-    return r != 0 ? r : run(cli, "POST", target, KM_STR_NONE, show_state);
+    return r != 0 ? r : km_cli_show(cli, "POST", target, KM_STR_NONE, show_state);
 }
 
 int km_cmd_mcp_start(struct km_cli *cli)
@@ -253,15 +230,16 @@ int km_cmd_mcp_restart(struct km_cli *cli)
 
 /* --- logs --- */
 
-static int show_log(const struct km_cli *cli, const struct km_json *json)
+static int show_log(const struct km_cli *cli, struct km_answer *a)
 {
-    struct km_str log = text_of(json, "log");
+    const struct km_json *json = a->json;
+    struct km_str log = km_answer_text(json, "log");
 
     fwrite(log.p ? log.p : "", 1, log.n, stdout);
     if (log.n && !km_str_ends(log, KM_STR("\n")))
         putchar('\n');
     if (!km_cli_flag(cli, "quiet"))
-        fprintf(stderr, "All of it is in %.*s\n", KM_STR_ARG(text_of(json, "file")));
+        fprintf(stderr, "All of it is in %.*s\n", KM_STR_ARG(km_answer_text(json, "file")));
     return KM_EXIT_OK;
 }
 
@@ -276,16 +254,17 @@ int km_cmd_mcp_logs(struct km_cli *cli)
         return km_cli_usage(cli, "--bytes is a number");
     snprintf(rest, sizeof rest, "/log?bytes=%llu", (unsigned long long)n);
     r = server_target(cli, rest, target);
-    return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_log);
+    return r != 0 ? r : km_cli_show(cli, "GET", target, KM_STR_NONE, show_log);
 }
 
 /* --- login --- */
 
-static int show_login(const struct km_cli *cli, const struct km_json *json)
+static int show_login(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     if (!km_cli_flag(cli, "quiet"))
         fputs("Open this in a browser within ten minutes:\n", stderr);
-    printf("%.*s\n", KM_STR_ARG(text_of(json, "url")));
+    printf("%.*s\n", KM_STR_ARG(km_answer_text(json, "url")));
     return KM_EXIT_OK;
 }
 
@@ -300,7 +279,7 @@ int km_cmd_mcp_login(struct km_cli *cli)
     km_buf_str(&b, KM_STR("/login"));
     if (km_buf_failed(&b))
         return km_cli_usage(cli, "the name is too long");
-    return run(cli, "POST", km_buf_cstr(&b), KM_STR("{}"), show_login);
+    return km_cli_show(cli, "POST", km_buf_cstr(&b), KM_STR("{}"), show_login);
 }
 
 /* --- approve --- */
@@ -311,22 +290,23 @@ static void print_waiting(const struct km_json *one)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_APPROVAL_JSON_BYTES);
     uint64_t cut = 0;
 
-    km_buf_printf(&b, "%-24.*s %-9.*s ", KM_STR_ARG(text_of(one, "id")),
-                  KM_STR_ARG(text_of(one, "state")));
-    km_scan_plain(&b, text_of(one, "tool"));
+    km_buf_printf(&b, "%-24.*s %-9.*s ", KM_STR_ARG(km_answer_text(one, "id")),
+                  KM_STR_ARG(km_answer_text(one, "state")));
+    km_scan_plain(&b, km_answer_text(one, "tool"));
     km_buf_str(&b, KM_STR("  "));
-    km_scan_plain(&b, text_of(one, km_json_get(one, "subject") ? "subject" : "principal"));
+    km_scan_plain(&b, km_answer_text(one, km_json_get(one, "subject") ? "subject" : "principal"));
     if (km_json_get(one, "arguments")) {
         km_buf_str(&b, KM_STR("\n    "));
         km_args_show(km_json_get(one, "arguments"), 2 * KM_ARGS_SHOWN_BYTES, "\n      ", &b);
     }
-    if (km_str_u64(text_of(one, "arguments_cut"), &cut) == 0 && cut)
+    if (km_str_u64(km_answer_text(one, "arguments_cut"), &cut) == 0 && cut)
         km_buf_printf(&b, "\n    %llu of these values are cut", (unsigned long long)cut);
     printf("%.*s\n", KM_STR_ARG(km_buf_view(&b)));
 }
 
-static int show_waiting(const struct km_cli *cli, const struct km_json *json)
+static int show_waiting(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     const struct km_json *list = km_json_get(json, "approvals"), *one;
     struct km_json_iter it;
     struct km_str key;
@@ -339,11 +319,12 @@ static int show_waiting(const struct km_cli *cli, const struct km_json *json)
     return KM_EXIT_OK;
 }
 
-static int show_answer(const struct km_cli *cli, const struct km_json *json)
+static int show_answer(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     if (!km_cli_flag(cli, "quiet"))
         printf("%.*s: %.*s; the same call of the same caller may be sent again\n",
-               KM_STR_ARG(text_of(json, "id")), KM_STR_ARG(text_of(json, "state")));
+               KM_STR_ARG(km_answer_text(json, "id")), KM_STR_ARG(km_answer_text(json, "state")));
     return KM_EXIT_OK;
 }
 
@@ -356,8 +337,9 @@ static bool is_id(struct km_str s)
     return s.n == KM_APPROVAL_ID_LEN;
 }
 
-static int show_pins(const struct km_cli *cli, const struct km_json *json)
+static int show_pins(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     const struct km_json *list = km_json_get(json, "tools"), *t;
     struct km_json_iter it;
     struct km_arena arena;
@@ -367,14 +349,15 @@ static int show_pins(const struct km_cli *cli, const struct km_json *json)
     km_arena_init(&arena, (size_t)1024 * 1024, NULL);
     for (km_json_iter(list, &it); km_json_next(&it, &key, &t);) {
         print_alert(stdout, t, &arena);
-        printf("      %.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "description"), 0, 2000)));
+        printf("      %.*s\n", KM_STR_ARG(km_str_sub(km_answer_text(t, "description"), 0, 2000)));
     }
     km_arena_done(&arena);
     return KM_EXIT_OK;
 }
 
-static int show_accepted(const struct km_cli *cli, const struct km_json *json)
+static int show_accepted(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     const struct km_json *tool;
     struct km_json_iter it;
     struct km_str key, name;
@@ -402,7 +385,7 @@ static int accept_tools(struct km_cli *cli)
     km_buf_str(&body, KM_STR(",\"hash\":"));
     km_buf_json(&body, hash ? km_str_c(hash) : KM_STR_NONE);
     km_buf_byte(&body, '}');
-    return run(cli, "POST", km_buf_cstr(&target), km_buf_view(&body), show_accepted);
+    return km_cli_show(cli, "POST", km_buf_cstr(&target), km_buf_view(&body), show_accepted);
 }
 
 /* Both lists as one document. */
@@ -443,9 +426,10 @@ static int list_what_waits(struct km_cli *cli)
 
     if (km_cli_flag(cli, "json"))
         return print_what_waits(cli);
-    r = run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
+    r = km_cli_show(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
 
-    return r == KM_EXIT_OK ? run(cli, "GET", "/kanmon/mcp/pins", KM_STR_NONE, show_pins) : r;
+    return r == KM_EXIT_OK ? km_cli_show(cli, "GET", "/kanmon/mcp/pins", KM_STR_NONE, show_pins)
+                           : r;
 }
 
 int km_cmd_mcp_approve(struct km_cli *cli)
@@ -461,6 +445,7 @@ int km_cmd_mcp_approve(struct km_cli *cli)
         return km_cli_usage(cli, "name the approval; `kanmon mcp approve` lists what waits");
     km_buf_str(&b, KM_STR("/kanmon/approvals/"));
     km_url_encode(&b, km_str_c(cli->args[0]));
-    return run(cli, "POST", km_buf_cstr(&b),
-               refuse ? KM_STR("{\"approve\":false}") : KM_STR("{\"approve\":true}"), show_answer);
+    return km_cli_show(cli, "POST", km_buf_cstr(&b),
+                       refuse ? KM_STR("{\"approve\":false}") : KM_STR("{\"approve\":true}"),
+                       show_answer);
 }

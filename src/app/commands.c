@@ -9,6 +9,7 @@
 #include "app/cli.h"
 
 #include "app/client.h"
+#include "app/cmd_audit.h"
 #include "app/cmd_config.h"
 #include "app/cmd_doctor.h"
 #include "app/cmd_key.h"
@@ -96,6 +97,21 @@ static const struct km_option correct_options[] = {
     KM_CLIENT_OPTIONS,
     { "cost", "USD", "what the call cost", 0 },
     { "reason", "TEXT", "why, for the audit log", 0 },
+    { 0 },
+};
+
+static const struct km_option audit_options[] = {
+    { "since", "WHEN", "not before: 1h or 7d (ago), 2026-01-31, or 2026-01-31T09:30:00Z", 0 },
+    { "until", "WHEN", "before this time", 0 },
+    { "key", "KEY", "who did it: a key's alias or hash, master, local:0", 0 },
+    { "user", "ID", "whose key it was, who a token said, or for whom it was done", 0 },
+    { "action", "NAME", "mcp.call, key.delete ...; mcp: all of these", 0 },
+    { "server", "NAME", "of one MCP server", 0 },
+    { "tool", "NAME", "of one tool, without its server's prefix", 0 },
+    { "outcome", "WORD", "ok, denied, tool_error, approval_required ...", 0 },
+    { "limit", "N", "so many at most (default: 50)", 0 },
+    { "before", "ID", "those below this number: the page after", 0 },
+    KM_CLIENT_OPTIONS,
     { 0 },
 };
 
@@ -236,6 +252,15 @@ const struct km_command km_app_commands[] = {
       "  kanmon spend correct 019a5f3e-7c1d-7b10-9f3a-5d1c2b3a4f5e --cost 0.42 \\\n"
       "      --reason 'as the vendor bills it'\n",
       correct_options, km_cmd_spend_correct },
+    { "audit list", "List who did what: calls of tools, changes of keys, servers, approvals", NULL,
+      "  kanmon audit list --since 1h\n"
+      "  kanmon audit list --server github --outcome denied\n"
+      "  kanmon audit list --key team-a --since 2026-01-01 --until 2026-02-01 --json\n",
+      audit_options, km_cmd_audit_list },
+    { "audit show", "Show one record of the audit trail", "ID", "  kanmon audit show 4711\n",
+      client_options, km_cmd_audit_show },
+    { "audit verify", "Check that no record of the audit trail was changed or taken out", NULL, NULL,
+      client_options, km_cmd_audit_verify },
     { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
       "  kanmon prices import model_prices_and_context_window.json\n", client_options,
       km_cmd_prices_import },
