@@ -161,6 +161,7 @@ static const struct km_option mcp_logs_options[] = {
 
 static const struct km_option mcp_approve_options[] = {
     { "refuse", NULL, "let it not run", 0 },
+    { "show", NULL, "decide nothing: show this call, or the tools of this server", 0 },
     { "hash", "HEX", "a tool's definition, as the list shows it; else what is offered now", 0 },
     KM_CLIENT_OPTIONS,
     { 0 },
@@ -303,7 +304,8 @@ const struct km_command km_app_commands[] = {
       "  kanmon mcp approve                     what waits\n"
       "  kanmon mcp approve github              all its tools, as they are now\n"
       "  kanmon mcp approve github list_issues --hash 3fa0c1\n"
-      "  kanmon mcp approve 5f0c2a --refuse\n",
+      "  kanmon mcp approve 5f0c2a... --show    what this call would do\n"
+      "  kanmon mcp approve 5f0c2a... --refuse\n",
       mcp_approve_options, km_cmd_mcp_approve },
     { "mcp config", "Print what an MCP client's file says to reach this gateway", "CLIENT",
       "  kanmon mcp config claude-code --config config.yaml | sh\n"
