@@ -17,6 +17,7 @@
 #include "admin/mcp_pins.h"
 
 #include "admin/admin.h"
+#include "admin/mcp.h"
 #include "base/encode.h"
 #include "mcp/ask.h"
 #include "mcp/safety/shown_args.h"
@@ -148,18 +149,8 @@ static int list_of(struct km_admin *a, struct km_str server, struct km_err *err)
 static struct km_str server_name(struct km_admin *a, struct km_mcp_upstream **ret,
                                  struct km_err *err)
 {
-    struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
-    struct km_str name = a->v->match.params[0];
-    struct km_mcp_upstream *u = km_mcp_set_find(set, name);
-
-    if (u)
-        *ret = km_mcp_upstream_ref(u);
-    else
-        km_fail(err, KM_E_NOT_FOUND, "There is no MCP server '%.*s'; `kanmon mcp list` names them.",
-                KM_STR_ARG(km_str_sub(name, 0, 100)));
-    name = u ? km_arena_str(&a->arena, u->name) : KM_STR_NONE;
-    km_mcp_set_unref(set);
-    return name;
+    *ret = km_mcp_admin_find(a, a->v->match.params[0], err);
+    return *ret ? km_arena_str(&a->arena, (*ret)->name) : KM_STR_NONE;
 }
 
 static int list_all(struct km_admin *a, struct km_err *err)

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_mcp_servers.c - the MCP servers behind the gateway, by hand: `kanmon mcp list`, `status`,
- * `start`, `stop`, `restart`, `logs`, `login`.
+ * `start`, `stop`, `restart`, `login`.
  *
  * Each is a request to the admin API and a way to print the answer; --json prints it as it is.
- * `kanmon logs NAME` and `kanmon restart NAME` are the same commands.
+ * `kanmon restart NAME` is the same command.
  */
 #include "app/cmd_mcp.h"
 
-#include "app/client.h"
+#include <unistd.h>
+
+#include "app/watch.h"
+#include "base/time.h"
 #include "http/message.h"
 #include "mcp/safety/scan.h"
 
 #define TARGET_BYTES 1024
+#define WATCH_BYTES ((size_t)8 * 1024 * 1024)
 
 static int usage(struct km_cli *cli)
 {
@@ -120,8 +124,91 @@ static int show_list(const struct km_cli *cli, struct km_answer *a)
     return KM_EXIT_OK;
 }
 
+/* --- list --watch --- */
+
+/* What of a row tells that it is another one: all but how long it is so. */
+static void put_row_key(struct km_buf *b, const struct km_json *s)
+{
+    static const char *const names[] = { "name", "state", "why", "tools", "resources", "prompts",
+                                         "refused" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        km_buf_str(b, km_answer_text(s, names[i]));
+        km_buf_byte(b, '\x1f');
+    }
+    km_buf_printf(b, "%zu\x1f%zu\n", km_json_count(km_json_get(s, "alerts")),
+                  km_json_count(km_json_get(s, "flagged")));
+}
+
+static void print_changed(const struct km_cli *cli, const struct km_json *s)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)8 * 1024 * 1024);
+    char now[KM_TIME_ISO_LEN + 1];
+
+    if (km_cli_flag(cli, "json")) {
+        km_json_write(s, &b);
+        printf("%.*s\n", KM_STR_ARG(km_buf_view(&b)));
+        return;
+    }
+    km_time_iso(km_wall_us(), now);
+    printf("%.19sZ ", now);
+    print_row(s);
+}
+
+/* A line for each server that is not as it was in `seen`, which is renewed. */
+static void print_changes(const struct km_cli *cli, const struct km_json *servers,
+                          struct km_buf *seen)
+{
+    struct km_buf now KM_CLEANUP(km_buf_done) = KM_BUF(WATCH_BYTES);
+    const struct km_json *s;
+    struct km_json_iter it;
+    struct km_str key;
+
+    for (km_json_iter(servers, &it); km_json_next(&it, &key, &s);) {
+        size_t from = now.n;
+
+        put_row_key(&now, s);
+        if (km_str_find(km_buf_view(seen), km_str_skip(km_buf_view(&now), from)) == seen->n)
+            print_changed(cli, s);
+    }
+    km_buf_reset(seen);
+    km_buf_str(seen, km_buf_view(&now));
+}
+
+/* On a terminal the table is drawn again; anywhere else lines are added. */
+static int watch_list(struct km_cli *cli)
+{
+    struct km_buf seen KM_CLEANUP(km_buf_done) = KM_BUF(WATCH_BYTES);
+    const bool draws = isatty(STDOUT_FILENO) && !km_cli_flag(cli, "json");
+    struct km_watch w;
+    struct km_err err = { 0 };
+    bool first = true;
+    int r;
+
+    km_watch_begin(&w, cli);
+    do {
+        struct km_answer a;
+
+        km_answer_init(&a);
+        r = km_watch_ask(&w, "/kanmon/mcp/servers", &a, &err);
+        if (r == 0 && draws) {
+            fputs("\x1b[H\x1b[2J", stdout);
+            (void)show_list(cli, &a);
+        } else if (r == 0) {
+            print_changes(cli, km_json_get(a.json, "servers"), &seen);
+        }
+        km_answer_done(&a);
+        if (r < 0 && (r != KM_E_AGAIN || first))
+            return km_cli_fail(cli, &err);
+        first = false;
+    } while (km_watch_wait(&w));
+    return KM_EXIT_OK;
+}
+
 int km_cmd_mcp_list(struct km_cli *cli)
 {
+    if (km_cli_flag(cli, "watch"))
+        return watch_list(cli);
     return km_cli_show(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
 }
 
@@ -221,35 +308,6 @@ int km_cmd_mcp_stop(struct km_cli *cli)
 int km_cmd_mcp_restart(struct km_cli *cli)
 {
     return act(cli, "/restart");
-}
-
-/* --- logs --- */
-
-static int show_log(const struct km_cli *cli, struct km_answer *a)
-{
-    const struct km_json *json = a->json;
-    struct km_str log = km_answer_text(json, "log");
-
-    fwrite(log.p ? log.p : "", 1, log.n, stdout);
-    if (log.n && !km_str_ends(log, KM_STR("\n")))
-        putchar('\n');
-    if (!km_cli_flag(cli, "quiet"))
-        fprintf(stderr, "All of it is in %.*s\n", KM_STR_ARG(km_answer_text(json, "file")));
-    return KM_EXIT_OK;
-}
-
-int km_cmd_mcp_logs(struct km_cli *cli)
-{
-    const char *bytes = km_cli_option(cli, "bytes");
-    char target[TARGET_BYTES], rest[64];
-    uint64_t n = 16384;
-    int r;
-
-    if (bytes && km_str_u64(km_str_c(bytes), &n) < 0)
-        return km_cli_usage(cli, "--bytes is a number");
-    snprintf(rest, sizeof rest, "/log?bytes=%llu", (unsigned long long)n);
-    r = server_target(cli, rest, target);
-    return r != 0 ? r : km_cli_show(cli, "GET", target, KM_STR_NONE, show_log);
 }
 
 /* --- login --- */

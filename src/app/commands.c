@@ -13,6 +13,7 @@
 #include "app/cmd_config.h"
 #include "app/cmd_doctor.h"
 #include "app/cmd_key.h"
+#include "app/cmd_key_mcp.h"
 #include "app/cmd_mcp.h"
 #include "app/cmd_postgres.h"
 #include "app/cmd_spend.h"
@@ -82,6 +83,7 @@ static const struct km_option generate_options[] = {
     { "tpm", "N", "tokens a minute", 0 },
     { "max-parallel", "N", "calls at the same time", 0 },
     { "user", "ID", "whose it is", 0 },
+    KM_KEY_MCP_OPTIONS,
     KM_CLIENT_OPTIONS,
     { 0 },
 };
@@ -153,8 +155,17 @@ static const struct km_option mcp_call_options[] = {
     { 0 },
 };
 
+static const struct km_option mcp_list_options[] = {
+    { "watch", NULL, "again and again, once a second, until SIGINT", 'w' },
+    KM_CLIENT_OPTIONS,
+    { 0 },
+};
+
 static const struct km_option mcp_logs_options[] = {
-    { "bytes", "N", "how much of its end (default: 16384)", 0 },
+    { "bytes", "N", "how much of its end (default: 16384; with --since or --grep 1048576)", 0 },
+    { "follow", NULL, "go on with what comes, looked at once a second, until SIGINT", 'f' },
+    { "since", "WHEN", "lines not before: 1h or 7d (ago), 2026-01-31, 2026-01-31T09:30:00Z", 0 },
+    { "grep", "REGEX", "lines that match this extended regular expression", 0 },
     KM_CLIENT_OPTIONS,
     { 0 },
 };
@@ -225,8 +236,13 @@ const struct km_command km_app_commands[] = {
     { "key generate", "Make a virtual key", NULL,
       "  kanmon key generate --alias team-a --max-budget 10 --budget-duration 30d\n"
       "  kanmon key generate --models gpt-4o,claude --rpm 60\n"
-      "  kanmon key generate --alias intern --hosted-tools none\n",
+      "  kanmon key generate --alias intern --hosted-tools none\n"
+      "  kanmon key generate --alias bot --mcp-servers docs --mcp-tools git:log,git:show\n",
       generate_options, km_cmd_key_generate },
+    { "key update", "Change a key: what is not said stays", "KEY",
+      "  kanmon key update team-a --max-budget 20\n"
+      "  kanmon key update team-a --mcp-servers docs,git --mcp-params git:log:path\n",
+      generate_options, km_cmd_key_update },
     { "key list", "List virtual keys", NULL, "  kanmon key list --json\n", client_options,
       km_cmd_key_list },
     { "key info", "Show a key's limits and spend", "KEY",
@@ -260,8 +276,8 @@ const struct km_command km_app_commands[] = {
       audit_options, km_cmd_audit_list },
     { "audit show", "Show one record of the audit trail", "ID", "  kanmon audit show 4711\n",
       client_options, km_cmd_audit_show },
-    { "audit verify", "Check that no record of the audit trail was changed or taken out", NULL, NULL,
-      client_options, km_cmd_audit_verify },
+    { "audit verify", "Check that no record of the audit trail was changed or taken out", NULL,
+      NULL, client_options, km_cmd_audit_verify },
     { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
       "  kanmon prices import model_prices_and_context_window.json\n", client_options,
       km_cmd_prices_import },
@@ -282,7 +298,9 @@ const struct km_command km_app_commands[] = {
       "  kanmon mcp call docs-search --arguments '{\"query\": \"timers\"}' --json\n",
       mcp_call_options, km_cmd_mcp_call },
     { "mcp list", "List the MCP servers behind the gateway and how they are", NULL,
-      "  kanmon mcp list --json\n", client_options, km_cmd_mcp_list },
+      "  kanmon mcp list --json\n"
+      "  kanmon mcp list --watch\n",
+      mcp_list_options, km_cmd_mcp_list },
     { "mcp status", "Show one MCP server, or all", "[SERVER]", NULL, client_options,
       km_cmd_mcp_status },
     { "mcp start", "Start an MCP server that was stopped", "SERVER", NULL, client_options,
@@ -291,14 +309,17 @@ const struct km_command km_app_commands[] = {
       km_cmd_mcp_stop },
     { "mcp restart", "End an MCP server's process or sessions and begin anew", "SERVER",
       "  kanmon restart aws-docs-mcp     the same\n", client_options, km_cmd_mcp_restart },
-    { "mcp logs", "Show what an MCP server wrote to its standard error", "SERVER",
-      "  kanmon logs context7-mcp        the same\n", mcp_logs_options, km_cmd_mcp_logs },
+    { "mcp logs", "Show what MCP servers wrote to their standard error", "[SERVER...]",
+      "  kanmon mcp logs context7-mcp --follow\n"
+      "  kanmon mcp logs --since 1h --grep 'error|denied'     all servers, in order of time\n"
+      "  kanmon logs context7-mcp        the same\n",
+      mcp_logs_options, km_cmd_mcp_logs },
     { "mcp login", "Log in to an MCP server that asks for OAuth: prints the address to open",
       "SERVER",
       "  kanmon mcp login github\n"
       "  KANMON_KEY=sk-... kanmon mcp login github --url http://gateway:4000    for that key\n",
       client_options, km_cmd_mcp_login },
-    { "logs", "The same as mcp logs", "SERVER", NULL, mcp_logs_options, km_cmd_mcp_logs },
+    { "logs", "The same as mcp logs", "[SERVER...]", NULL, mcp_logs_options, km_cmd_mcp_logs },
     { "mcp approve", "Let a waiting tool call run, or accept tools that are new or changed",
       "[ID | SERVER [TOOL]]",
       "  kanmon mcp approve                     what waits\n"

@@ -90,6 +90,8 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_approval_routes,
     &km_oauth_routes,
     &km_mcp_admin_routes,
+    &km_mcp_log_routes,
+    &km_mcp_name_routes,
     &km_realtime_routes,
     &km_mcp_oauth_routes,
     &km_mcp_byok_routes,

@@ -56,8 +56,9 @@ enum { FIND, AT_MOST };
 /* ?6 to ?12 are words, '' where nothing is asked. */
 static const struct km_statement statements[] = {
     [FIND] = { "audit.find",
-               { "WITH named AS MATERIALIZED (SELECT 'key:' || substr(lower(hex(hash)), 1, 8) AS who,"
-                 " min(alias) AS alias, min(user_id) AS user_id FROM keys GROUP BY 1)"
+               { "WITH named AS MATERIALIZED"
+                 " (SELECT 'key:' || substr(lower(hex(hash)), 1, 8) AS who, min(alias) AS alias,"
+                 " min(user_id) AS user_id FROM keys GROUP BY 1)"
                  " SELECT a.seq, a.at_us, a.actor, coalesce(n.alias, ''), coalesce(n.user_id, ''),"
                  " a.action, a.target, a.said, a.hash"
                  " FROM (SELECT *, CASE WHEN json_valid(detail) THEN detail ELSE '{}' END AS said"
@@ -66,7 +67,8 @@ static const struct km_statement statements[] = {
                  " AND (?6 = '' OR a.actor = ?6 OR n.alias = ?6 OR substr(a.actor, 1, 12) = ?7)"
                  " AND (?8 = '' OR n.user_id = ?8 OR a.said ->> '$.subject' = ?8"
                  " OR a.said ->> '$.requestedBy' = ?8)"
-                 " AND (?9 = '' OR a.action = ?9 OR substr(a.action, 1, length(?9) + 1) = ?9 || '.')"
+                 " AND (?9 = '' OR a.action = ?9"
+                 " OR substr(a.action, 1, length(?9) + 1) = ?9 || '.')"
                  " AND (?10 = '' OR a.said ->> '$.server' = ?10"
                  " OR (a.target = ?10 AND substr(a.action, 1, 4) = 'mcp.'))"
                  " AND (?11 = '' OR a.said ->> '$.tool' = ?11 OR a.target = ?11)"

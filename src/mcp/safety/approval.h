@@ -96,9 +96,9 @@ int km_approvals_answer(struct km_approvals *a, struct km_str id, bool approve, 
                         char ret_tool[160], struct km_err *err) KM_MUST_USE;
 
 /* [{"id","principal","subject"?,"key_alias"?,"user_id"?,"server","tool","risk","arguments",
- * "arguments_cut","arguments_sha256","state","asked_at","expires_at","expires_in_s"}], oldest first.
- * id empty: all.  What the veil (may be NULL) takes for a credential is cut out of arguments: the
- * call has it, and whoever reads this need not. */
+ * "arguments_cut","arguments_sha256","state","asked_at","expires_at","expires_in_s"}], oldest
+ * first.  id empty: all.  What the veil (may be NULL) takes for a credential is cut out of the
+ * arguments: the call has it, and whoever reads this need not. */
 #define KM_APPROVAL_JSON_BYTES (2 * KM_ARGS_TEXT_BYTES + 4096) /* of one, at most */
 void km_approvals_json(struct km_approvals *a, struct km_str id, struct km_veil *veil,
                        uint64_t now_ms, struct km_buf *out);
