@@ -163,8 +163,6 @@ int km_cmd_key_generate(struct km_cli *cli)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
     int code;
 
-    if (cli->nargs)
-        return km_cli_usage(cli, "a key has no name but --alias NAME");
     km_buf_byte(&b, '{');
     code = add_options(cli, NULL, &b);
     return code ? code : run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
@@ -324,6 +322,14 @@ static void show_updated(const struct km_json *json)
     km_key_mcp_print(km_json_get(json, "object_permission"));
 }
 
+static bool says_anything(const struct km_cli *cli)
+{
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_columns[i].option && km_cli_option(cli, km_key_columns[i].option))
+            return true;
+    return km_cli_option(cli, "hosted-tools") || km_key_mcp_given(cli);
+}
+
 /* What is not said stays; of what it may use of MCP servers each part. */
 int km_cmd_key_update(struct km_cli *cli)
 {
@@ -334,6 +340,8 @@ int km_cmd_key_update(struct km_cli *cli)
     struct km_err err = { 0 };
     int code = key_argument(cli, key, sizeof key);
 
+    if (code == 0 && !says_anything(cli))
+        code = km_cli_usage(cli, "say what of the key is to be another: --max-budget USD ...");
     if (code != 0)
         return code;
     km_url_encode(&encoded, km_str_c(key));

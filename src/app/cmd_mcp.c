@@ -114,9 +114,8 @@ static int judge(struct ask *k, struct km_err *err)
     if (!message.n)
         (void)km_json_string(error, &message);
     message = km_str_sub(message, 0, 400);
-    if (k->a.status == 200) /* what a tool or its server says, not HTTP */
-        return km_fail(err, code, "%.*s", KM_STR_ARG(message));
-    return km_fail(err, code, "the gateway answered %d: %.*s", k->a.status, KM_STR_ARG(message));
+    return message.n ? km_fail(err, code, "%.*s", KM_STR_ARG(message))
+                     : km_fail(err, code, "the gateway answered %d", k->a.status);
 }
 
 /* members: of params, without braces, may be empty; name: Mcp-Name, or NULL. */

@@ -280,10 +280,15 @@ int km_cmd_mcp_status(struct km_cli *cli)
 
 static int show_state(const struct km_cli *cli, struct km_answer *a)
 {
-    const struct km_json *s = a->json;
-    if (!km_cli_flag(cli, "quiet"))
-        printf("%.*s: %.*s\n", KM_STR_ARG(km_answer_text(s, "name")),
-               KM_STR_ARG(km_answer_text(s, "state")));
+    struct km_str state = km_answer_text(a->json, "state"), why = km_answer_text(a->json, "why");
+    bool ill = km_str_eq(state, KM_STR("down")) || km_str_eq(state, KM_STR("degraded"));
+
+    if (km_cli_flag(cli, "quiet"))
+        return KM_EXIT_OK;
+    printf("%.*s: %.*s", KM_STR_ARG(km_answer_text(a->json, "name")), KM_STR_ARG(state));
+    if (ill && why.n)
+        printf(" (%.*s)", KM_STR_ARG(why));
+    putchar('\n');
     return KM_EXIT_OK;
 }
 

@@ -102,6 +102,8 @@ def test_a_key_is_changed_part_by_part_and_shown(gateway):
     assert gateway.key_info(key)["object_permission"] == info["object_permission"]
     done = command(gateway, "info", "chnaging")
     assert done.returncode == 1 and "kanmon key list" in done.stderr
+    done = command(gateway, "update", "changing")
+    assert done.returncode == 2 and "say what of the key" in done.stderr
     done = command(gateway, "update", "nobody", "--rpm", "1")
     assert done.returncode == 1 and "nobody" in done.stderr
 
