@@ -73,6 +73,8 @@ static int send_and_read(int fd, unsigned wait_ms, struct km_str head, struct km
         r = km_unix_read(fd, false, answer, err);
     if (r == KM_E_UPSTREAM_TIMEOUT)
         km_fail(err, r, "the gateway did not answer in %u s", wait_ms / 1000);
+    if (r == KM_E_UPSTREAM_CONNECT)
+        km_fail(err, r, "the gateway went away before it answered");
     return r;
 }
 

@@ -66,13 +66,14 @@ static void print_record(const struct km_json *record)
 {
     const struct km_json *detail = km_json_get(record, "detail");
     struct km_buf line KM_CLEANUP(km_buf_done) = KM_BUF(8 * CELL_BYTES);
+    struct km_str outcome = km_answer_text(detail, "outcome");
 
     put_cell(&line, 8, km_answer_text(record, "seq"));
     put_cell(&line, 19, km_str_sub(km_answer_text(record, "at"), 0, 19));
     put_cell(&line, 16, who_of(record));
     put_cell(&line, 12, km_answer_text(record, "action"));
     put_what(&line, record);
-    put_cell(&line, 18, km_answer_text(detail, "outcome"));
+    put_cell(&line, 18, outcome.n ? outcome : km_answer_text(detail, "state"));
     put_time(&line, detail);
     while (line.n && line.p[line.n - 1] == ' ')
         line.n--;

@@ -29,9 +29,8 @@ static void put_lines(const struct km_json *v, unsigned depth, struct km_buf *ou
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str key;
-    size_t n = km_json_count(v);
 
-    if (km_json_kind(v) != KM_JSON_OBJECT || n == 0 || depth == DEPTH_MOST) {
+    if (km_json_kind(v) != KM_JSON_OBJECT || km_json_count(v) == 0 || depth == DEPTH_MOST) {
         (void)km_args_show(v, TEXT_BYTES / 4, "", out);
         return;
     }
@@ -41,7 +40,7 @@ static void put_lines(const struct km_json *v, unsigned depth, struct km_buf *ou
         km_buf_json(out, key);
         km_buf_str(out, KM_STR(": "));
         put_lines(item, depth + 1, out);
-        km_buf_str(out, --n ? KM_STR(",\n") : KM_STR("\n"));
+        km_buf_byte(out, '\n'); /* no commas: one that comes with the next line is no change */
     }
     put_indent(out, depth);
     km_buf_byte(out, '}');

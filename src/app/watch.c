@@ -8,11 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/time.h"
+#include "sys/blocking.h"
 
 static int ended[2] = { -1, -1 };
 
@@ -52,22 +51,12 @@ static bool end_of_pipe(void)
 
 bool km_watch_wait(const struct km_watch *w)
 {
-    /* events 0: an error is told, and that is a pipe nobody reads */
-    struct pollfd fds[] = { { STDOUT_FILENO, 0, 0 }, { ended[0], POLLIN, 0 } };
-    const uint64_t until_ms = km_mono_ms() + KM_WATCH_MS;
+    enum km_waited waited = KM_WAITED_CLOSED;
 
     (void)w;
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return end_of_pipe();
-    for (uint64_t now = km_mono_ms(); now < until_ms; now = km_mono_ms()) {
-        if (poll(fds, 2, (int)(until_ms - now)) < 0 && errno != EINTR)
-            return false;
-        if (fds[0].revents & (POLLERR | POLLNVAL))
-            return end_of_pipe();
-        if (fds[1].revents)
-            return false;
-    }
-    return true;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        waited = km_wait_while_read(STDOUT_FILENO, ended[0], KM_WATCH_MS);
+    return waited == KM_WAITED_CLOSED ? end_of_pipe() : waited == KM_WAITED_ALL;
 }
 
 /* It ended, ends, or is not back yet. */

@@ -7,7 +7,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from gateway import MASTER
+from gateway import MASTER, patient
 from ports import free_port
 
 from conftest import McpGateway
@@ -26,7 +26,7 @@ def make_certificate(folder):
 def fetched(url):
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
-    with urllib.request.urlopen(url, context=trust, timeout=30) as answer:
+    with urllib.request.urlopen(url, context=trust, timeout=patient(30)) as answer:
         return answer.read().decode()
 
 
