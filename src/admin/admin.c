@@ -191,6 +191,20 @@ bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret)
     return km_query_get(&a->arena, km_exchange_request(a->v->x)->query, km_str_c(name), ret);
 }
 
+int km_admin_when(struct km_admin *a, const char *name, int64_t *ret_us, struct km_err *err)
+{
+    struct km_str text;
+
+    if (!km_admin_query(a, name, &text) || !text.n)
+        return 0;
+    if (km_time_parse_when(text, km_wall_us(), ret_us) < 0)
+        return km_fail_param(err, KM_E_INVALID, name,
+                             "'%s' must be a time: 1h or 7d (ago), a date like 2026-01-31, or "
+                             "2026-01-31T09:30:00Z.",
+                             name);
+    return 0;
+}
+
 struct km_str km_admin_actor(struct km_admin *a)
 {
     struct km_str by =

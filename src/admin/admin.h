@@ -60,6 +60,9 @@ void km_admin_error(struct km_admin *a, const struct km_err *err);
 
 /* Query parameter, decoded; false when absent. */
 bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret);
+/* A moment as the query says it: 1h (ago), 2026-11-24, or RFC 3339.  Untouched when absent. */
+int km_admin_when(struct km_admin *a, const char *name, int64_t *ret_us,
+                  struct km_err *err) KM_MUST_USE;
 /* LiteLLM's `litellm-changed-by`, else the principal: who the audit log names. */
 struct km_str km_admin_actor(struct km_admin *a);
 

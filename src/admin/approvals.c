@@ -3,6 +3,7 @@
  *
  *     GET  /kanmon/approvals         what waits, and what was answered and is not used yet, with
  *                                    the arguments that are approved (shown_args.h)
+ *     GET  /kanmon/approvals/{id}    one of them
  *     POST /kanmon/approvals/{id}    {"approve": true} or {"approve": false}
  *
  * The answer counts at once and its record follows; the caller hears of it when the record is
@@ -18,12 +19,20 @@
 
 #define BODY_BYTES 1024
 
+/* An array; id empty: all. */
+static void put_list(struct km_admin *a, struct km_str id, struct km_buf *out)
+{
+    const struct km_gateway *gw = a->v->w->gw;
+
+    km_approvals_json(km_mcp_shared_of(a->v->w->gw)->approvals, id, gw->veil, km_mono_ms(), out);
+}
+
 static int list(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(KM_APPROVALS_MOST * KM_APPROVAL_JSON_BYTES);
 
     km_buf_str(&out, KM_STR("{\"approvals\":"));
-    km_approvals_json(km_mcp_shared_of(a->v->w->gw)->approvals, km_mono_ms(), &out);
+    put_list(a, KM_STR_NONE, &out);
     km_buf_byte(&out, '}');
     if (km_buf_failed(&out))
         return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -32,12 +41,24 @@ static int list(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-static void on_list(void *visit, struct km_exchange *x, const struct km_route_match *match)
+static int show(struct km_admin *a, struct km_err *err)
 {
-    (void)x;
-    (void)match;
-    km_admin_begin(visit, BODY_BYTES, list);
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(KM_APPROVAL_JSON_BYTES);
+    struct km_str id = a->v->match.params[0];
+
+    put_list(a, id, &out);
+    if (km_buf_failed(&out))
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    if (!id.n || out.n == sizeof "[]" - 1)
+        return km_fail(err, KM_E_NOT_FOUND, "no call waits for approval under '%.*s'",
+                       KM_STR_ARG(km_str_sub(id, 0, 64)));
+    km_admin_json(a, 200, km_str_sub(km_buf_view(&out), 1, out.n - 2));
+    km_wipe(out.p, out.n);
+    return 0;
 }
+
+KM_ADMIN_HANDLER(on_list, BODY_BYTES, list)
+KM_ADMIN_HANDLER(on_show, BODY_BYTES, show)
 
 static void on_recorded(void *ctx, const struct km_err *err)
 {
@@ -78,15 +99,11 @@ static int answer(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-static void on_answer(void *visit, struct km_exchange *x, const struct km_route_match *match)
-{
-    (void)x;
-    (void)match;
-    km_admin_begin(visit, BODY_BYTES, answer);
-}
+KM_ADMIN_HANDLER(on_answer, BODY_BYTES, answer)
 
 static const struct km_route rows[] = {
     { "GET", "/kanmon/approvals", on_list, KM_AUTH_ADMIN, NULL },
+    { "GET", "/kanmon/approvals/{id}", on_show, KM_AUTH_ADMIN, NULL },
     { "POST", "/kanmon/approvals/{id}", on_answer, KM_AUTH_ADMIN, NULL },
 };
 

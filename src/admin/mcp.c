@@ -3,7 +3,6 @@
  *
  *     GET  /kanmon/mcp/servers                    all: state, since when, why, what they offer
  *     GET  /kanmon/mcp/servers/{name}             one
- *     GET  /kanmon/mcp/servers/{name}/log?bytes=  the end of what a stdio server wrote to stderr
  *     POST /kanmon/mcp/servers/{name}/{action}    start, stop or restart
  *
  * A server is named by its name, its alias or its id.  An address is shown without its query and a
@@ -12,13 +11,10 @@
  */
 #include "admin/mcp.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "admin/admin.h"
+#include "base/near.h"
 #include "base/time.h"
 #include "mcp/ask.h"
 #include "mcp/oauth/oauth.h"
@@ -28,9 +24,6 @@
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
 #define BODY_BYTES 1024
-#define LOG_BYTES 16384 /* shown when nothing is said */
-#define LOG_MOST ((size_t)1024 * 1024)
-#define PATH_BYTES 1024
 
 static const char *const transports[] = { [KM_MCP_SSE] = "sse",
                                           [KM_MCP_HTTP] = "http",
@@ -253,15 +246,28 @@ static int list(struct km_admin *a, struct km_err *err)
     return give(a, &out, err);
 }
 
-/* Referenced; NULL with err. */
-static struct km_mcp_upstream *find(struct km_admin *a, struct km_err *err)
+/* One whose name is probably meant. */
+static struct km_str near_of(const struct km_mcp_set *set, struct km_str name)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (km_near_miss(set->v[i]->name, name))
+            return set->v[i]->name;
+    return KM_STR_NONE;
+}
+
+struct km_mcp_upstream *km_mcp_admin_find(struct km_admin *a, struct km_str name,
+                                          struct km_err *err)
 {
     struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
-    struct km_str name = a->v->match.params[0];
     struct km_mcp_upstream *u = km_mcp_set_find(set, name);
+    struct km_str meant = u ? KM_STR_NONE : near_of(set, name);
 
+    name = km_str_sub(name, 0, 100);
     if (u)
         km_mcp_upstream_ref(u);
+    else if (meant.n)
+        km_fail(err, KM_E_NOT_FOUND, "There is no MCP server '%.*s'; did you mean '%.*s'?",
+                KM_STR_ARG(name), KM_STR_ARG(meant));
     else
         km_fail(err, KM_E_NOT_FOUND, "There is no MCP server '%.*s'; `kanmon mcp list` names them.",
                 KM_STR_ARG(name));
@@ -272,88 +278,13 @@ static struct km_mcp_upstream *find(struct km_admin *a, struct km_err *err)
 static int show(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
-    struct km_mcp_upstream *u = find(a, err);
+    struct km_mcp_upstream *u = km_mcp_admin_find(a, a->v->match.params[0], err);
 
     if (!u)
         return err->code;
     put_server(&out, u, km_mcp_upstreams_pins(a->v->w->gw->mcp));
     km_mcp_upstream_unref(u);
     return give(a, &out, err);
-}
-
-/* --- its log --- */
-
-/* Appends the last bytes of a file; nothing when it is not there. */
-static int read_end(const char *path, size_t most, struct km_buf *text, struct km_err *err)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat st = { 0 };
-    ssize_t n = -1;
-    char *room;
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : km_fail_errno(err, errno, "cannot read the log");
-    room = km_buf_reserve(text, most);
-    if (room && fstat(fd, &st) == 0)
-        n = pread(fd, room, most, st.st_size > (off_t)most ? st.st_size - (off_t)most : 0);
-    close(fd);
-    if (n < 0)
-        return km_fail(err, KM_E_SYSTEM, "cannot read the log");
-    text->n += (size_t)n;
-    return 0;
-}
-
-/* The end of the log; what is not in the file any more is in the one before.  From the beginning
- * of a line. */
-static int read_log(const char *path, size_t most, struct km_buf *text, struct km_err *err)
-{
-    char before[PATH_BYTES + 2];
-    struct stat st;
-    size_t now = stat(path, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size : 0;
-    size_t end;
-    int r = 0;
-
-    snprintf(before, sizeof before, "%s.1", path);
-    if (now < most)
-        r = read_end(before, most - now, text, err);
-    if (r == 0)
-        r = read_end(path, now < most ? now : most, text, err);
-    end = km_str_chr(km_buf_view(text), '\n');
-    if (r == 0 && text->n == most && end < text->n)
-        km_buf_consume(text, end + 1);
-    return r;
-}
-
-static int show_log(struct km_admin *a, struct km_err *err)
-{
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(LOG_MOST);
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
-    struct km_mcp_upstream *u = find(a, err);
-    struct km_str said;
-    uint64_t bytes = LOG_BYTES;
-    char path[PATH_BYTES];
-    int r = 0;
-
-    if (!u)
-        return err->code;
-    if (km_admin_query(a, "bytes", &said) && (km_str_u64(said, &bytes) < 0 || bytes > LOG_MOST))
-        r = km_fail_param(err, KM_E_INVALID, "bytes", "bytes is a number of at most %zu", LOG_MOST);
-    else if (!km_mcp_upstream_log(a->v->w->gw->mcp, u, path, sizeof path))
-        r = km_fail(err, KM_E_INVALID,
-                    "'%.*s' is reached by its address and has its log elsewhere.",
-                    KM_STR_ARG(u->name));
-    if (r == 0)
-        r = read_log(path, (size_t)bytes, &text, err);
-    if (r == 0) {
-        km_buf_str(&out, KM_STR("{\"name\":"));
-        km_buf_json(&out, u->name);
-        put_member(&out, "file", km_str_c(path));
-        put_member(&out, "log", km_buf_view(&text));
-        km_buf_byte(&out, '}');
-        r = give(a, &out, err);
-    }
-    km_mcp_upstream_unref(u);
-    return r;
 }
 
 /* --- by hand --- */
@@ -388,7 +319,7 @@ static int act(struct km_admin *a, struct km_err *err)
             action = &actions[i];
     if (!action)
         return km_fail(err, KM_E_NOT_FOUND, "A server can start, stop or restart.");
-    u = find(a, err);
+    u = km_mcp_admin_find(a, a->v->match.params[0], err);
     if (!u)
         return err->code;
     action->run(a->v->w->gw->mcp, u);
@@ -401,13 +332,11 @@ static int act(struct km_admin *a, struct km_err *err)
 
 KM_ADMIN_HANDLER(on_list, BODY_BYTES, list)
 KM_ADMIN_HANDLER(on_show, BODY_BYTES, show)
-KM_ADMIN_HANDLER(on_log, BODY_BYTES, show_log)
 KM_ADMIN_HANDLER(on_act, BODY_BYTES, act)
 
 static const struct km_route rows[] = {
     { "GET", "/kanmon/mcp/servers", on_list, KM_AUTH_ADMIN, NULL },
     { "GET", "/kanmon/mcp/servers/{name}", on_show, KM_AUTH_ADMIN, NULL },
-    { "GET", "/kanmon/mcp/servers/{name}/log", on_log, KM_AUTH_ADMIN, NULL },
     { "POST", "/kanmon/mcp/servers/{name}/{action}", on_act, KM_AUTH_ADMIN, NULL },
 };
 

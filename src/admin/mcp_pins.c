@@ -6,6 +6,9 @@
  *     POST /kanmon/mcp/pins/{server}   {"tool": ..., "hash": ...}: accept it.  Without a tool all
  *                                      of the server; without a hash what was offered last
  *
+ * Each has its definition and, where it stands in place of another, the accepted one before it:
+ * from the catalogue, else from the store, which keeps what was said (store/pins.h).
+ *
  * Whoever accepts says the hash of what was looked at, or takes what is there now: a server that
  * changes a definition between looking and accepting is accepted as it is then, unless the hash
  * was given.  The answer comes when it is in the audit log; a definition counts from the moment it
@@ -14,91 +17,140 @@
 #include "admin/mcp_pins.h"
 
 #include "admin/admin.h"
+#include "admin/mcp.h"
 #include "base/encode.h"
 #include "mcp/ask.h"
+#include "mcp/safety/shown_args.h"
+#include "store/pins.h"
 
 #define LIST_BYTES ((size_t)8 * 1024 * 1024)
 #define BODY_BYTES 4096
+#define TEXTS_BYTES ((int64_t)8 * 1024 * 1024) /* of both lists, parsed */
 
-/* The description in the definition of this hash, for the person who decides: empty where that is
- * not what is offered now.  A definition is known a moment before the list it is in is used. */
-static struct km_str description(struct km_admin *a, struct km_str server, struct km_str tool,
-                                 struct km_str hash)
+/* The definition of this hash as it is offered now; empty where it is not.  A definition is known a
+ * moment before the list it is in is used. */
+static struct km_str offered(struct km_admin *a, struct km_str server, struct km_str tool,
+                             struct km_str hash)
 {
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_PIN_TEXT_BYTES);
     struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
     struct km_mcp_upstream *u = km_mcp_set_find(set, server);
-    struct km_str text = u ? km_mcp_definition(u, tool, hash, &a->arena) : KM_STR_NONE;
-    const struct km_json *json;
+    struct km_str json = u ? km_mcp_definition(u, tool, hash, &a->arena) : KM_STR_NONE;
 
     km_mcp_set_unref(set);
-    if (!text.n || km_json_parse(&a->arena, text, &json, NULL) < 0 ||
-        !km_json_string(km_json_get(json, "description"), &text))
-        return KM_STR_NONE;
+    if (json.n)
+        km_pin_text(json, &text);
+    return km_arena_str(&a->arena, km_buf_view(&text));
+}
+
+/* "null", or the definition of this hash that the store has, as it lies there. */
+static struct km_str kept(struct km_admin *a, const struct km_json *texts, struct km_str hash)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_PIN_TEXT_BYTES);
+    const struct km_json *v = hash.n ? km_json_get(texts, km_arena_cstr(&a->arena, hash)) : NULL;
+
+    if (!v)
+        return KM_STR("null");
+    /* Again with what nobody sees escaped. */
+    (void)km_args_show(v, KM_ARGS_TEXT_BYTES, "", &text);
+    return km_arena_str(&a->arena, km_buf_view(&text));
+}
+
+static struct km_str member(const struct km_json *v, const char *name)
+{
+    struct km_str text = KM_STR_NONE;
+
+    (void)km_json_string(km_json_get(v, name), &text);
     return text;
 }
 
-/* Each with its description, invisible characters spelled out. */
-static int put_all(struct km_admin *a, struct km_str list, struct km_buf *out, struct km_err *err)
+/* The description alone, invisible characters spelled out, as it was before definitions were kept
+ * whole. */
+static void put_description(struct km_admin *a, struct km_str definition, struct km_buf *out)
 {
-    const struct km_json *root, *item;
+    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
+    const struct km_json *json;
+
+    if (km_json_parse(&a->arena, definition, &json, NULL) == 0)
+        km_scan_plain(&plain, member(json, "description"));
+    km_buf_str(out, KM_STR(",\"description\":"));
+    km_buf_json(out, km_buf_view(&plain));
+}
+
+/* One tool: what is said of it, its definition and the accepted one that it stands in place of. */
+static void put_tool(struct km_admin *a, const struct km_json *item, const struct km_json *texts,
+                     struct km_buf *out)
+{
+    struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
+    struct km_str hash = member(item, "hash"), before = member(item, "before");
+    struct km_str now = offered(a, member(item, "server"), member(item, "tool"), hash);
+
+    if (!now.n)
+        now = kept(a, texts, hash);
+    (void)km_args_show(item, KM_ARGS_SHOWN_BYTES, "", &said);
+    km_buf_str(out, km_str_sub(km_buf_view(&said), 0, said.n ? said.n - 1 : 0));
+    put_description(a, now, out);
+    km_buf_str(out, KM_STR(",\"definition\":"));
+    km_buf_str(out, now);
+    km_buf_str(out, KM_STR(",\"definition_before\":"));
+    km_buf_str(out, kept(a, texts, before));
+    km_buf_byte(out, '}');
+}
+
+static void on_texts(void *ctx, struct km_str json, const struct km_err *failed)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
+    struct km_admin *a = ctx;
+    const struct km_str *list = a->state;
+    const struct km_json *root, *texts, *item;
     struct km_json_iter it;
-    struct km_str key, server, tool, hash;
-    bool first = true;
-    int r = km_json_parse(&a->arena, list, &root, err);
+    struct km_str key;
+    struct km_err err = { 0 };
+    int r = failed ? failed->code : km_json_parse(&a->arena, *list, &root, &err);
 
-    for (km_json_iter(root, &it); r == 0 && km_json_next(&it, &key, &item);) {
-        struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
-        struct km_str json = km_json_compact(item, &a->arena);
-
-        (void)km_json_string(km_json_get(item, "server"), &server);
-        (void)km_json_string(km_json_get(item, "tool"), &tool);
-        (void)km_json_string(km_json_get(item, "hash"), &hash);
-        km_scan_plain(&plain, description(a, server, tool, hash));
-        km_buf_str(out, first ? KM_STR_NONE : KM_STR(","));
-        km_buf_str(out, km_str_sub(json, 0, json.n - 1));
-        km_buf_str(out, KM_STR(",\"description\":"));
-        km_buf_json(out, km_buf_view(&plain));
-        km_buf_byte(out, '}');
-        first = false;
+    if (r == 0)
+        r = km_json_parse(&a->arena, km_arena_str(&a->arena, json), &texts, &err);
+    km_buf_str(&out, KM_STR("{\"tools\":["));
+    if (r == 0)
+        km_json_iter(root, &it);
+    for (size_t n = 0; r == 0 && km_json_next(&it, &key, &item); n++) {
+        km_buf_str(&out, n ? KM_STR(",") : KM_STR_NONE);
+        put_tool(a, item, texts, &out);
     }
-    return r;
+    km_buf_str(&out, KM_STR("]}"));
+    if (r == 0 && (km_buf_failed(&out) || km_arena_overflowed(&a->arena)))
+        r = km_fail(&err, KM_E_LIMIT, "the list is too long; name one server");
+    if (r == 0)
+        km_admin_json(a, 200, km_buf_view(&out));
+    else
+        km_admin_error(a, failed ? failed : &err);
 }
 
 static int list_of(struct km_admin *a, struct km_str server, struct km_err *err)
 {
     struct km_buf list KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(LIST_BYTES);
-    int r;
+    struct km_str *state = km_arena_zalloc(&a->arena, sizeof *state);
 
     km_buf_byte(&list, '[');
     km_pins_json(km_mcp_upstreams_pins(a->v->w->gw->mcp), server, &list);
     km_buf_byte(&list, ']');
-    km_buf_str(&out, KM_STR("{\"tools\":["));
-    r = put_all(a, km_buf_view(&list), &out, err);
-    km_buf_str(&out, KM_STR("]}"));
-    if (r == 0 && (km_buf_failed(&list) || km_buf_failed(&out)))
-        r = km_fail(err, KM_E_LIMIT, "the list is too long; name one server");
-    if (r == 0)
-        km_admin_json(a, 200, km_buf_view(&out));
-    return r;
+    if (km_buf_failed(&list) || !state)
+        return km_fail(err, KM_E_LIMIT, "the list is too long; name one server");
+    *state = km_arena_str(&a->arena, km_buf_view(&list));
+    a->state = state;
+    if (list.n == sizeof "[]" - 1)
+        on_texts(a, KM_STR("{}"), NULL);
+    else
+        km_store_pin_texts(a->v->w->gw->store, a->v->w->mailbox, server, on_texts, a);
+    return 0;
 }
 
 /* The server's own name; empty with err: there is none. */
 static struct km_str server_name(struct km_admin *a, struct km_mcp_upstream **ret,
                                  struct km_err *err)
 {
-    struct km_mcp_set *set = km_mcp_upstreams_set(a->v->w->gw->mcp);
-    struct km_str name = a->v->match.params[0];
-    struct km_mcp_upstream *u = km_mcp_set_find(set, name);
-
-    if (u)
-        *ret = km_mcp_upstream_ref(u);
-    else
-        km_fail(err, KM_E_NOT_FOUND, "There is no MCP server '%.*s'; `kanmon mcp list` names them.",
-                KM_STR_ARG(km_str_sub(name, 0, 100)));
-    name = u ? km_arena_str(&a->arena, u->name) : KM_STR_NONE;
-    km_mcp_set_unref(set);
-    return name;
+    *ret = km_mcp_admin_find(a, a->v->match.params[0], err);
+    return *ret ? km_arena_str(&a->arena, (*ret)->name) : KM_STR_NONE;
 }
 
 static int list_all(struct km_admin *a, struct km_err *err)
@@ -181,8 +233,8 @@ static int accept_pins(struct km_admin *a, struct km_err *err)
     return r;
 }
 
-KM_ADMIN_HANDLER(on_all, BODY_BYTES, list_all)
-KM_ADMIN_HANDLER(on_one, BODY_BYTES, list_one)
+KM_ADMIN_HANDLER(on_all, TEXTS_BYTES, list_all)
+KM_ADMIN_HANDLER(on_one, TEXTS_BYTES, list_one)
 KM_ADMIN_HANDLER(on_accept, BODY_BYTES, accept_pins)
 
 static const struct km_route rows[] = {

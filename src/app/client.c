@@ -73,6 +73,8 @@ static int send_and_read(int fd, unsigned wait_ms, struct km_str head, struct km
         r = km_unix_read(fd, false, answer, err);
     if (r == KM_E_UPSTREAM_TIMEOUT)
         km_fail(err, r, "the gateway did not answer in %u s", wait_ms / 1000);
+    if (r == KM_E_UPSTREAM_CONNECT)
+        km_fail(err, r, "the gateway went away before it answered");
     return r;
 }
 
@@ -343,4 +345,31 @@ int km_cli_call(struct km_cli *cli, const char *method, const char *target, stru
     int r = km_cli_send(cli, method, target, KM_STR_NONE, body, ret, err);
 
     return r == 0 ? judge(ret, err) : r;
+}
+
+struct km_str km_answer_text(const struct km_json *v, const char *name)
+{
+    struct km_str s = KM_STR_NONE;
+
+    if (!km_json_string(km_json_get(v, name), &s))
+        (void)km_json_number(km_json_get(v, name), &s);
+    return s;
+}
+
+int km_cli_show(struct km_cli *cli, const char *method, const char *target, struct km_str body,
+                km_cli_show_fn *show)
+{
+    struct km_answer a;
+    struct km_err err = { 0 };
+    int code = KM_EXIT_OK;
+
+    km_answer_init(&a);
+    if (km_cli_call(cli, method, target, body, &a, &err) < 0)
+        code = km_cli_fail(cli, &err);
+    else if (km_cli_flag(cli, "json"))
+        printf("%.*s\n", KM_STR_ARG(km_buf_view(&a.body)));
+    else
+        code = show(cli, &a);
+    km_answer_done(&a);
+    return code;
 }

@@ -37,6 +37,14 @@ int km_cli_ask(struct km_cli *cli, const char *method, const char *target, struc
                struct km_str body, uint64_t wait_ms, struct km_answer *ret,
                struct km_err *err) KM_MUST_USE;
 
+/* A member of an answer as text: a string, or a number as it stands there; empty: neither. */
+struct km_str km_answer_text(const struct km_json *v, const char *name);
+/* km_cli_call() for a command that is one request: an error is said, with --json the answer is
+ * printed as it came, else shown.  The exit code. */
+typedef int km_cli_show_fn(const struct km_cli *cli, struct km_answer *a);
+int km_cli_show(struct km_cli *cli, const char *method, const char *target, struct km_str body,
+                km_cli_show_fn *show);
+
 /* How the gateway is reached, for who speaks HTTP to it himself: the control socket, or --url
  * with the header lines that say who we are (a secret).  Done with by km_cli_way_done(). */
 struct km_cli_way {

@@ -7,7 +7,7 @@
  */
 #include "app/cmd_key.h"
 
-#include "app/client.h"
+#include "app/cmd_key_mcp.h"
 #include "app/control.h"
 #include "http/message.h"
 #include "store/key_columns.h"
@@ -20,18 +20,9 @@ static void print_json(const struct km_answer *a)
     printf("%.*s\n", (int)a->body.n, a->body.p ? a->body.p : "");
 }
 
-static struct km_str text_of(const struct km_json *v, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    if (!km_json_string(km_json_get(v, name), &s))
-        (void)km_json_number(km_json_get(v, name), &s);
-    return s;
-}
-
 static void print_field(const char *label, const struct km_json *v, const char *name)
 {
-    struct km_str s = text_of(v, name);
+    struct km_str s = km_answer_text(v, name);
 
     if (s.n)
         printf("  %-12s %.*s\n", label, KM_STR_ARG(s));
@@ -124,7 +115,7 @@ static void add_list(struct km_buf *b, const char *name, const char *value)
 
 static void show_generated(const struct km_json *json)
 {
-    struct km_str key = text_of(json, "key");
+    struct km_str key = km_answer_text(json, "key");
 
     printf("%.*s\n", KM_STR_ARG(key));
     fputs("This is the only time the key is shown: store it now.\n", stderr);
@@ -151,26 +142,44 @@ static void add_hosted(struct km_buf *b, const char *value)
         add_list(b, "hosted_tools", value);
 }
 
+/* All that was said of it; before: of a key that is changed, what it is. */
+static int add_options(struct km_cli *cli, const struct km_json *before, struct km_buf *b)
+{
+    int code;
+
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_columns[i].option)
+            add_option(cli, &km_key_columns[i], b);
+    add_hosted(b, km_cli_option(cli, "hosted-tools"));
+    code = km_key_mcp_put(cli, km_json_get(before, "object_permission"), b);
+    km_buf_byte(b, '}');
+    if (code == 0 && km_buf_failed(b))
+        code = km_cli_usage(cli, "the options are too long");
+    return code;
+}
+
 int km_cmd_key_generate(struct km_cli *cli)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
+    int code;
 
     km_buf_byte(&b, '{');
-    for (size_t i = 0; i < km_key_columns_n; i++)
-        if (km_key_columns[i].option)
-            add_option(cli, &km_key_columns[i], &b);
-    add_hosted(&b, km_cli_option(cli, "hosted-tools"));
-    km_buf_byte(&b, '}');
-    return run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
+    code = add_options(cli, NULL, &b);
+    return code ? code : run(cli, "POST", "/key/generate", km_buf_view(&b), show_generated);
 }
 
 static void show_row(const struct km_json *row)
 {
-    struct km_str budget = text_of(row, "max_budget");
+    struct km_str budget = km_answer_text(row, "max_budget");
 
-    printf("%-16.*s %-20.*s %12.*s %12.*s  %.*s\n", KM_STR_ARG(text_of(row, "key_name")),
-           KM_STR_ARG(text_of(row, "key_alias")), KM_STR_ARG(text_of(row, "spend")),
-           KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(text_of(row, "token")));
+    struct km_buf mcp KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
+
+    km_key_mcp_word(km_json_get(row, "object_permission"), &mcp);
+    printf("%-16.*s %-20.*s %12.*s %12.*s  %-64.*s  %.*s\n",
+           KM_STR_ARG(km_answer_text(row, "key_name")),
+           KM_STR_ARG(km_answer_text(row, "key_alias")), KM_STR_ARG(km_answer_text(row, "spend")),
+           KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(km_answer_text(row, "token")),
+           KM_STR_ARG(km_buf_view(&mcp)));
 }
 
 static void print_row(const struct km_json *row, bool first)
@@ -201,7 +210,8 @@ static int list_page(struct km_cli *cli, int64_t page, size_t *listed, int64_t *
     if (r == 0 && page == 1 && json)
         fputs("{\"keys\":[", stdout);
     if (r == 0 && page == 1 && !json)
-        printf("%-16s %-20s %12s %12s  %s\n", "KEY", "ALIAS", "SPEND", "BUDGET", "HASH");
+        printf("%-16s %-20s %12s %12s  %-64s  %s\n", "KEY", "ALIAS", "SPEND", "BUDGET", "HASH",
+               "MCP SERVERS");
     if (r == 0)
         for (km_json_iter(km_json_get(a.json, "keys"), &it); km_json_next(&it, &key, &row);) {
             if (json)
@@ -253,7 +263,9 @@ static int by_alias(struct km_cli *cli, const char *alias, char *out, size_t cap
     r = km_cli_call(cli, "GET", target, KM_STR_NONE, &a, err);
     km_json_iter(km_json_get(a.json, "keys"), &it);
     if (r == 0 && (!km_json_next(&it, &key, &item) || !km_json_string(item, &hash)))
-        r = km_fail(err, KM_E_NOT_FOUND, "no key has the alias '%s'", alias);
+        r = km_fail(err, KM_E_NOT_FOUND,
+                    "no key has the alias '%s'; `kanmon key list` shows keys with their aliases",
+                    alias);
     if (r == 0)
         snprintf(out, cap, "%.*s", KM_STR_ARG(hash));
     km_answer_done(&a);
@@ -288,6 +300,7 @@ static int key_argument(struct km_cli *cli, char *out, size_t cap)
 static void show_info(const struct km_json *json)
 {
     print_key(km_json_get(json, "info"));
+    km_key_mcp_print(km_json_get(km_json_get(json, "info"), "object_permission"));
 }
 
 int km_cmd_key_info(struct km_cli *cli)
@@ -301,6 +314,47 @@ int km_cmd_key_info(struct km_cli *cli)
     km_url_encode(&b, km_str_c(key));
     snprintf(target, sizeof target, "/key/info?key=%s", km_buf_cstr(&b));
     return run(cli, "GET", target, KM_STR_NONE, show_info);
+}
+
+static void show_updated(const struct km_json *json)
+{
+    print_key(json);
+    km_key_mcp_print(km_json_get(json, "object_permission"));
+}
+
+static bool says_anything(const struct km_cli *cli)
+{
+    for (size_t i = 0; i < km_key_columns_n; i++)
+        if (km_key_columns[i].option && km_cli_option(cli, km_key_columns[i].option))
+            return true;
+    return km_cli_option(cli, "hosted-tools") || km_key_mcp_given(cli);
+}
+
+/* What is not said stays; of what it may use of MCP servers each part. */
+int km_cmd_key_update(struct km_cli *cli)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
+    char key[KEY_BYTES], target[KEY_BYTES * 4];
+    struct km_buf encoded KM_CLEANUP(km_buf_done) = KM_BUF(KEY_BYTES * 3);
+    struct km_answer a;
+    struct km_err err = { 0 };
+    int code = key_argument(cli, key, sizeof key);
+
+    if (code == 0 && !says_anything(cli))
+        code = km_cli_usage(cli, "say what of the key is to be another: --max-budget USD ...");
+    if (code != 0)
+        return code;
+    km_url_encode(&encoded, km_str_c(key));
+    snprintf(target, sizeof target, "/key/info?key=%s", km_buf_cstr(&encoded));
+    km_answer_init(&a);
+    if (km_cli_call(cli, "GET", target, KM_STR_NONE, &a, &err) < 0)
+        code = km_cli_fail(cli, &err);
+    km_buf_byte(&b, '{');
+    add_text(&b, "key", key);
+    if (code == 0)
+        code = add_options(cli, km_json_get(a.json, "info"), &b);
+    km_answer_done(&a);
+    return code ? code : run(cli, "POST", "/key/update", km_buf_view(&b), show_updated);
 }
 
 static void show_done(const struct km_json *json)
@@ -347,7 +401,7 @@ int km_cmd_key_unblock(struct km_cli *cli)
 
 static void show_reload(const struct km_json *json)
 {
-    struct km_str version = text_of(json, "version");
+    struct km_str version = km_answer_text(json, "version");
 
     printf("reloaded: configuration version %.*s is in effect\n", KM_STR_ARG(version));
     km_control_show(json);
@@ -373,13 +427,13 @@ static void show_problems(const struct km_json *json)
     struct km_str key;
 
     for (km_json_iter(list, &it); km_json_next(&it, &key, &p);) {
-        struct km_str help = text_of(p, "suggestion"), file = text_of(p, "file");
+        struct km_str help = km_answer_text(p, "suggestion"), file = km_answer_text(p, "file");
 
-        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(text_of(p, "level")),
-                KM_STR_ARG(text_of(p, "code")), KM_STR_ARG(text_of(p, "message")));
+        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(km_answer_text(p, "level")),
+                KM_STR_ARG(km_answer_text(p, "code")), KM_STR_ARG(km_answer_text(p, "message")));
         if (file.n)
             fprintf(stderr, "  --> %.*s:%.*s:%.*s\n", KM_STR_ARG(file),
-                    KM_STR_ARG(text_of(p, "line")), KM_STR_ARG(text_of(p, "column")));
+                    KM_STR_ARG(km_answer_text(p, "line")), KM_STR_ARG(km_answer_text(p, "column")));
         if (help.n)
             fprintf(stderr, "  = help: %.*s\n", KM_STR_ARG(help));
     }
@@ -388,7 +442,7 @@ static void show_problems(const struct km_json *json)
 /* What is wrong with the file stands in the answer; then nothing has changed. */
 static int reload_refused(struct km_cli *cli, const struct km_answer *a)
 {
-    struct km_str why = text_of(a->json, "error");
+    struct km_str why = km_answer_text(a->json, "error");
     struct km_err err;
 
     if (km_cli_flag(cli, "json")) {

@@ -6,6 +6,7 @@
 struct km_cli;
 
 int km_cmd_key_generate(struct km_cli *cli);
+int km_cmd_key_update(struct km_cli *cli);
 int km_cmd_key_list(struct km_cli *cli);
 int km_cmd_key_info(struct km_cli *cli);
 int km_cmd_key_delete(struct km_cli *cli);

@@ -63,15 +63,6 @@ int km_mcp_header_name(struct km_buf *head, struct km_str name, struct km_err *e
     return km_header_put(head, KM_STR("Mcp-Name"), km_buf_view(&b), err);
 }
 
-static struct km_str text_of(const struct km_json *v, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    if (!km_json_string(km_json_get(v, name), &s))
-        (void)km_json_number(km_json_get(v, name), &s);
-    return s;
-}
-
 /* --- one request --- */
 
 struct ask {
@@ -111,7 +102,7 @@ static int read_stream(struct ask *k, struct km_err *err)
 static int judge(struct ask *k, struct km_err *err)
 {
     const struct km_json *error = km_json_get(k->a.json, "error");
-    struct km_str message = text_of(error, "message");
+    struct km_str message = km_answer_text(error, "message");
     int code = k->a.status == 401   ? KM_E_UNAUTHENTICATED
                : k->a.status == 403 ? KM_E_FORBIDDEN
                : k->a.status == 404 ? KM_E_NOT_FOUND
@@ -123,9 +114,8 @@ static int judge(struct ask *k, struct km_err *err)
     if (!message.n)
         (void)km_json_string(error, &message);
     message = km_str_sub(message, 0, 400);
-    if (k->a.status == 200) /* what a tool or its server says, not HTTP */
-        return km_fail(err, code, "%.*s", KM_STR_ARG(message));
-    return km_fail(err, code, "the gateway answered %d: %.*s", k->a.status, KM_STR_ARG(message));
+    return message.n ? km_fail(err, code, "%.*s", KM_STR_ARG(message))
+                     : km_fail(err, code, "the gateway answered %d", k->a.status);
 }
 
 /* members: of params, without braces, may be empty; name: Mcp-Name, or NULL. */
@@ -162,12 +152,12 @@ static int ask(struct ask *k, const char *method, struct km_str members, const c
 static void print_tool(const struct km_json *tool)
 {
     const struct km_json *hints = km_json_get(tool, "annotations");
-    struct km_str description = text_of(tool, "description");
+    struct km_str description = km_answer_text(tool, "description");
     bool read_only = false, destructive = false;
 
     (void)km_json_bool(km_json_get(hints, "readOnlyHint"), &read_only);
     (void)km_json_bool(km_json_get(hints, "destructiveHint"), &destructive);
-    printf("%-32.*s %-11s  %.*s\n", KM_STR_ARG(text_of(tool, "name")),
+    printf("%-32.*s %-11s  %.*s\n", KM_STR_ARG(km_answer_text(tool, "name")),
            read_only     ? "read-only"
            : destructive ? "destructive"
                          : "",
@@ -176,17 +166,17 @@ static void print_tool(const struct km_json *tool)
 
 static void print_resource(const struct km_json *r)
 {
-    struct km_str uri = text_of(r, "uri");
+    struct km_str uri = km_answer_text(r, "uri");
 
-    printf("%-48.*s %-18.*s  %.*s\n", KM_STR_ARG(uri.n ? uri : text_of(r, "uriTemplate")),
-           KM_STR_ARG(text_of(r, "mimeType")), KM_STR_ARG(text_of(r, "name")));
+    printf("%-48.*s %-18.*s  %.*s\n", KM_STR_ARG(uri.n ? uri : km_answer_text(r, "uriTemplate")),
+           KM_STR_ARG(km_answer_text(r, "mimeType")), KM_STR_ARG(km_answer_text(r, "name")));
 }
 
 static void print_prompt(const struct km_json *p)
 {
-    struct km_str description = text_of(p, "description");
+    struct km_str description = km_answer_text(p, "description");
 
-    printf("%-32.*s  %.*s\n", KM_STR_ARG(text_of(p, "name")),
+    printf("%-32.*s  %.*s\n", KM_STR_ARG(km_answer_text(p, "name")),
            KM_STR_ARG(km_str_sub(description, 0, km_str_chr(description, '\n'))));
 }
 
@@ -211,7 +201,7 @@ static struct km_str take_page(struct ask *k, const struct list *l, struct km_bu
             km_buf_byte(all, ',');
         km_json_write(item, all);
     }
-    return text_of(k->result, "nextCursor");
+    return km_answer_text(k->result, "nextCursor");
 }
 
 static int list_all(struct km_cli *cli, const struct list *l, struct km_buf *all,
@@ -365,7 +355,7 @@ static int print_result(struct ask *k)
         printf("%.*s\n", KM_STR_ARG(km_buf_view(&out)));
         return failed ? KM_EXIT_FAILURE : KM_EXIT_OK;
     }
-    if (km_str_eq(text_of(k->result, "resultType"), KM_STR("input_required"))) {
+    if (km_str_eq(km_answer_text(k->result, "resultType"), KM_STR("input_required"))) {
         fputs("error: the tool asks its user something; call it from an MCP client\n", stderr);
         return KM_EXIT_FAILURE;
     }

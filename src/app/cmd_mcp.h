@@ -3,7 +3,9 @@
 #ifndef KM_APP_CMD_MCP_H
 #define KM_APP_CMD_MCP_H
 
-#include "base/buf.h"
+#include <stdio.h>
+
+#include "http/json.h"
 
 struct km_cli;
 
@@ -20,8 +22,15 @@ int km_cmd_mcp_status(struct km_cli *cli);
 int km_cmd_mcp_start(struct km_cli *cli);
 int km_cmd_mcp_stop(struct km_cli *cli);
 int km_cmd_mcp_restart(struct km_cli *cli);
-int km_cmd_mcp_logs(struct km_cli *cli);
 int km_cmd_mcp_login(struct km_cli *cli);
+/* One tool that is not as it was: "github: tool 'list_issues' is changed ["hidden_characters"]"; or
+ * something else that is flagged. */
+void km_mcp_print_alert(FILE *to, const struct km_json *t, struct km_arena *arena);
+
+/* cmd_mcp_logs.c */
+int km_cmd_mcp_logs(struct km_cli *cli);
+
+/* cmd_mcp_approve.c */
 int km_cmd_mcp_approve(struct km_cli *cli);
 
 /* cmd_mcp.c */

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_mcp_servers.c - the MCP servers behind the gateway, by hand: `kanmon mcp list`, `status`,
- * `start`, `stop`, `restart`, `logs`, and `approve` for calls that wait for a person and for tools
- * that are not as they were.
+ * `start`, `stop`, `restart`, `login`.
  *
  * Each is a request to the admin API and a way to print the answer; --json prints it as it is.
- * `kanmon logs NAME` and `kanmon restart NAME` are the same commands.
+ * `kanmon restart NAME` is the same command.
  */
 #include "app/cmd_mcp.h"
 
-#include "app/client.h"
+#include <unistd.h>
+
+#include "app/watch.h"
+#include "base/time.h"
 #include "http/message.h"
-#include "mcp/safety/approval.h"
 #include "mcp/safety/scan.h"
 
 #define TARGET_BYTES 1024
-#define BOTH_BYTES ((size_t)64 << 20)
-
-static struct km_str text_of(const struct km_json *v, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    if (!km_json_string(km_json_get(v, name), &s))
-        (void)km_json_number(km_json_get(v, name), &s);
-    return s;
-}
+#define WATCH_BYTES ((size_t)8 * 1024 * 1024)
 
 static int usage(struct km_cli *cli)
 {
@@ -46,75 +38,55 @@ static int server_target(struct km_cli *cli, const char *rest, char out[TARGET_B
     return 0;
 }
 
-typedef int show_fn(const struct km_cli *cli, const struct km_json *json);
-
-static int run(struct km_cli *cli, const char *method, const char *target, struct km_str body,
-               show_fn *show)
-{
-    struct km_answer a;
-    struct km_err err = { 0 };
-    int code = KM_EXIT_OK;
-
-    km_answer_init(&a);
-    if (km_cli_call(cli, method, target, body, &a, &err) < 0)
-        code = km_cli_fail(cli, &err);
-    else if (km_cli_flag(cli, "json"))
-        printf("%.*s\n", KM_STR_ARG(km_buf_view(&a.body)));
-    else
-        code = show(cli, a.json);
-    km_answer_done(&a);
-    return code;
-}
-
 /* --- list, status --- */
 
 /* Of a list; "?": it is unknown. */
 static struct km_str count_of(const struct km_json *s, const char *list)
 {
-    struct km_str n = text_of(s, list);
+    struct km_str n = km_answer_text(s, list);
 
     return n.n ? n : KM_STR("?");
 }
 
 static void print_row(const struct km_json *s)
 {
-    struct km_str why = text_of(s, "why");
+    struct km_str why = km_answer_text(s, "why");
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
     size_t flagged = km_json_count(km_json_get(s, "flagged"));
-    struct km_str refused = text_of(s, "refused");
+    struct km_str refused = km_answer_text(s, "refused");
     bool more = why.n || alerts;
 
-    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s", KM_STR_ARG(text_of(s, "name")),
-           KM_STR_ARG(text_of(s, "prefix")), KM_STR_ARG(text_of(s, "transport")),
-           KM_STR_ARG(text_of(s, "state")), KM_STR_ARG(count_of(s, "tools")),
-           KM_STR_ARG(count_of(s, "resources")), KM_STR_ARG(count_of(s, "prompts")),
-           KM_STR_ARG(why));
+    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s",
+           KM_STR_ARG(km_answer_text(s, "name")), KM_STR_ARG(km_answer_text(s, "prefix")),
+           KM_STR_ARG(km_answer_text(s, "transport")), KM_STR_ARG(km_answer_text(s, "state")),
+           KM_STR_ARG(count_of(s, "tools")), KM_STR_ARG(count_of(s, "resources")),
+           KM_STR_ARG(count_of(s, "prompts")), KM_STR_ARG(why));
     if (alerts)
         printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
     if (flagged)
         printf("%s%zu other texts to look at: kanmon mcp status %.*s", more ? "; " : "", flagged,
-               KM_STR_ARG(text_of(s, "name")));
+               KM_STR_ARG(km_answer_text(s, "name")));
     if (refused.n && !km_str_eq(refused, KM_STR("0")))
         printf("%s%.*s withheld, as no client would take them: kanmon mcp status %.*s",
-               more || flagged ? "; " : "", KM_STR_ARG(refused), KM_STR_ARG(text_of(s, "name")));
+               more || flagged ? "; " : "", KM_STR_ARG(refused),
+               KM_STR_ARG(km_answer_text(s, "name")));
     putchar('\n');
 }
 
-/* One tool that is not as it was: "github: tool 'list_issues' is changed ["hidden_characters"]"; or
- * something else that is flagged. */
-static void print_alert(FILE *to, const struct km_json *t, struct km_arena *arena)
+void km_mcp_print_alert(FILE *to, const struct km_json *t, struct km_arena *arena)
 {
     const struct km_json *flags = km_json_get(t, "flags");
-    struct km_str kind = text_of(t, "kind"), hash = km_str_sub(text_of(t, "hash"), 0, 12);
+    struct km_str kind = km_answer_text(t, "kind"),
+                  hash = km_str_sub(km_answer_text(t, "hash"), 0, 12);
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-    km_scan_plain(&name, text_of(t, kind.n ? "name" : "tool"));
-    fprintf(to, "  %.*s: %.*s '%.*s' is %.*s", KM_STR_ARG(text_of(t, "server")),
+    km_scan_plain(&name, km_answer_text(t, kind.n ? "name" : "tool"));
+    fprintf(to, "  %.*s: %.*s '%.*s' is %.*s", KM_STR_ARG(km_answer_text(t, "server")),
             KM_STR_ARG(kind.n ? kind : KM_STR("tool")), KM_STR_ARG(km_buf_view(&name)),
-            KM_STR_ARG(text_of(t, "state")));
+            KM_STR_ARG(km_answer_text(t, "state")));
     if (km_json_count(flags))
         fprintf(to, " %.*s", KM_STR_ARG(km_json_compact(flags, arena)));
-    fprintf(to, ", since %.*s%s%.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "since"), 0, 19)),
+    fprintf(to, ", since %.*s%s%.*s\n", KM_STR_ARG(km_str_sub(km_answer_text(t, "since"), 0, 19)),
             hash.n ? ", " : "", KM_STR_ARG(hash));
 }
 
@@ -127,12 +99,13 @@ static void print_alerts(FILE *to, const struct km_json *list)
 
     km_arena_init(&arena, (size_t)1024 * 1024, NULL);
     for (km_json_iter(list, &it); km_json_next(&it, &key, &t);)
-        print_alert(to, t, &arena);
+        km_mcp_print_alert(to, t, &arena);
     km_arena_done(&arena);
 }
 
-static int show_list(const struct km_cli *cli, const struct km_json *json)
+static int show_list(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     const struct km_json *servers = km_json_get(json, "servers"), *server;
     struct km_json_iter it;
     struct km_str key;
@@ -151,9 +124,92 @@ static int show_list(const struct km_cli *cli, const struct km_json *json)
     return KM_EXIT_OK;
 }
 
+/* --- list --watch --- */
+
+/* What of a row tells that it is another one: all but how long it is so. */
+static void put_row_key(struct km_buf *b, const struct km_json *s)
+{
+    static const char *const names[] = { "name", "state", "why", "tools", "resources", "prompts",
+                                         "refused" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        km_buf_str(b, km_answer_text(s, names[i]));
+        km_buf_byte(b, '\x1f');
+    }
+    km_buf_printf(b, "%zu\x1f%zu\n", km_json_count(km_json_get(s, "alerts")),
+                  km_json_count(km_json_get(s, "flagged")));
+}
+
+static void print_changed(const struct km_cli *cli, const struct km_json *s)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF((size_t)8 * 1024 * 1024);
+    char now[KM_TIME_ISO_LEN + 1];
+
+    if (km_cli_flag(cli, "json")) {
+        km_json_write(s, &b);
+        printf("%.*s\n", KM_STR_ARG(km_buf_view(&b)));
+        return;
+    }
+    km_time_iso(km_wall_us(), now);
+    printf("%.19sZ ", now);
+    print_row(s);
+}
+
+/* A line for each server that is not as it was in `seen`, which is renewed. */
+static void print_changes(const struct km_cli *cli, const struct km_json *servers,
+                          struct km_buf *seen)
+{
+    struct km_buf now KM_CLEANUP(km_buf_done) = KM_BUF(WATCH_BYTES);
+    const struct km_json *s;
+    struct km_json_iter it;
+    struct km_str key;
+
+    for (km_json_iter(servers, &it); km_json_next(&it, &key, &s);) {
+        size_t from = now.n;
+
+        put_row_key(&now, s);
+        if (km_str_find(km_buf_view(seen), km_str_skip(km_buf_view(&now), from)) == seen->n)
+            print_changed(cli, s);
+    }
+    km_buf_reset(seen);
+    km_buf_str(seen, km_buf_view(&now));
+}
+
+/* On a terminal the table is drawn again; anywhere else lines are added. */
+static int watch_list(struct km_cli *cli)
+{
+    struct km_buf seen KM_CLEANUP(km_buf_done) = KM_BUF(WATCH_BYTES);
+    const bool draws = isatty(STDOUT_FILENO) && !km_cli_flag(cli, "json");
+    struct km_watch w;
+    struct km_err err = { 0 };
+    bool first = true;
+    int r;
+
+    km_watch_begin(&w, cli);
+    do {
+        struct km_answer a;
+
+        km_answer_init(&a);
+        r = km_watch_ask(&w, "/kanmon/mcp/servers", &a, &err);
+        if (r == 0 && draws) {
+            fputs("\x1b[H\x1b[2J", stdout);
+            (void)show_list(cli, &a);
+        } else if (r == 0) {
+            print_changes(cli, km_json_get(a.json, "servers"), &seen);
+        }
+        km_answer_done(&a);
+        if (r < 0 && (r != KM_E_AGAIN || first))
+            return km_cli_fail(cli, &err);
+        first = false;
+    } while (km_watch_wait(&w));
+    return KM_EXIT_OK;
+}
+
 int km_cmd_mcp_list(struct km_cli *cli)
 {
-    return run(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
+    if (km_cli_flag(cli, "watch"))
+        return watch_list(cli);
+    return km_cli_show(cli, "GET", "/kanmon/mcp/servers", KM_STR_NONE, show_list);
 }
 
 /* Whether its clients' capabilities are of any use there (asks_clients). */
@@ -163,8 +219,8 @@ static void print_declared(const struct km_json *d)
 
     (void)km_json_bool(km_json_get(d, "lists_differ"), &differ);
     printf("  %-10s %.*s calls of clients that can be asked, %.*s questions, lists %s\n",
-           "declared", KM_STR_ARG(text_of(d, "calls")), KM_STR_ARG(text_of(d, "questions")),
-           differ ? "of their own" : "as for all");
+           "declared", KM_STR_ARG(km_answer_text(d, "calls")),
+           KM_STR_ARG(km_answer_text(d, "questions")), differ ? "of their own" : "as for all");
 }
 
 static void print_refusals(const struct km_json *list)
@@ -176,16 +232,17 @@ static void print_refusals(const struct km_json *list)
     for (km_json_iter(list, &it); km_json_next(&it, &key, &one);) {
         struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-        km_scan_plain(&text, text_of(one, "name"));
+        km_scan_plain(&text, km_answer_text(one, "name"));
         km_buf_str(&text, KM_STR(": "));
-        km_scan_plain(&text, text_of(one, "why"));
-        printf("  withheld of %.*s: %.*s\n", KM_STR_ARG(text_of(one, "list")),
+        km_scan_plain(&text, km_answer_text(one, "why"));
+        printf("  withheld of %.*s: %.*s\n", KM_STR_ARG(km_answer_text(one, "list")),
                KM_STR_ARG(km_buf_view(&text)));
     }
 }
 
-static int show_server(const struct km_cli *cli, const struct km_json *s)
+static int show_server(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *s = a->json;
     static const char *const names[] = {
         "name",      "alias",     "prefix",    "server_id", "transport", "url",      "spec_path",
         "command",   "builtin",   "state",     "why",       "since",    "last_ok",
@@ -196,7 +253,7 @@ static int show_server(const struct km_cli *cli, const struct km_json *s)
 
     (void)cli;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct km_str value = text_of(s, names[i]);
+        struct km_str value = km_answer_text(s, names[i]);
 
         if (value.n)
             printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
@@ -216,15 +273,22 @@ int km_cmd_mcp_status(struct km_cli *cli)
     if (cli->nargs == 0)
         return km_cmd_mcp_list(cli);
     r = server_target(cli, "", target);
-    return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_server);
+    return r != 0 ? r : km_cli_show(cli, "GET", target, KM_STR_NONE, show_server);
 }
 
 /* --- start, stop, restart --- */
 
-static int show_state(const struct km_cli *cli, const struct km_json *s)
+static int show_state(const struct km_cli *cli, struct km_answer *a)
 {
-    if (!km_cli_flag(cli, "quiet"))
-        printf("%.*s: %.*s\n", KM_STR_ARG(text_of(s, "name")), KM_STR_ARG(text_of(s, "state")));
+    struct km_str state = km_answer_text(a->json, "state"), why = km_answer_text(a->json, "why");
+    bool ill = km_str_eq(state, KM_STR("down")) || km_str_eq(state, KM_STR("degraded"));
+
+    if (km_cli_flag(cli, "quiet"))
+        return KM_EXIT_OK;
+    printf("%.*s: %.*s", KM_STR_ARG(km_answer_text(a->json, "name")), KM_STR_ARG(state));
+    if (ill && why.n)
+        printf(" (%.*s)", KM_STR_ARG(why));
+    putchar('\n');
     return KM_EXIT_OK;
 }
 
@@ -233,7 +297,7 @@ static int act(struct km_cli *cli, const char *action)
     char target[TARGET_BYTES];
     int r = server_target(cli, action, target);
 
-    return r != 0 ? r : run(cli, "POST", target, KM_STR_NONE, show_state);
+    return r != 0 ? r : km_cli_show(cli, "POST", target, KM_STR_NONE, show_state);
 }
 
 int km_cmd_mcp_start(struct km_cli *cli)
@@ -251,41 +315,14 @@ int km_cmd_mcp_restart(struct km_cli *cli)
     return act(cli, "/restart");
 }
 
-/* --- logs --- */
-
-static int show_log(const struct km_cli *cli, const struct km_json *json)
-{
-    struct km_str log = text_of(json, "log");
-
-    fwrite(log.p ? log.p : "", 1, log.n, stdout);
-    if (log.n && !km_str_ends(log, KM_STR("\n")))
-        putchar('\n');
-    if (!km_cli_flag(cli, "quiet"))
-        fprintf(stderr, "All of it is in %.*s\n", KM_STR_ARG(text_of(json, "file")));
-    return KM_EXIT_OK;
-}
-
-int km_cmd_mcp_logs(struct km_cli *cli)
-{
-    const char *bytes = km_cli_option(cli, "bytes");
-    char target[TARGET_BYTES], rest[64];
-    uint64_t n = 16384;
-    int r;
-
-    if (bytes && km_str_u64(km_str_c(bytes), &n) < 0)
-        return km_cli_usage(cli, "--bytes is a number");
-    snprintf(rest, sizeof rest, "/log?bytes=%llu", (unsigned long long)n);
-    r = server_target(cli, rest, target);
-    return r != 0 ? r : run(cli, "GET", target, KM_STR_NONE, show_log);
-}
-
 /* --- login --- */
 
-static int show_login(const struct km_cli *cli, const struct km_json *json)
+static int show_login(const struct km_cli *cli, struct km_answer *a)
 {
+    const struct km_json *json = a->json;
     if (!km_cli_flag(cli, "quiet"))
         fputs("Open this in a browser within ten minutes:\n", stderr);
-    printf("%.*s\n", KM_STR_ARG(text_of(json, "url")));
+    printf("%.*s\n", KM_STR_ARG(km_answer_text(json, "url")));
     return KM_EXIT_OK;
 }
 
@@ -300,167 +337,5 @@ int km_cmd_mcp_login(struct km_cli *cli)
     km_buf_str(&b, KM_STR("/login"));
     if (km_buf_failed(&b))
         return km_cli_usage(cli, "the name is too long");
-    return run(cli, "POST", km_buf_cstr(&b), KM_STR("{}"), show_login);
-}
-
-/* --- approve --- */
-
-/* One call that waits, and below it what it would be given. */
-static void print_waiting(const struct km_json *one)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_APPROVAL_JSON_BYTES);
-    uint64_t cut = 0;
-
-    km_buf_printf(&b, "%-24.*s %-9.*s ", KM_STR_ARG(text_of(one, "id")),
-                  KM_STR_ARG(text_of(one, "state")));
-    km_scan_plain(&b, text_of(one, "tool"));
-    km_buf_str(&b, KM_STR("  "));
-    km_scan_plain(&b, text_of(one, km_json_get(one, "subject") ? "subject" : "principal"));
-    if (km_json_get(one, "arguments")) {
-        km_buf_str(&b, KM_STR("\n    "));
-        km_args_show(km_json_get(one, "arguments"), 2 * KM_ARGS_SHOWN_BYTES, "\n      ", &b);
-    }
-    if (km_str_u64(text_of(one, "arguments_cut"), &cut) == 0 && cut)
-        km_buf_printf(&b, "\n    %llu of these values are cut", (unsigned long long)cut);
-    printf("%.*s\n", KM_STR_ARG(km_buf_view(&b)));
-}
-
-static int show_waiting(const struct km_cli *cli, const struct km_json *json)
-{
-    const struct km_json *list = km_json_get(json, "approvals"), *one;
-    struct km_json_iter it;
-    struct km_str key;
-
-    (void)cli;
-    if (km_json_count(list) == 0)
-        fputs("No call waits for an approval\n", stderr);
-    for (km_json_iter(list, &it); km_json_next(&it, &key, &one);)
-        print_waiting(one);
-    return KM_EXIT_OK;
-}
-
-static int show_answer(const struct km_cli *cli, const struct km_json *json)
-{
-    if (!km_cli_flag(cli, "quiet"))
-        printf("%.*s: %.*s; the same call of the same caller may be sent again\n",
-               KM_STR_ARG(text_of(json, "id")), KM_STR_ARG(text_of(json, "state")));
-    return KM_EXIT_OK;
-}
-
-/* An id is hexadecimal digits; anything else names a server. */
-static bool is_id(struct km_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!strchr("0123456789abcdef", s.p[i]))
-            return false;
-    return s.n == KM_APPROVAL_ID_LEN;
-}
-
-static int show_pins(const struct km_cli *cli, const struct km_json *json)
-{
-    const struct km_json *list = km_json_get(json, "tools"), *t;
-    struct km_json_iter it;
-    struct km_arena arena;
-    struct km_str key;
-
-    (void)cli;
-    km_arena_init(&arena, (size_t)1024 * 1024, NULL);
-    for (km_json_iter(list, &it); km_json_next(&it, &key, &t);) {
-        print_alert(stdout, t, &arena);
-        printf("      %.*s\n", KM_STR_ARG(km_str_sub(text_of(t, "description"), 0, 2000)));
-    }
-    km_arena_done(&arena);
-    return KM_EXIT_OK;
-}
-
-static int show_accepted(const struct km_cli *cli, const struct km_json *json)
-{
-    const struct km_json *tool;
-    struct km_json_iter it;
-    struct km_str key, name;
-
-    for (km_json_iter(km_json_get(json, "accepted"), &it);
-         !km_cli_flag(cli, "quiet") && km_json_next(&it, &key, &tool);)
-        if (km_json_string(tool, &name))
-            printf("%.*s: accepted as it is\n", KM_STR_ARG(name));
-    return KM_EXIT_OK;
-}
-
-/* `kanmon mcp approve SERVER [TOOL]`: definitions of tools. */
-static int accept_tools(struct km_cli *cli)
-{
-    struct km_buf target KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES);
-    struct km_buf body KM_CLEANUP(km_buf_done) = KM_BUF((size_t)16 * 1024);
-    const char *hash = km_cli_option(cli, "hash");
-
-    if (cli->nargs > 2)
-        return km_cli_usage(cli, "name a server and at most one of its tools");
-    km_buf_str(&target, KM_STR("/kanmon/mcp/pins/"));
-    km_url_encode(&target, km_str_c(cli->args[0]));
-    km_buf_str(&body, KM_STR("{\"tool\":"));
-    km_buf_json(&body, cli->nargs == 2 ? km_str_c(cli->args[1]) : KM_STR_NONE);
-    km_buf_str(&body, KM_STR(",\"hash\":"));
-    km_buf_json(&body, hash ? km_str_c(hash) : KM_STR_NONE);
-    km_buf_byte(&body, '}');
-    return run(cli, "POST", km_buf_cstr(&target), km_buf_view(&body), show_accepted);
-}
-
-/* Both lists as one document. */
-static int print_what_waits(struct km_cli *cli)
-{
-    static const struct {
-        const char *target;
-        struct km_str name;
-    } lists[] = { { "/kanmon/approvals", { "approvals", 9 } },
-                  { "/kanmon/mcp/pins", { "tools", 5 } } };
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(BOTH_BYTES);
-    int code = KM_EXIT_OK;
-
-    for (size_t i = 0; i < sizeof lists / sizeof *lists && code == KM_EXIT_OK; i++) {
-        struct km_json_span span;
-        struct km_answer a;
-        struct km_err err = { 0 };
-
-        km_answer_init(&a);
-        if (km_cli_call(cli, "GET", lists[i].target, KM_STR_NONE, &a, &err) < 0 ||
-            km_json_spans(km_buf_view(&a.body), &lists[i].name, 1, &span, NULL, &err) < 0) {
-            code = km_cli_fail(cli, &err);
-        } else {
-            /* Its own bytes: what the gateway escaped stays escaped. */
-            km_buf_printf(&b, "%s\"%.*s\":", i ? "," : "{", KM_STR_ARG(lists[i].name));
-            km_buf_str(&b, km_json_value(km_buf_view(&a.body), &span));
-        }
-        km_answer_done(&a);
-    }
-    if (code == KM_EXIT_OK)
-        printf("%.*s}\n", KM_STR_ARG(km_buf_view(&b)));
-    return code;
-}
-
-static int list_what_waits(struct km_cli *cli)
-{
-    int r;
-
-    if (km_cli_flag(cli, "json"))
-        return print_what_waits(cli);
-    r = run(cli, "GET", "/kanmon/approvals", KM_STR_NONE, show_waiting);
-
-    return r == KM_EXIT_OK ? run(cli, "GET", "/kanmon/mcp/pins", KM_STR_NONE, show_pins) : r;
-}
-
-int km_cmd_mcp_approve(struct km_cli *cli)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(TARGET_BYTES);
-    bool refuse = km_cli_flag(cli, "refuse");
-
-    if (cli->nargs == 0 && !refuse)
-        return list_what_waits(cli);
-    if (cli->nargs && !refuse && !is_id(km_str_c(cli->args[0])))
-        return accept_tools(cli);
-    if (cli->nargs != 1)
-        return km_cli_usage(cli, "name the approval; `kanmon mcp approve` lists what waits");
-    km_buf_str(&b, KM_STR("/kanmon/approvals/"));
-    km_url_encode(&b, km_str_c(cli->args[0]));
-    return run(cli, "POST", km_buf_cstr(&b),
-               refuse ? KM_STR("{\"approve\":false}") : KM_STR("{\"approve\":true}"), show_answer);
+    return km_cli_show(cli, "POST", km_buf_cstr(&b), KM_STR("{}"), show_login);
 }

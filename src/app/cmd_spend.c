@@ -11,34 +11,6 @@
 #define REQUEST_BYTES (16 * 1024)
 #define HASH_SHOWN 16 /* digits of a key's hash, where it has no alias */
 
-static struct km_str text_of(const struct km_json *v, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    if (!km_json_string(km_json_get(v, name), &s))
-        (void)km_json_number(km_json_get(v, name), &s);
-    return s;
-}
-
-/* A request whose answer is shown, or printed as it is with --json. */
-static int run(struct km_cli *cli, const char *method, const char *target, struct km_str body,
-               void (*show)(const struct km_json *json))
-{
-    struct km_answer a;
-    struct km_err err = { 0 };
-    int code = KM_EXIT_OK;
-
-    km_answer_init(&a);
-    if (km_cli_call(cli, method, target, body, &a, &err) < 0)
-        code = km_cli_fail(cli, &err);
-    else if (km_cli_flag(cli, "json"))
-        printf("%.*s\n", (int)a.body.n, a.body.p ? a.body.p : "");
-    else
-        show(a.json);
-    km_answer_done(&a);
-    return code;
-}
-
 static void add_text(struct km_buf *b, const char *name, const char *value)
 {
     km_buf_printf(b, "%s\"%s\":", b->n > 1 ? "," : "", name);
@@ -47,42 +19,46 @@ static void add_text(struct km_buf *b, const char *name, const char *value)
 
 static void show_hold(const struct km_json *hold)
 {
-    struct km_str key = text_of(hold, "key_alias");
+    struct km_str key = km_answer_text(hold, "key_alias");
 
     if (!key.n)
-        key = km_str_sub(text_of(hold, "api_key"), 0, HASH_SHOWN);
+        key = km_str_sub(km_answer_text(hold, "api_key"), 0, HASH_SHOWN);
     printf("%-36.*s  %-20.*s %-28.*s %-20.*s %12.*s  %.*s\n",
-           KM_STR_ARG(text_of(hold, "request_id")), KM_STR_ARG(key),
-           KM_STR_ARG(text_of(hold, "model")),
-           KM_STR_ARG(km_str_sub(text_of(hold, "model_id"), 0, 20)),
-           KM_STR_ARG(text_of(hold, "amount")), KM_STR_ARG(text_of(hold, "until")));
+           KM_STR_ARG(km_answer_text(hold, "request_id")), KM_STR_ARG(key),
+           KM_STR_ARG(km_answer_text(hold, "model")),
+           KM_STR_ARG(km_str_sub(km_answer_text(hold, "model_id"), 0, 20)),
+           KM_STR_ARG(km_answer_text(hold, "amount")), KM_STR_ARG(km_answer_text(hold, "until")));
 }
 
-static void show_holds(const struct km_json *json)
+static int show_holds(const struct km_cli *cli, struct km_answer *a)
 {
-    const struct km_json *hold;
+    const struct km_json *holds = km_json_get(a->json, "holds"), *hold;
     struct km_json_iter it;
     struct km_str key;
 
-    if (km_json_count(km_json_get(json, "holds")) == 0) {
+    (void)cli;
+    if (km_json_count(holds) == 0) {
         puts("nothing is held");
-        return;
+        return KM_EXIT_OK;
     }
     printf("%-36s  %-20s %-28s %-20s %12s  %s\n", "CALL", "KEY", "MODEL", "DEPLOYMENT", "USD",
            "UNTIL");
-    for (km_json_iter(km_json_get(json, "holds"), &it); km_json_next(&it, &key, &hold);)
+    for (km_json_iter(holds, &it); km_json_next(&it, &key, &hold);)
         show_hold(hold);
+    return KM_EXIT_OK;
 }
 
 int km_cmd_spend_holds(struct km_cli *cli)
 {
-    return run(cli, "GET", "/kanmon/spend/holds", KM_STR_NONE, show_holds);
+    return km_cli_show(cli, "GET", "/kanmon/spend/holds", KM_STR_NONE, show_holds);
 }
 
-static void show_released(const struct km_json *json)
+static int show_released(const struct km_cli *cli, struct km_answer *a)
 {
-    printf("released %.*s, together %.*s USD\n", KM_STR_ARG(text_of(json, "released")),
-           KM_STR_ARG(text_of(json, "amount")));
+    (void)cli;
+    printf("released %.*s, together %.*s USD\n", KM_STR_ARG(km_answer_text(a->json, "released")),
+           KM_STR_ARG(km_answer_text(a->json, "amount")));
+    return KM_EXIT_OK;
 }
 
 static bool is_hash(const char *text)
@@ -109,13 +85,15 @@ int km_cmd_spend_release(struct km_cli *cli)
     else
         add_text(&b, "request_id", cli->args[0]);
     km_buf_byte(&b, '}');
-    return run(cli, "POST", "/kanmon/spend/holds/release", km_buf_view(&b), show_released);
+    return km_cli_show(cli, "POST", "/kanmon/spend/holds/release", km_buf_view(&b), show_released);
 }
 
-static void show_corrected(const struct km_json *json)
+static int show_corrected(const struct km_cli *cli, struct km_answer *a)
 {
-    printf("corrected: %.*s USD, was %.*s\n", KM_STR_ARG(text_of(json, "spend")),
-           KM_STR_ARG(text_of(json, "was")));
+    (void)cli;
+    printf("corrected: %.*s USD, was %.*s\n", KM_STR_ARG(km_answer_text(a->json, "spend")),
+           KM_STR_ARG(km_answer_text(a->json, "was")));
+    return KM_EXIT_OK;
 }
 
 int km_cmd_spend_correct(struct km_cli *cli)
@@ -133,5 +111,5 @@ int km_cmd_spend_correct(struct km_cli *cli)
     if (reason)
         add_text(&b, "reason", reason);
     km_buf_byte(&b, '}');
-    return run(cli, "POST", "/kanmon/spend/correct", km_buf_view(&b), show_corrected);
+    return km_cli_show(cli, "POST", "/kanmon/spend/correct", km_buf_view(&b), show_corrected);
 }

@@ -9,9 +9,11 @@
 #include "app/cli.h"
 
 #include "app/client.h"
+#include "app/cmd_audit.h"
 #include "app/cmd_config.h"
 #include "app/cmd_doctor.h"
 #include "app/cmd_key.h"
+#include "app/cmd_key_mcp.h"
 #include "app/cmd_mcp.h"
 #include "app/cmd_postgres.h"
 #include "app/cmd_spend.h"
@@ -81,6 +83,7 @@ static const struct km_option generate_options[] = {
     { "tpm", "N", "tokens a minute", 0 },
     { "max-parallel", "N", "calls at the same time", 0 },
     { "user", "ID", "whose it is", 0 },
+    KM_KEY_MCP_OPTIONS,
     KM_CLIENT_OPTIONS,
     { 0 },
 };
@@ -96,6 +99,21 @@ static const struct km_option correct_options[] = {
     KM_CLIENT_OPTIONS,
     { "cost", "USD", "what the call cost", 0 },
     { "reason", "TEXT", "why, for the audit log", 0 },
+    { 0 },
+};
+
+static const struct km_option audit_options[] = {
+    { "since", "WHEN", "not before: 1h or 7d (ago), 2026-01-31, or 2026-01-31T09:30:00Z", 0 },
+    { "until", "WHEN", "before this time", 0 },
+    { "key", "KEY", "who did it: a key's alias or hash, master, local:0", 0 },
+    { "user", "ID", "whose key it was, who a token said, or for whom it was done", 0 },
+    { "action", "NAME", "mcp.call, key.delete ...; mcp: all of these", 0 },
+    { "server", "NAME", "of one MCP server", 0 },
+    { "tool", "NAME", "of one tool, without its server's prefix", 0 },
+    { "outcome", "WORD", "ok, denied, tool_error, approval_required ...", 0 },
+    { "limit", "N", "so many at most (default: 50)", 0 },
+    { "before", "ID", "those below this number: the page after", 0 },
+    KM_CLIENT_OPTIONS,
     { 0 },
 };
 
@@ -137,14 +155,24 @@ static const struct km_option mcp_call_options[] = {
     { 0 },
 };
 
+static const struct km_option mcp_list_options[] = {
+    { "watch", NULL, "again and again, once a second, until SIGINT", 'w' },
+    KM_CLIENT_OPTIONS,
+    { 0 },
+};
+
 static const struct km_option mcp_logs_options[] = {
-    { "bytes", "N", "how much of its end (default: 16384)", 0 },
+    { "bytes", "N", "how much of its end (default: 16384; with --since or --grep 1048576)", 0 },
+    { "follow", NULL, "go on with what comes, looked at once a second, until SIGINT", 'f' },
+    { "since", "WHEN", "lines not before: 1h or 7d (ago), 2026-01-31, 2026-01-31T09:30:00Z", 0 },
+    { "grep", "REGEX", "lines that match this extended regular expression", 0 },
     KM_CLIENT_OPTIONS,
     { 0 },
 };
 
 static const struct km_option mcp_approve_options[] = {
     { "refuse", NULL, "let it not run", 0 },
+    { "show", NULL, "decide nothing: show this call, or the tools of this server", 0 },
     { "hash", "HEX", "a tool's definition, as the list shows it; else what is offered now", 0 },
     KM_CLIENT_OPTIONS,
     { 0 },
@@ -208,8 +236,13 @@ const struct km_command km_app_commands[] = {
     { "key generate", "Make a virtual key", NULL,
       "  kanmon key generate --alias team-a --max-budget 10 --budget-duration 30d\n"
       "  kanmon key generate --models gpt-4o,claude --rpm 60\n"
-      "  kanmon key generate --alias intern --hosted-tools none\n",
+      "  kanmon key generate --alias intern --hosted-tools none\n"
+      "  kanmon key generate --alias bot --mcp-servers docs --mcp-tools git:log,git:show\n",
       generate_options, km_cmd_key_generate },
+    { "key update", "Change a key: what is not said stays", "KEY",
+      "  kanmon key update team-a --max-budget 20\n"
+      "  kanmon key update team-a --mcp-servers docs,git --mcp-params git:log:path\n",
+      generate_options, km_cmd_key_update },
     { "key list", "List virtual keys", NULL, "  kanmon key list --json\n", client_options,
       km_cmd_key_list },
     { "key info", "Show a key's limits and spend", "KEY",
@@ -236,6 +269,15 @@ const struct km_command km_app_commands[] = {
       "  kanmon spend correct 019a5f3e-7c1d-7b10-9f3a-5d1c2b3a4f5e --cost 0.42 \\\n"
       "      --reason 'as the vendor bills it'\n",
       correct_options, km_cmd_spend_correct },
+    { "audit list", "List who did what: calls of tools, changes of keys, servers, approvals", NULL,
+      "  kanmon audit list --since 1h\n"
+      "  kanmon audit list --server github --outcome denied\n"
+      "  kanmon audit list --key team-a --since 2026-01-01 --until 2026-02-01 --json\n",
+      audit_options, km_cmd_audit_list },
+    { "audit show", "Show one record of the audit trail", "ID", "  kanmon audit show 4711\n",
+      client_options, km_cmd_audit_show },
+    { "audit verify", "Check that no record of the audit trail was changed or taken out", NULL,
+      NULL, client_options, km_cmd_audit_verify },
     { "prices import", "Import model prices (LiteLLM's JSON, or genai-prices data)", "FILE",
       "  kanmon prices import model_prices_and_context_window.json\n", client_options,
       km_cmd_prices_import },
@@ -256,7 +298,9 @@ const struct km_command km_app_commands[] = {
       "  kanmon mcp call docs-search --arguments '{\"query\": \"timers\"}' --json\n",
       mcp_call_options, km_cmd_mcp_call },
     { "mcp list", "List the MCP servers behind the gateway and how they are", NULL,
-      "  kanmon mcp list --json\n", client_options, km_cmd_mcp_list },
+      "  kanmon mcp list --json\n"
+      "  kanmon mcp list --watch\n",
+      mcp_list_options, km_cmd_mcp_list },
     { "mcp status", "Show one MCP server, or all", "[SERVER]", NULL, client_options,
       km_cmd_mcp_status },
     { "mcp start", "Start an MCP server that was stopped", "SERVER", NULL, client_options,
@@ -265,20 +309,24 @@ const struct km_command km_app_commands[] = {
       km_cmd_mcp_stop },
     { "mcp restart", "End an MCP server's process or sessions and begin anew", "SERVER",
       "  kanmon restart aws-docs-mcp     the same\n", client_options, km_cmd_mcp_restart },
-    { "mcp logs", "Show what an MCP server wrote to its standard error", "SERVER",
-      "  kanmon logs context7-mcp        the same\n", mcp_logs_options, km_cmd_mcp_logs },
+    { "mcp logs", "Show what MCP servers wrote to their standard error", "[SERVER...]",
+      "  kanmon mcp logs context7-mcp --follow\n"
+      "  kanmon mcp logs --since 1h --grep 'error|denied'     all servers, in order of time\n"
+      "  kanmon logs context7-mcp        the same\n",
+      mcp_logs_options, km_cmd_mcp_logs },
     { "mcp login", "Log in to an MCP server that asks for OAuth: prints the address to open",
       "SERVER",
       "  kanmon mcp login github\n"
       "  KANMON_KEY=sk-... kanmon mcp login github --url http://gateway:4000    for that key\n",
       client_options, km_cmd_mcp_login },
-    { "logs", "The same as mcp logs", "SERVER", NULL, mcp_logs_options, km_cmd_mcp_logs },
+    { "logs", "The same as mcp logs", "[SERVER...]", NULL, mcp_logs_options, km_cmd_mcp_logs },
     { "mcp approve", "Let a waiting tool call run, or accept tools that are new or changed",
       "[ID | SERVER [TOOL]]",
       "  kanmon mcp approve                     what waits\n"
       "  kanmon mcp approve github              all its tools, as they are now\n"
       "  kanmon mcp approve github list_issues --hash 3fa0c1\n"
-      "  kanmon mcp approve 5f0c2a --refuse\n",
+      "  kanmon mcp approve 5f0c2a... --show    what this call would do\n"
+      "  kanmon mcp approve 5f0c2a... --refuse\n",
       mcp_approve_options, km_cmd_mcp_approve },
     { "mcp config", "Print what an MCP client's file says to reach this gateway", "CLIENT",
       "  kanmon mcp config claude-code --config config.yaml | sh\n"

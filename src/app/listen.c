@@ -182,15 +182,13 @@ const char *km_listen_exposure(const struct km_config *config)
     return NULL;
 }
 
-void km_sockets_url(const struct km_sockets *s, const struct km_config *config, char out[80])
+void km_sockets_url(const struct km_sockets *s, const struct km_config *config,
+                    char out[KM_LISTEN_URL])
 {
     const struct km_gateway_settings *g = km_config_get(config, &km_gateway_settings_table);
     const struct km_listen_entry *entries = g->listen.v;
-    char text[KM_ADDR_TEXT] = "?";
-    union km_addr addr;
     bool tls = s->n > 0 && s->entries[0] < g->listen.n && entries[s->entries[0]].tls.cert.n > 0;
 
-    if (s->n > 0 && km_listen_address(s->fds[0], &addr, NULL) == 0)
-        km_addr_text(&addr, text);
-    snprintf(out, 80, "http%s://%s", tls ? "s" : "", text);
+    if (s->n == 0 || !km_listen_url(s->fds[0], tls, out))
+        snprintf(out, KM_LISTEN_URL, "?");
 }

@@ -35,6 +35,7 @@ void km_sockets_close(struct km_sockets *s);
 /* Why anybody may come in, and what to do, for whoever starts it; NULL: keys are asked for. */
 const char *km_listen_exposure(const struct km_config *config);
 /* "http://127.0.0.1:4000" for people: the first socket's address. */
-void km_sockets_url(const struct km_sockets *s, const struct km_config *config, char out[80]);
+void km_sockets_url(const struct km_sockets *s, const struct km_config *config,
+                    char out[KM_LISTEN_URL]);
 
 #endif

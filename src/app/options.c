@@ -14,6 +14,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "config/env.h"
 
 static bool is_port(struct km_str text)
@@ -37,6 +38,13 @@ static bool is_workers(struct km_str text)
     return km_str_eq(text, KM_STR("auto")) || (km_str_u64(text, &n) == 0 && n > 0);
 }
 
+static bool is_when(struct km_str text)
+{
+    int64_t us;
+
+    return km_time_parse_when(text, km_wall_us(), &us) == 0;
+}
+
 /* The words of rows whose values have a form. */
 static const struct {
     const char *arg, *expects;
@@ -44,6 +52,7 @@ static const struct {
 } kinds[] = {
     { "PORT", "a port, 0 to 65535", is_port },
     { "N", "a number", is_number },
+    { "WHEN", "a time: 1h or 7d (ago), 2026-01-31, or 2026-01-31T09:30:00Z", is_when },
     { "N|auto", "`auto` or a number above 0", is_workers },
 };
 

@@ -15,6 +15,7 @@
 #include "admin/mcp.h"
 #include "admin/mcp_pins.h"
 #include "admin/mcp_servers.h"
+#include "admin/audit.h"
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
@@ -83,11 +84,14 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_health_routes,
     &km_control_routes,
     &km_key_routes,
+    &km_audit_routes,
     &km_spend_routes,
     &km_mcp_routes,
     &km_approval_routes,
     &km_oauth_routes,
     &km_mcp_admin_routes,
+    &km_mcp_log_routes,
+    &km_mcp_name_routes,
     &km_realtime_routes,
     &km_mcp_oauth_routes,
     &km_mcp_byok_routes,

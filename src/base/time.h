@@ -22,6 +22,9 @@ int km_time_parse_http(struct km_str s, int64_t *ret_wall_us) KM_MUST_USE;
 /* LiteLLM durations: "30s", "30m", "30h", "30d", "1w", "1mo" (30 days); seconds out. */
 int km_time_parse_duration(struct km_str s, int64_t *ret_seconds) KM_MUST_USE;
 
+/* A moment as people say it: one of the above, a length of time before now, or "now". */
+int km_time_parse_when(struct km_str s, int64_t now_us, int64_t *ret_wall_us) KM_MUST_USE;
+
 /* The next reset of a budget window that began at now, aligned as LiteLLM's: 1d and 24h to
  * the next midnight UTC, 7d/1w to Monday 00:00, 30d/1mo to the first of the next month;
  * any other length is now + length. */

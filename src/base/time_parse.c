@@ -247,3 +247,19 @@ int km_time_parse_duration(struct km_str s, int64_t *ret_seconds)
     }
     return KM_E_INVALID;
 }
+
+int km_time_parse_when(struct km_str s, int64_t now_us, int64_t *ret_wall_us)
+{
+    int64_t seconds;
+
+    if (km_str_eq(s, KM_STR("now"))) {
+        *ret_wall_us = now_us;
+        return 0;
+    }
+    if (km_time_parse_duration(s, &seconds) < 0)
+        return km_time_parse_iso(s, ret_wall_us);
+    if (seconds > now_us / US)
+        return KM_E_INVALID;
+    *ret_wall_us = now_us - seconds * US;
+    return 0;
+}

@@ -17,9 +17,6 @@
 #include "store/record.h"
 #include "store/statements.h"
 
-#define LIMIT_DEFAULT 1000
-#define LIMIT_MOST 10000
-
 static void put_be(char *out, uint64_t v, size_t n)
 {
     for (size_t i = n; i-- > 0; v >>= 8)
@@ -91,11 +88,7 @@ struct head {
     struct km_str hash;
 };
 
-struct page {
-    int64_t after, limit; /* limit -1: all */
-};
-
-enum { LAST, INSERT, INSERT_ROWS, LIST };
+enum { LAST, INSERT, INSERT_ROWS, ALL };
 
 #define KEPT(member) KM_FIELD(struct kept, member)
 #define KEPT_BLOB(member) KM_FIELD_AS(struct kept, member, KM_FIELD_BLOB)
@@ -113,11 +106,10 @@ static const struct km_statement rows[] = {
                  .in = RECORD },
     [INSERT_ROWS] = { .name = "audit.insert_rows",
                       .sql = { "INSERT INTO audit SELECT * FROM audit_rows" } },
-    [LIST] = { "audit.list",
-               { "SELECT seq, at_us, actor, action, target, detail, prev, hash FROM audit"
-                 " WHERE seq > ?1 ORDER BY seq LIMIT ?2" },
-               .in = KM_FIELDS(KM_FIELD(struct page, after), KM_FIELD(struct page, limit)),
-               .out = RECORD },
+    [ALL] = { "audit.all",
+              { "SELECT seq, at_us, actor, action, target, detail, prev, hash FROM audit"
+                " ORDER BY seq" },
+              .out = RECORD },
 };
 const struct km_statements km_audit_statements = KM_STATEMENTS(rows);
 
@@ -237,7 +229,6 @@ static bool link_holds(const struct kept *row, int64_t seq, struct km_str prev)
 
 static int verify(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
 {
-    const struct page all = { 0, -1 };
     struct km_ready *list KM_CLEANUP(km_ready_done) = NULL;
     struct kept row;
     uint8_t head[32] = { 0 };
@@ -245,7 +236,7 @@ static int verify(struct km_db *db, const void *query, struct km_buf *out, struc
     int64_t n = 0;
     bool ok = true;
     enum km_row got = KM_ROW_END;
-    int r = km_db_ask(db, &rows[LIST], &all, &list, err);
+    int r = km_db_ask(db, &rows[ALL], NULL, &list, err);
 
     (void)query;
     while (ok && r == 0 && (r = km_ready_next(list, &row, &got, err)) == 0 && got) {
@@ -265,58 +256,8 @@ static int verify(struct km_db *db, const void *query, struct km_buf *out, struc
     return 0;
 }
 
-static void add_record(const struct kept *row, struct km_buf *out)
-{
-    const struct km_audit *a = &row->audit;
-    char at[KM_TIME_ISO_LEN + 1], hex[65] = "";
-
-    km_time_iso(row->at_us, at);
-    if (row->hash.n == 32)
-        km_hex(hex, row->hash.p, 32);
-    km_buf_printf(out, "{\"seq\":%lld,\"at\":\"%s\",\"actor\":", (long long)row->seq, at);
-    km_buf_json(out, a->actor);
-    km_buf_str(out, KM_STR(",\"action\":"));
-    km_buf_json(out, a->action);
-    km_buf_str(out, KM_STR(",\"target\":"));
-    km_buf_json(out, a->target);
-    km_buf_str(out, KM_STR(",\"detail\":"));
-    km_buf_str(out, a->detail.n ? a->detail : KM_STR("{}"));
-    km_buf_printf(out, ",\"hash\":\"%s\"}", hex);
-}
-
-static int list(struct km_db *db, const void *query, struct km_buf *out, struct km_err *err)
-{
-    struct km_ready *page KM_CLEANUP(km_ready_done) = NULL;
-    struct kept row;
-    bool first = true;
-    enum km_row got = KM_ROW_END;
-    int r = km_db_ask(db, &rows[LIST], query, &page, err);
-
-    if (r < 0)
-        return r;
-    km_buf_byte(out, '[');
-    while ((r = km_ready_next(page, &row, &got, err)) == 0 && got) {
-        if (!first)
-            km_buf_byte(out, ',');
-        first = false;
-        add_record(&row, out);
-    }
-    km_buf_byte(out, ']');
-    return r;
-}
-
 void km_store_audit_verify(struct km_store *store, struct km_mailbox *reply, km_store_json_fn *fn,
                            void *ctx)
 {
     km_reader_ask(store, reply, verify, NULL, 0, fn, ctx);
-}
-
-void km_store_audit_list(struct km_store *store, struct km_mailbox *reply, int64_t after,
-                         size_t limit, km_store_json_fn *fn, void *ctx)
-{
-    struct page page = { .after = after, .limit = LIMIT_DEFAULT };
-
-    if (limit)
-        page.limit = limit > LIMIT_MOST ? LIMIT_MOST : (int64_t)limit;
-    km_reader_ask(store, reply, list, &page, sizeof page, fn, ctx);
 }

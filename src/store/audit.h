@@ -54,9 +54,27 @@ int km_audit_append(struct km_audit_chain *chain, const struct km_audit *audit, 
  * {"ok":false,"records":n,"broken_at":seq,"head":...}. */
 void km_store_audit_verify(struct km_store *store, struct km_mailbox *reply, km_store_json_fn *fn,
                            void *ctx);
-/* Records with seq > after, oldest first, at most limit (0: 1,000; at most 10,000): an array of
- * {"seq","at","actor","action","target","detail","hash"}. */
-void km_store_audit_list(struct km_store *store, struct km_mailbox *reply, int64_t after,
-                         size_t limit, km_store_json_fn *fn, void *ctx);
+/* Which records are asked for; empty and 0: any. */
+struct km_audit_query {
+    int64_t seq; /* this one alone */
+    int64_t before; /* those below this number: where the page before ended */
+    int64_t from_us, to_us; /* the latter is not included */
+    struct km_str key; /* who did it: an actor, a key's alias, or 8 digits or more of its hash */
+    struct km_str user; /* whose key it was, who a token said, or for whom (requestedBy) */
+    struct km_str action; /* "mcp.call", or a family of them: "mcp" */
+    struct km_str server, tool, outcome;
+    int64_t limit; /* 0: KM_AUDIT_PAGE, which is also the most */
+};
+#define KM_AUDIT_PAGE 1000
+#define KM_AUDIT_LOOK 200000 /* records looked at for one answer */
+#define KM_AUDIT_WORD 256 /* bytes of each word that is asked for */
+
+/* Newest first: {"records":[{"seq","at","actor","key_alias","user_id","action","target","detail",
+ * "hash"}],"next":seq}.  next is where to go on with `before`; null: there are no more.  A page may
+ * be short, or empty, and not be the last.  Records are looked for by their number: one that began
+ * a day or more before those around it (a call of that length, a clock that was set) may be left
+ * out of a range of time. */
+void km_store_audit_find(struct km_store *store, struct km_mailbox *reply,
+                         const struct km_audit_query *query, km_store_json_fn *fn, void *ctx);
 
 #endif

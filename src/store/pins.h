@@ -16,6 +16,8 @@ struct km_pin_row {
     enum km_pin_accepted accepted;
     uint32_t flags; /* what a scan found */
     int64_t first_us; /* wall: seen first */
+    struct km_str definition; /* JSON: what it said.  Put empty: what is kept of it stays */
+    bool kept; /* read: its definition is there, though this struct has it not */
 };
 
 /* In place of the row with this server, tool and hash.  Copied before return. */
@@ -27,5 +29,10 @@ typedef void km_pin_row_fn(void *ctx, const struct km_pin_row *row);
 /* Every one, oldest first; blocking, before loops run. */
 int km_store_pins(struct km_store *store, km_pin_row_fn *each, void *ctx,
                   struct km_err *err) KM_MUST_USE;
+
+/* What was said, of the tools that have a definition nobody accepted or that a scan flagged:
+ * {"<64 hexadecimal digits>": {...}}.  server empty: of all. */
+void km_store_pin_texts(struct km_store *store, struct km_mailbox *reply, struct km_str server,
+                        km_store_json_fn *fn, void *ctx);
 
 #endif

@@ -22,6 +22,7 @@ extern const struct km_statements km_mcp_tokens_statements;
 extern const struct km_statements km_objects_statements;
 extern const struct km_statements km_pins_statements;
 extern const struct km_statements km_load_statements;
+extern const struct km_statements km_query_audit_statements;
 extern const struct km_statements km_query_spend_statements;
 extern const struct km_statements km_query_stats_statements;
 extern const struct km_statements km_spill_statements;

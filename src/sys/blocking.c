@@ -91,3 +91,20 @@ ssize_t km_read_or_wake(int fd, int wake, void *room, size_t n)
     } while (got < 0 && (errno == EINTR || errno == EAGAIN));
     return got;
 }
+
+enum km_waited km_wait_while_read(int out, int wake, unsigned ms)
+{
+    /* events 0: an error is told, and that is a pipe nobody reads */
+    struct pollfd fds[] = { { out, 0, 0 }, { wake, POLLIN, 0 } };
+    const uint64_t until_ms = km_mono_ms() + ms;
+
+    for (uint64_t now = km_mono_ms(); now < until_ms; now = km_mono_ms()) {
+        if (poll(fds, 2, (int)(until_ms - now)) < 0 && errno != EINTR)
+            return KM_WAITED_CLOSED;
+        if (fds[0].revents & (POLLERR | POLLNVAL))
+            return KM_WAITED_CLOSED;
+        if (fds[1].revents)
+            return KM_WAITED_WOKEN;
+    }
+    return KM_WAITED_ALL;
+}

@@ -30,4 +30,8 @@ void km_wait_ms(unsigned ms);
 #define KM_READ_WOKEN (-2)
 ssize_t km_read_or_wake(int fd, int wake, void *room, size_t n);
 
+/* Waits ms, or less: `wake` can be read, or nobody reads any more what is written to `out`. */
+enum km_waited { KM_WAITED_ALL, KM_WAITED_WOKEN, KM_WAITED_CLOSED };
+enum km_waited km_wait_while_read(int out, int wake, unsigned ms);
+
 #endif

@@ -15,6 +15,7 @@
 #include "sys/listener.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -144,6 +145,22 @@ int km_listen_address(int fd, union km_addr *ret_addr, struct km_err *err)
         return km_fail(err, KM_E_INVALID, "descriptor %d is not an Internet socket", fd);
     *ret_addr = addr;
     return 0;
+}
+
+bool km_listen_url(int fd, bool tls, char out[KM_LISTEN_URL])
+{
+    union km_addr addr;
+    char text[KM_ADDR_TEXT];
+
+    if (km_listen_address(fd, &addr, NULL) < 0)
+        return false;
+    if (addr.sa.sa_family == AF_INET && addr.in.sin_addr.s_addr == htonl(INADDR_ANY))
+        addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr.in6.sin6_addr))
+        addr.in6.sin6_addr = in6addr_loopback;
+    km_addr_text(&addr, text);
+    snprintf(out, KM_LISTEN_URL, "http%s://%s", tls ? "s" : "", text);
+    return true;
 }
 
 static int number_of(const char *name, uint64_t *ret_number)

@@ -34,6 +34,11 @@ int km_listen_inherited(int *ret_fds, size_t max, size_t *ret_n, struct km_err *
 /* The address a socket is bound to. */
 int km_listen_address(int fd, union km_addr *ret_addr, struct km_err *err) KM_MUST_USE;
 
+/* "http://127.0.0.1:4000": where a client on this machine reaches it, which an address that stands
+ * for all of them does not say.  false: it cannot be told. */
+#define KM_LISTEN_URL 80
+bool km_listen_url(int fd, bool tls, char out[KM_LISTEN_URL]);
+
 /* "pid 4711 (nginx)" of the process that listens on the port; false when it cannot be seen. */
 bool km_port_holder(const union km_addr *addr, char *out, size_t cap);
 

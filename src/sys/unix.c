@@ -170,6 +170,8 @@ static int lost(const char *what, struct km_err *err)
 {
     if (errno == EAGAIN || errno == EWOULDBLOCK)
         return km_fail(err, KM_E_UPSTREAM_TIMEOUT, "%s: no answer in time", what);
+    if (errno == ECONNRESET || errno == EPIPE) /* it ended, with what it was sent unread */
+        return km_fail(err, KM_E_UPSTREAM_CONNECT, "%s: the other end went away", what);
     return km_fail_errno(err, errno, "%s", what);
 }
 

@@ -17,6 +17,7 @@ int km_unix_listen(const char *path, int *ret_fd, struct km_err *err) KM_MUST_US
 int km_unix_connect(const char *path, int *ret_fd, struct km_err *err) KM_MUST_USE;
 
 /* Blocking, for as long as the socket's SO_SNDTIMEO and SO_RCVTIMEO say: KM_E_UPSTREAM_TIMEOUT.
+ * KM_E_UPSTREAM_CONNECT: the other end is gone and has not read what it was sent.
  * Reading goes on to the other's end, or to the end of a line, which is taken too, and appends to
  * out, whose limit is the most that is read (KM_E_LIMIT). */
 int km_unix_send(int fd, struct km_str s, struct km_err *err) KM_MUST_USE;

@@ -115,6 +115,32 @@ def test_an_administrator_sees_what_is_approved(gateway):
     assert waits not in gateway.words("approve", "--json")  # dropped with the approval
 
 
+def test_an_administrator_sees_who_asks_and_until_when(gateway):
+    key = gateway.new_key(key_alias="team-\u202ea", user_id="ann")
+    secret = "sk-ant-api03-" + "a1B2c3D4" * 6
+    params = {"name": "one-wipe", "arguments": {"what": "who", "token": secret,
+                                                "auth": "Bearer abcdefghijklmnopqrstuvwxyz"}}
+    waits = required(gateway.rpc("tools/call", params, path="/mcp", key=key))
+    one = gateway.call("GET", f"/kanmon/approvals/{waits}").json()
+    assert (one["key_alias"], one["user_id"], one["server"], one["tool"], one["risk"]) == (
+        "team-\u202ea", "ann", "one", "one-wipe", "destructive")
+    assert one["asked_at"] < one["expires_at"] and 0 < one["expires_in_s"] <= 600
+    assert one["arguments"] == {"what": "who", "token": "[redacted]", "auth": "Bearer [redacted]"}
+    shown = gateway.words("approve", waits, "--show")
+    for word in (waits, "one-wipe", "server     one", "risk destructive", "team-\\u202ea (user ann)",
+                 one["asked_at"][:19], one["expires_at"][11:19], '"what":"who"'):
+        assert word in shown, (word, shown)
+    for text_of_it in (shown, gateway.words("approve"), gateway.words("approve", "--json")):
+        assert secret not in text_of_it and "abcdefghij" not in text_of_it
+        assert "\u202e" not in text_of_it
+    assert waits in gateway.words("approve")  # to be shown is not to be decided
+    gateway.words("approve", waits)
+    assert text(gateway.rpc("tools/call", params, path="/mcp", key=key)) == "ran wipe"
+    for path in ("/kanmon/approvals/0123456789abcdef01234567", "/kanmon/approvals/x"):
+        assert gateway.call("GET", path).status == 404
+    assert gateway.call("GET", f"/kanmon/approvals/{waits}", key=key).status in (401, 403)
+
+
 def test_more_arguments_than_a_person_can_be_shown_are_refused(gateway):
     answer = gateway.run("one-wipe", **{f"n{i}": i for i in range(500)})
     assert answer["result"]["isError"] is True and "500" in text(answer)

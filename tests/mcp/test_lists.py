@@ -397,6 +397,10 @@ def test_words_of_commands_say_what_is(tmp_path):
         refused = gateway.command("mcp", "call", "nope", "--config", gateway.config)
         assert refused.returncode != 0 and "Unknown tool: nope" in refused.stderr
         assert "answered 200" not in refused.stderr
+        for words in (("tools", "evry-one"), ("call", "nope"), ("status", "evry-one")):
+            refused = gateway.command("mcp", *words, "--config", gateway.config)
+            assert refused.returncode == 1 and "answered" not in refused.stderr, refused
+        assert "did you mean 'every-one'?" in refused.stderr
 
 
 def test_a_server_that_somebody_uses_is_not_stopped(tmp_path):

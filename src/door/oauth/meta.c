@@ -18,22 +18,15 @@
 #define DOCUMENT_BYTES (64 * 1024)
 #define NO_STORE "Cache-Control: no-store\r\n"
 
-/* "127.0.0.1:4000": its first address; empty: it has none. */
-static struct km_str listening(const struct km_worker *w, struct km_arena *arena, bool *ret_secure)
+/* "http://127.0.0.1:4000": its first address; empty: it has none. */
+static struct km_str listening(const struct km_worker *w, struct km_arena *arena)
 {
     const struct km_listener *l = w->listeners;
-    char text[KM_ADDR_TEXT];
-    union km_addr addr;
+    char url[KM_LISTEN_URL];
 
-    if (!w->nlisteners || km_listen_address(l->fd, &addr, NULL) < 0)
+    if (!w->nlisteners || !km_listen_url(l->fd, l->entry < w->ntls && w->tls[l->entry], url))
         return KM_STR_NONE;
-    if (addr.sa.sa_family == AF_INET && addr.in.sin_addr.s_addr == htonl(INADDR_ANY))
-        addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (addr.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr.in6.sin6_addr))
-        addr.in6.sin6_addr = in6addr_loopback;
-    km_addr_text(&addr, text);
-    *ret_secure = l->entry < w->ntls && w->tls[l->entry];
-    return km_arena_str(arena, km_str_c(text));
+    return km_arena_str(arena, km_str_c(url));
 }
 
 struct km_str km_oauth_base_of(const struct km_visit *v, struct km_str host, bool secure,
@@ -46,7 +39,9 @@ struct km_str km_oauth_base_of(const struct km_visit *v, struct km_str host, boo
     if (given.n)
         return km_arena_str(arena, given);
     if (v->local)
-        host = listening(v->w, arena, &secure);
+        given = listening(v->w, arena);
+    if (given.n)
+        return given;
     return km_arena_cat(arena,
                         (struct km_str[]){ secure ? KM_STR("https://") : KM_STR("http://"),
                                            host.n ? host : KM_STR("localhost") },

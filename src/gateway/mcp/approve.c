@@ -80,6 +80,7 @@ static int sent_args(struct km_mcp_work *w, const struct km_json **ret, struct k
 static int question_of(struct km_mcp_work *w, struct km_buf *shown, struct km_approval_ask *ask,
                        struct km_err *err)
 {
+    const struct km_key *key = w->call->visit->who.key;
     const struct km_json *args = NULL;
     int r = sent_args(w, &args, err);
 
@@ -89,6 +90,11 @@ static int question_of(struct km_mcp_work *w, struct km_buf *shown, struct km_ap
                                      .subject = subject_of(w),
                                      .digest = w->digest };
     ask->risk = risk_of(w);
+    ask->server = w->member->name;
+    if (key) {
+        ask->alias = key->row.alias;
+        ask->user = key->row.user_id;
+    }
     ask->cut = km_args_show(args, KM_ARGS_SHOWN_BYTES, "", shown);
     ask->shown = km_buf_view(shown);
     ask->tool = km_arena_printf(&w->call->arena, "%.*s-%.*s", KM_STR_ARG(w->member->name),

@@ -21,6 +21,8 @@
 
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "base/time.h"
+#include "base/veil.h"
 
 const struct km_approval_policy km_approval_default = { KM_APPROVE_DESTRUCTIVE, KM_APPROVE_NEVER };
 
@@ -80,6 +82,7 @@ enum state { FREE, PENDING, APPROVED, REFUSED };
 struct entry {
     enum state state;
     uint64_t expires_ms;
+    int64_t asked_us; /* wall */
     uint64_t order; /* counts questions: oldest first in the list */
     uint8_t bound[KM_SHA256_LEN];
     uint8_t who[KM_SHA256_LEN]; /* of the principal alone: its share */
@@ -89,6 +92,7 @@ struct entry {
     struct km_buf sealed; /* the arguments, bound to the id; empty where none were given */
     char id[KM_APPROVAL_ID_LEN + 1];
     char principal[80], subject[160], tool[160];
+    char alias[80], user[80], server[80];
 };
 
 struct km_approvals {
@@ -186,9 +190,13 @@ static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
     e.risk = ask->risk;
     e.cut = ask->cut;
     e.order = ++a->asked;
+    e.asked_us = km_wall_us();
     snprintf(e.principal, sizeof e.principal, "%.*s", KM_STR_ARG(ask->principal));
     snprintf(e.subject, sizeof e.subject, "%.*s", KM_STR_ARG(ask->subject));
     snprintf(e.tool, sizeof e.tool, "%.*s", KM_STR_ARG(ask->tool));
+    snprintf(e.alias, sizeof e.alias, "%.*s", KM_STR_ARG(ask->alias));
+    snprintf(e.user, sizeof e.user, "%.*s", KM_STR_ARG(ask->user));
+    snprintf(e.server, sizeof e.server, "%.*s", KM_STR_ARG(ask->server));
     r = seal(a, ask->shown, &e, err);
     if (r < 0) {
         drop(&e);
@@ -301,7 +309,35 @@ int km_approvals_answer(struct km_approvals *a, struct km_str id, bool approve, 
     return r;
 }
 
-static void put_arguments(const struct km_approvals *a, const struct entry *e, struct km_buf *out)
+static bool is_json(struct km_str text)
+{
+    const struct km_json *root;
+    struct km_arena arena;
+    bool is;
+
+    km_arena_init(&arena, 64 * KM_ARGS_TEXT_BYTES, NULL);
+    is = km_json_parse(&arena, text, &root, NULL) == 0;
+    km_arena_done(&arena);
+    return is;
+}
+
+/* The text as it may be shown; one that is no JSON any more without its credentials is a string. */
+static void put_veiled(struct km_veil *veil, struct km_str shown, struct km_buf *out)
+{
+    struct km_buf cut KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_ARGS_TEXT_BYTES);
+
+    if (!km_veil_cut(veil, shown, &cut))
+        km_buf_str(out, shown);
+    else if (is_json(km_buf_view(&cut)))
+        km_buf_str(out, km_buf_view(&cut));
+    else
+        km_buf_json(out, km_buf_view(&cut));
+    out->failed |= km_buf_failed(&cut);
+    km_wipe(cut.p, cut.n);
+}
+
+static void put_arguments(const struct km_approvals *a, const struct entry *e, struct km_veil *veil,
+                          struct km_buf *out)
 {
     struct km_buf shown KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
 
@@ -309,7 +345,7 @@ static void put_arguments(const struct km_approvals *a, const struct entry *e, s
         return;
     if (km_aead_open(a->key, km_buf_view(&e->sealed), km_str_c(e->id), &shown, NULL) == 0) {
         km_buf_str(out, KM_STR("\"arguments\":"));
-        km_buf_str(out, km_buf_view(&shown));
+        put_veiled(veil, km_buf_view(&shown), out);
         km_buf_printf(out, ",\"arguments_cut\":%zu,", e->cut);
     } else {
         out->failed = true; /* out of memory: no list, rather than one without them */
@@ -317,26 +353,44 @@ static void put_arguments(const struct km_approvals *a, const struct entry *e, s
     km_wipe(shown.p, shown.n);
 }
 
-static void put_entry(const struct km_approvals *a, const struct entry *e, uint64_t now_ms,
-                      struct km_buf *out)
+static void put_text(struct km_buf *out, const char *name, const char *text)
+{
+    if (!text[0])
+        return;
+    km_buf_printf(out, ",\"%s\":", name);
+    km_args_text(km_str_c(text), out);
+}
+
+static void put_times(const struct entry *e, uint64_t now_ms, struct km_buf *out)
+{
+    uint64_t left_ms = e->expires_ms - now_ms;
+    char when[KM_TIME_ISO_LEN + 1];
+
+    km_time_iso(e->asked_us, when);
+    km_buf_printf(out, "\"asked_at\":\"%s\",", when);
+    km_time_iso(km_wall_us() + (int64_t)left_ms * 1000, when);
+    km_buf_printf(out, "\"expires_at\":\"%s\",\"expires_in_s\":%llu}", when,
+                  (unsigned long long)(left_ms / 1000));
+}
+
+static void put_entry(const struct km_approvals *a, const struct entry *e, struct km_veil *veil,
+                      uint64_t now_ms, struct km_buf *out)
 {
     static const char *const states[] = { "", "pending", "approved", "refused" };
     char hex[2 * KM_SHA256_LEN + 1];
 
     km_hex(hex, e->digest, sizeof e->digest);
-    km_buf_printf(out, "{\"id\":\"%s\",\"principal\":", e->id);
-    km_buf_json(out, km_str_c(e->principal));
-    if (e->subject[0]) {
-        km_buf_str(out, KM_STR(",\"subject\":"));
-        km_buf_json(out, km_str_c(e->subject));
-    }
-    km_buf_str(out, KM_STR(",\"tool\":"));
-    km_buf_json(out, km_str_c(e->tool));
+    km_buf_printf(out, "{\"id\":\"%s\"", e->id);
+    put_text(out, "principal", e->principal);
+    put_text(out, "subject", e->subject);
+    put_text(out, "key_alias", e->alias);
+    put_text(out, "user_id", e->user);
+    put_text(out, "server", e->server);
+    put_text(out, "tool", e->tool);
     km_buf_printf(out, ",\"risk\":\"%.*s\",", KM_STR_ARG(km_risk_name(e->risk)));
-    put_arguments(a, e, out);
+    put_arguments(a, e, veil, out);
     km_buf_printf(out, "\"arguments_sha256\":\"%s\",\"state\":\"%s\",", hex, states[e->state]);
-    km_buf_printf(out, "\"expires_in_s\":%llu}",
-                  (unsigned long long)((e->expires_ms - now_ms) / 1000));
+    put_times(e, now_ms, out);
 }
 
 /* The oldest that came after `after`. */
@@ -351,17 +405,21 @@ static const struct entry *next_after(const struct km_approvals *a, uint64_t aft
     return best;
 }
 
-void km_approvals_json(struct km_approvals *a, uint64_t now_ms, struct km_buf *out)
+void km_approvals_json(struct km_approvals *a, struct km_str id, struct km_veil *veil,
+                       uint64_t now_ms, struct km_buf *out)
 {
     const struct entry *e;
+    size_t n = 0;
 
     pthread_mutex_lock(&a->lock);
     expire(a, now_ms);
     km_buf_byte(out, '[');
     for (uint64_t at = 0; (e = next_after(a, at)) != NULL; at = e->order) {
-        if (at)
+        if (id.n && !km_str_eq(id, km_str_c(e->id)))
+            continue;
+        if (n++)
             km_buf_byte(out, ',');
-        put_entry(a, e, now_ms, out);
+        put_entry(a, e, veil, now_ms, out);
     }
     km_buf_byte(out, ']');
     pthread_mutex_unlock(&a->lock);

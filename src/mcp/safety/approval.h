@@ -62,6 +62,7 @@ enum km_verdict km_approval_decide(const struct km_approval_policy *policy,
 /* --- the table: any thread --- */
 
 struct km_approvals;
+struct km_veil;
 /* NULL when out of memory. */
 struct km_approvals *km_approvals_new(size_t max);
 struct km_approvals *km_approvals_free(struct km_approvals *a);
@@ -69,6 +70,8 @@ struct km_approvals *km_approvals_free(struct km_approvals *a);
 struct km_approval_ask {
     struct km_str principal; /* complete: two callers never share one */
     struct km_str subject; /* for the administrator: who a token says it is; empty: a key */
+    struct km_str alias, user; /* of the key, for the administrator; may be empty */
+    struct km_str server; /* the same */
     struct km_str tool; /* "server-tool" */
     const uint8_t *digest; /* SHA-256 of the arguments */
     struct km_str shown; /* the arguments by km_args_show() on one line; a copy is sealed */
@@ -92,9 +95,12 @@ int km_approvals_give(struct km_approvals *a, const struct km_approval_ask *ask,
 int km_approvals_answer(struct km_approvals *a, struct km_str id, bool approve, uint64_t now_ms,
                         char ret_tool[160], struct km_err *err) KM_MUST_USE;
 
-/* [{"id","principal","subject"?,"tool","risk","arguments","arguments_cut","arguments_sha256",
- * "state","expires_in_s"}], oldest first. */
-#define KM_APPROVAL_JSON_BYTES (KM_ARGS_TEXT_BYTES + 4096) /* of one, at most */
-void km_approvals_json(struct km_approvals *a, uint64_t now_ms, struct km_buf *out);
+/* [{"id","principal","subject"?,"key_alias"?,"user_id"?,"server","tool","risk","arguments",
+ * "arguments_cut","arguments_sha256","state","asked_at","expires_at","expires_in_s"}], oldest
+ * first.  id empty: all.  What the veil (may be NULL) takes for a credential is cut out of the
+ * arguments: the call has it, and whoever reads this need not. */
+#define KM_APPROVAL_JSON_BYTES (2 * KM_ARGS_TEXT_BYTES + 4096) /* of one, at most */
+void km_approvals_json(struct km_approvals *a, struct km_str id, struct km_veil *veil,
+                       uint64_t now_ms, struct km_buf *out);
 
 #endif

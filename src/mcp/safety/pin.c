@@ -19,15 +19,18 @@
 #include "base/encode.h"
 #include "base/map.h"
 #include "base/time.h"
+#include "mcp/safety/shown_args.h"
 #include "mcp/schema.h"
 #include "store/pins.h"
 
 #define SERVERS_MOST 10000
+#define TOOL_BYTES ((size_t)4 * 1024 * 1024) /* of a definition whose text is kept */
 #define TOOLS_MOST 20000 /* of a server */
 
 struct definition {
     uint8_t hash[32];
     enum km_pin_accepted accepted;
+    bool kept; /* the store has its text */
     unsigned flags;
     int64_t first_us;
 };
@@ -42,7 +45,7 @@ struct tool {
 struct km_pins {
     pthread_mutex_t lock;
     struct km_map *servers; /* of struct km_map of struct tool */
-    size_t definitions;
+    size_t definitions, texts; /* texts: of those, that are kept */
     uint64_t looks;
     _Atomic uint64_t generation;
 };
@@ -54,14 +57,16 @@ const char *km_pin_state_name(enum km_pin_state state)
     return names[state];
 }
 
+#define MEMBERS 6
+static const char *const members[MEMBERS] = { "name",         "title",       "description",
+                                              "inputSchema", "outputSchema", "annotations" };
+
 int km_pin_digest(const struct km_json *tool, uint8_t ret[32], struct km_err *err)
 {
-    static const char *const members[] = { "name",         "title",       "description",
-                                           "inputSchema", "outputSchema", "annotations" };
-    uint8_t all[6][33] = { { 0 } };
+    uint8_t all[MEMBERS][33] = { { 0 } };
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < sizeof members / sizeof members[0]; i++) {
+    for (size_t i = 0; r == 0 && i < MEMBERS; i++) {
         const struct km_json *v = km_json_get(tool, members[i]);
 
         all[i][0] = v != NULL; /* one that is not there is not one that is empty */
@@ -70,6 +75,26 @@ int km_pin_digest(const struct km_json *tool, uint8_t ret[32], struct km_err *er
     }
     km_sha256(km_str((const char *)all, sizeof all), ret);
     return r;
+}
+
+void km_pin_text(struct km_str tool, struct km_buf *out)
+{
+    struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(TOOL_BYTES);
+    const struct km_json *root, *v;
+    struct km_arena arena;
+
+    km_arena_init(&arena, 16 * TOOL_BYTES, NULL);
+    if (km_json_parse(&arena, tool, &root, NULL) == 0) {
+        for (size_t i = 1; i < MEMBERS; i++) /* its name is beside it */
+            if ((v = km_json_get(root, members[i])) != NULL) {
+                km_buf_printf(&said, "%c\"%s\":", said.n ? ',' : '{', members[i]);
+                km_json_write(v, &said);
+            }
+        km_buf_str(&said, said.n ? KM_STR("}") : KM_STR("{}"));
+        if (km_json_parse(&arena, km_buf_view(&said), &root, NULL) == 0)
+            (void)km_args_show(root, KM_PIN_TEXT_BYTES, "", out);
+    }
+    km_arena_done(&arena);
 }
 
 /* --- the tables --- */
@@ -167,6 +192,7 @@ static struct definition *room(struct km_pins *p, struct tool *t, struct km_stor
 
             if (store)
                 km_store_pin_drop(store, &row);
+            p->texts -= t->v[i].kept;
             memmove(&t->v[i], &t->v[i + 1], (t->n - i - 1) * sizeof t->v[0]);
             return &t->v[t->n - 1];
         }
@@ -181,9 +207,10 @@ static void load_row(void *ctx, const struct km_pin_row *row)
 
     if (!d)
         return;
-    *d = (struct definition){ .accepted = row->accepted,
-                              .flags = row->flags,
-                              .first_us = row->first_us };
+    *d = (struct definition){
+        .accepted = row->accepted, .flags = row->flags, .first_us = row->first_us, .kept = row->kept
+    };
+    p->texts += d->kept;
     memcpy(d->hash, row->hash, sizeof d->hash);
     t->last = (size_t)(d - t->v);
 }
@@ -238,20 +265,39 @@ static void tell(const struct km_pin_look *look, const struct km_pin_news *news)
         look->news(look->ctx, news);
 }
 
-/* The accepted one that was there last, for people to compare with. */
-static const uint8_t *before(const struct tool *t)
+/* The accepted one that was there last, for people to compare d with (NULL: with nothing). */
+static const uint8_t *before(const struct tool *t, const struct definition *d)
 {
     for (size_t i = t->n; i > 0; i--)
-        if (t->v[i - 1].accepted != KM_PIN_PENDING)
+        if (t->v[i - 1].accepted != KM_PIN_PENDING && &t->v[i - 1] != d)
             return t->v[i - 1].hash;
     return NULL;
 }
 
+/* Written with its text, as long as there is room for one more. */
+static void write_down(struct km_pins *p, const struct km_pin_look *look, size_t i,
+                       struct definition *d)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(2 * KM_PIN_TEXT_BYTES);
+    struct km_pin_row row = row_of(look->server, look->tools[i].name, d);
+
+    if (!look->store)
+        return;
+    if (look->text && !d->kept && p->texts < KM_PIN_TEXTS_MOST)
+        look->text(look->ctx, i, &text);
+    if (text.n && !km_buf_failed(&text)) {
+        row.definition = km_buf_view(&text);
+        d->kept = true;
+        p->texts++;
+    }
+    km_store_pin_put(look->store, &row);
+}
+
 /* first: it is accepted as it is, being the first sight of its server, or of what that shows to
  * this kind of client beside what it shows to all. */
-static void look_at(struct km_pins *p, const struct km_pin_look *look,
-                    const struct km_pin_tool *tool, bool first)
+static void look_at(struct km_pins *p, const struct km_pin_look *look, size_t i, bool first)
 {
+    const struct km_pin_tool *tool = &look->tools[i];
     struct tool *t = tool_of(p, look->server, tool->name);
     struct definition *d = defined(t, tool->hash);
     struct km_pin_news news = { .tool = tool->name, .hash = tool->hash, .flags = tool->flags };
@@ -261,20 +307,18 @@ static void look_at(struct km_pins *p, const struct km_pin_look *look,
         return; /* no room: it stays new, which is what it is */
     if (look->whole)
         t->look = p->looks;
-    news.before = before(t);
+    news.before = before(t, NULL);
     if (!d)
         d = room(p, t, look->store, look->server, tool->name);
     if (d && !known) {
-        struct km_pin_row row;
-
         *d = (struct definition){ .accepted = first ? KM_PIN_FIRST_SIGHT : KM_PIN_PENDING,
                                   .flags = tool->flags,
                                   .first_us = km_wall_us() };
         memcpy(d->hash, tool->hash, sizeof d->hash);
-        row = row_of(look->server, tool->name, d);
-        if (look->store)
-            km_store_pin_put(look->store, &row);
     }
+    /* What an older kanmon remembered has no text yet. */
+    if (d && (!known || (!d->kept && look->text && p->texts < KM_PIN_TEXTS_MOST)))
+        write_down(p, look, i, d);
     if (d)
         t->last = (size_t)(d - t->v);
     news.state = state_of(t, d, tool->flags);
@@ -294,7 +338,7 @@ static void look_for_gone(struct km_pins *p, const struct km_pin_look *look)
 
     for (size_t it = 0; tools && km_map_next(tools, &it, &name, &v);) {
         struct tool *t = v;
-        struct km_pin_news news = { .tool = name, .state = KM_PIN_GONE, .before = before(t) };
+        struct km_pin_news news = { .tool = name, .state = KM_PIN_GONE, .before = before(t, NULL) };
 
         if (t->look == 0 || t->look == p->looks)
             continue;
@@ -333,8 +377,7 @@ void km_pins_look(struct km_pins *p, const struct km_pin_look *look, size_t *ret
     new_kind = is_new_kind(p, look);
     p->looks++;
     for (size_t i = 0; i < look->n; i++)
-        look_at(p, look, &look->tools[i],
-                first || (new_kind && !find(p, look->server, look->tools[i].name)));
+        look_at(p, look, i, first || (new_kind && !find(p, look->server, look->tools[i].name)));
     if (look->whole)
         look_for_gone(p, look);
     pthread_mutex_unlock(&p->lock);
@@ -397,6 +440,7 @@ static void put_tool(struct km_str server, struct km_str name, const struct tool
                      struct km_buf *out)
 {
     const struct definition *d = &t->v[t->last];
+    const uint8_t *old = before(t, d);
     enum km_pin_state state = t->n ? state_of(t, d, d->flags) : KM_PIN_OK;
     char hex[65], when[KM_TIME_ISO_LEN + 1];
 
@@ -408,10 +452,15 @@ static void put_tool(struct km_str server, struct km_str name, const struct tool
     km_buf_str(out, KM_STR("{\"server\":"));
     km_buf_json(out, server);
     km_buf_str(out, KM_STR(",\"tool\":"));
-    km_buf_json(out, name);
+    km_args_text(name, out);
     km_buf_printf(out, ",\"state\":\"%s\",\"flags\":", km_pin_state_name(state));
     km_scan_words(d->flags, out);
-    km_buf_printf(out, ",\"hash\":\"%s\",\"since\":\"%s\"}", hex, when);
+    km_buf_printf(out, ",\"hash\":\"%s\",\"since\":\"%s\"", hex, when);
+    if (old && state != KM_PIN_NEW) {
+        km_hex(hex, old, 32);
+        km_buf_printf(out, ",\"before\":\"%s\"", hex);
+    }
+    km_buf_byte(out, '}');
 }
 
 void km_pins_json(struct km_pins *p, struct km_str server, struct km_buf *out)

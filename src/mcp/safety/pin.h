@@ -23,12 +23,17 @@
 #include "store/store.h"
 
 #define KM_PINS_MOST ((size_t)100000) /* definitions of all servers */
+#define KM_PIN_TEXTS_MOST ((size_t)20000) /* of these, whose text is kept */
+#define KM_PIN_TEXT_BYTES ((size_t)16 * 1024) /* of one, each member cut by itself (shown_args.h) */
 #define KM_PINS_OF_TOOL 32 /* the oldest that was never accepted makes room */
 
 enum km_pin_mode { KM_PIN_OFF, KM_PIN_WARN, KM_PIN_STRICT };
 enum km_pin_state { KM_PIN_OK, KM_PIN_NEW, KM_PIN_CHANGED, KM_PIN_FLAGGED, KM_PIN_GONE };
 const char *km_pin_state_name(enum km_pin_state state); /* "changed" */
 
+/* The definition as people compare it: JSON of title, description, both schemas and annotations,
+ * those that are there.  Safe on a terminal, and bounded as KM_PIN_TEXT_BYTES says. */
+void km_pin_text(struct km_str tool, struct km_buf *out);
 /* The digest of a tool's definition; 32 bytes. */
 int km_pin_digest(const struct km_json *tool, uint8_t ret[32], struct km_err *err) KM_MUST_USE;
 
@@ -61,6 +66,8 @@ struct km_pin_look {
     bool whole; /* it is all that the server offers to anybody: what is missing is gone */
     const uint8_t *kind; /* 32 bytes: what its clients declare they can be asked; NULL: nothing */
     struct km_store *store; /* what is new is written there; NULL: nowhere */
+    /* The text of tools[i] (km_pin_text()), for what is written; NULL: none is kept. */
+    void (*text)(void *ctx, size_t i, struct km_buf *out);
     km_pin_news_fn *news; /* NULL: nobody hears */
     void *ctx;
 };
@@ -84,7 +91,8 @@ size_t km_pins_accept(struct km_pins *p, const struct km_pin_accept *a);
 uint64_t km_pins_generation(const struct km_pins *p);
 
 /* Every tool whose definition offered last is not simply accepted, as objects without brackets:
- * {"server","tool","state","flags","hash","since"},...  server empty: of all. */
+ * {"server","tool","state","flags","hash","since","before"?},...  before: the hash of the one that
+ * was accepted before it.  server empty: of all. */
 void km_pins_json(struct km_pins *p, struct km_str server, struct km_buf *out);
 
 #endif

@@ -29,6 +29,7 @@ struct look {
     struct km_mcp_upstreams *ups;
     const struct km_mcp_upstream *u;
     size_t desk;
+    const struct km_mcp_listing *tools;
 };
 
 static void put_hash(struct km_buf *b, const char *name, const uint8_t *hash)
@@ -180,18 +181,26 @@ static bool kind_of(struct km_str declared, uint8_t kind[32])
     return ok;
 }
 
+static void put_text(void *ctx, size_t i, struct km_buf *out)
+{
+    const struct look *l = ctx;
+
+    km_pin_text(l->tools->v[i].json, out);
+}
+
 void km_catalogue_look(struct km_mcp_upstreams *ups, struct km_mcp_upstream *u,
                        const struct km_mcp_catalogue *c, size_t desk, const uint8_t key[KM_MCP_KEY],
                        struct km_str declared)
 {
     uint8_t kind[32];
     const struct km_mcp_listing *items = &c->lists[KM_MCP_TOOLS];
-    struct look l = { ups, u, desk };
+    struct look l = { ups, u, desk, items };
     struct km_pin_look look = { .server = u->name,
                                 .n = items->n,
                                 .whole = km_mcp_plain(key),
                                 .kind = kind_of(declared, kind) ? kind : NULL,
                                 .store = ups->store,
+                                .text = put_text,
                                 .news = on_news,
                                 .ctx = &l };
     struct km_pin_tool *tools;

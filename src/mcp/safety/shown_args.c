@@ -109,7 +109,7 @@ static size_t size_of(const struct km_json *v, size_t most)
 
 /* --- whole --- */
 
-static void put_text(struct km_buf *out, struct km_str s)
+void km_args_text(struct km_str s, struct km_buf *out)
 {
     km_buf_byte(out, '"');
     put_escaped(out, s);
@@ -124,7 +124,7 @@ static void put_whole(struct km_buf *out, const struct km_json *v)
     bool object = km_json_kind(v) == KM_JSON_OBJECT, first = true;
 
     if (km_json_string(v, &s)) {
-        put_text(out, s);
+        km_args_text(s, out);
         return;
     }
     if (!object && km_json_kind(v) != KM_JSON_ARRAY) {
@@ -136,7 +136,7 @@ static void put_whole(struct km_buf *out, const struct km_json *v)
         if (!first)
             km_buf_byte(out, ',');
         if (object) {
-            put_text(out, key);
+            km_args_text(key, out);
             km_buf_byte(out, ':');
         }
         put_whole(out, item);
@@ -254,7 +254,7 @@ static size_t put_member(struct km_buf *out, struct km_str key, const struct km_
         put_cut_text(out, key, name);
         cut++;
     } else {
-        put_text(out, key);
+        km_args_text(key, out);
     }
     km_buf_byte(out, ':');
     return cut + put_value(out, v, most - name - 2, "");

@@ -230,6 +230,7 @@ static int ask(struct km_mcp_call *call)
     struct km_err err = { 0 };
     struct km_approval_ask question = {
         .principal = call->caller.principal,
+        .server = call->server->name,
         .tool = km_arena_printf(call->arena, "%.*s-%.*s", KM_STR_ARG(call->server->name),
                                 KM_STR_ARG(call->tool->name)),
         .digest = call->digest,

@@ -175,6 +175,32 @@ static void http_dates_cut_anywhere_are_refused(void **state)
                      KM_E_INVALID);
 }
 
+static void a_moment_is_a_time_or_a_length_of_time_before_now(void **state)
+{
+    const int64_t now = INT64_C(1795514400) * 1000000; /* 2026-11-24T10:00:00Z */
+    static const char *const bad[] = { "", "1", "h", "tomorrow", "-1h", "2026-13-01", "9999999999w",
+                                       "2026-11-24T", "100y" };
+    static const struct {
+        const char *text, *is;
+    } good[] = { { "now", "2026-11-24T10:00:00.000000Z" },
+                 { "1h", "2026-11-24T09:00:00.000000Z" },
+                 { "7d", "2026-11-17T10:00:00.000000Z" },
+                 { "2026-11-24", "2026-11-24T00:00:00.000000Z" },
+                 { "2026-11-24T09:30:00+09:00", "2026-11-24T00:30:00.000000Z" } };
+    char text[KM_TIME_ISO_LEN + 1];
+    int64_t us;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (km_time_parse_when(km_str_c(bad[i]), now, &us) != KM_E_INVALID)
+            fail_msg("'%s' is a moment", bad[i]);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(km_time_parse_when(km_str_c(good[i].text), now, &us), 0);
+        km_time_iso(us, text);
+        assert_string_equal(text, good[i].is);
+    }
+}
+
 static void durations_have_litellms_units(void **state)
 {
     static const char *const bad[] = { "",     "s",    "30",   "30x", "-1s",
@@ -227,6 +253,7 @@ int main(void)
         cmocka_unit_test(http_dates_come_in_three_forms),
         cmocka_unit_test(http_dates_cut_anywhere_are_refused),
         cmocka_unit_test(durations_have_litellms_units),
+        cmocka_unit_test(a_moment_is_a_time_or_a_length_of_time_before_now),
         cmocka_unit_test(budget_windows_end_where_the_calendar_says),
     };
 

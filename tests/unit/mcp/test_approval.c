@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/veil.h"
 #include "mcp/safety/approval.h"
 
 static void risk_is_what_was_configured_else_what_is_claimed(void **state)
@@ -170,7 +171,7 @@ static void the_list_shows_the_arguments_until_the_call_is_over(void **state)
     km_buf_byte(&longest, '"');
     assert_int_equal(ask_shown(a, "t", KM_STR("{\"path\":\"/etc\"}"), 0, first), KM_E_AGAIN);
     assert_int_equal(ask_shown(a, "u", km_buf_view(&longest), 3, second), KM_E_AGAIN);
-    km_approvals_json(a, 0, &b);
+    km_approvals_json(a, KM_STR_NONE, NULL, 0, &b);
     assert_non_null(
         strstr(km_buf_cstr(&b), "\"arguments\":{\"path\":\"/etc\"},\"arguments_cut\":0,"));
     assert_non_null(strstr(km_buf_cstr(&b), "\"arguments_cut\":3,"));
@@ -178,12 +179,48 @@ static void the_list_shows_the_arguments_until_the_call_is_over(void **state)
     /* What was approved is shown until it is used, and then it is gone. */
     assert_int_equal(km_approvals_answer(a, km_str_c(first), true, 0, NULL, NULL), 0);
     km_buf_reset(&b);
-    km_approvals_json(a, 0, &b);
+    km_approvals_json(a, KM_STR_NONE, NULL, 0, &b);
     assert_non_null(strstr(km_buf_cstr(&b), "/etc"));
     assert_int_equal(ask_shown(a, "t", KM_STR("{}"), 0, first), 0);
     km_buf_reset(&b);
-    km_approvals_json(a, 0, &b);
+    km_approvals_json(a, KM_STR_NONE, NULL, 0, &b);
     assert_null(strstr(km_buf_cstr(&b), "/etc"));
+    km_approvals_free(a);
+}
+
+static void credentials_and_who_asks_are_told_apart(void **state)
+{
+    struct km_approvals *a = km_approvals_new(4);
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(256 * 1024);
+    struct km_veil *veil = km_veil_new();
+    char id[KM_APPROVAL_ID_LEN + 1], other[KM_APPROVAL_ID_LEN + 1];
+    const struct km_approval_ask question = {
+        .principal = KM_STR("key:00"),
+        .alias = KM_STR("team-a"),
+        .user = KM_STR("ann"),
+        .server = KM_STR("git"),
+        .tool = KM_STR("git-push"),
+        .digest = one,
+        .shown = KM_STR("{\"to\":\"https://me:hunter2secret@host/x\",\"key\":\"ours-Secret1\","
+                        "\"b\":\"Bearer abcdefghijklmnopqrstuvwx\",\"force\":true}"),
+    };
+
+    (void)state;
+    km_veil_add(veil, KM_STR("ours-Secret1"));
+    assert_int_equal(km_approvals_take(a, &question, 0, id, NULL), KM_E_AGAIN);
+    assert_int_equal(ask_shown(a, "u", KM_STR("{}"), 0, other), KM_E_AGAIN);
+    km_approvals_json(a, km_str_c(id), veil, 60000, &b);
+    assert_null(strstr(km_buf_cstr(&b), "hunter2secret"));
+    assert_null(strstr(km_buf_cstr(&b), "ours-Secret1"));
+    assert_null(strstr(km_buf_cstr(&b), "abcdefghijklmnop"));
+    assert_null(strstr(km_buf_cstr(&b), other)); /* it was not asked for */
+    assert_non_null(strstr(km_buf_cstr(&b), "\"key\":\"[redacted]\""));
+    assert_non_null(strstr(km_buf_cstr(&b), "\"force\":true}"));
+    assert_non_null(strstr(km_buf_cstr(&b), "\"key_alias\":\"team-a\",\"user_id\":\"ann\","
+                                            "\"server\":\"git\",\"tool\":\"git-push\""));
+    assert_non_null(strstr(km_buf_cstr(&b), "\"asked_at\":\"2"));
+    assert_non_null(strstr(km_buf_cstr(&b), "\"expires_in_s\":540}"));
+    km_veil_free(veil);
     km_approvals_free(a);
 }
 
@@ -232,6 +269,22 @@ static void nothing_of_the_arguments_lies_in_memory_while_they_wait(void **state
 }
 #endif
 
+/* By the wall's clock, which is not the test's. */
+static void without_times(struct km_buf *b)
+{
+    static const char first[] = ",\"asked_at\":", last[] = ",\"expires_in_s\":";
+    size_t from;
+
+    while ((from = km_str_find(km_buf_view(b), km_str_c(first))) < b->n) {
+        size_t end = km_str_find(km_buf_view(b), km_str_c(last));
+
+        assert_true(end > from && end < b->n);
+        memmove(b->p + from, b->p + end, b->n - end);
+        b->n -= end - from;
+        b->p[from] = ';'; /* so that the next is the next */
+    }
+}
+
 static void the_list_is_in_order(void **state)
 {
     struct km_approvals *a = km_approvals_new(4);
@@ -239,19 +292,20 @@ static void the_list_is_in_order(void **state)
     char first[KM_APPROVAL_ID_LEN + 1], second[KM_APPROVAL_ID_LEN + 1], expected[800];
 
     (void)state;
-    km_approvals_json(a, 0, &b);
+    km_approvals_json(a, KM_STR_NONE, NULL, 0, &b);
     assert_string_equal(km_buf_cstr(&b), "[]");
     assert_int_equal(take(a, "p\"", "t", one, 0, first), KM_E_AGAIN);
     assert_int_equal(take(a, "p", "t", one, 1000, second), KM_E_AGAIN);
     assert_int_equal(km_approvals_answer(a, km_str_c(second), true, 1000, NULL, NULL), 0);
     km_buf_reset(&b);
-    km_approvals_json(a, 1000, &b);
+    km_approvals_json(a, KM_STR_NONE, NULL, 1000, &b);
     snprintf(expected, sizeof expected,
              "[{\"id\":\"%s\",\"principal\":\"p\\\"\",\"tool\":\"t\",\"risk\":\"destructive\","
-             "\"arguments_sha256\":\"01%062d\",\"state\":\"pending\",\"expires_in_s\":599},"
+             "\"arguments_sha256\":\"01%062d\",\"state\":\"pending\";\"expires_in_s\":599},"
              "{\"id\":\"%s\",\"principal\":\"p\",\"tool\":\"t\",\"risk\":\"destructive\","
-             "\"arguments_sha256\":\"01%062d\",\"state\":\"approved\",\"expires_in_s\":600}]",
+             "\"arguments_sha256\":\"01%062d\",\"state\":\"approved\";\"expires_in_s\":600}]",
              first, 0, second, 0);
+    without_times(&b);
     assert_string_equal(km_buf_cstr(&b), expected);
     km_approvals_free(a);
 }
@@ -284,7 +338,7 @@ static void where_the_client_is_asked_itself_nothing_is_filed(void **state)
     (void)state;
     assert_int_equal(km_approvals_take(a, &ask, 1000, id, NULL), KM_E_AGAIN);
     assert_string_equal(id, "");
-    km_approvals_json(a, 1000, &b);
+    km_approvals_json(a, KM_STR_NONE, NULL, 1000, &b);
     assert_string_equal(km_buf_cstr(&b), "[]");
     /* An approval that is there counts all the same, once, and only so long. */
     assert_int_equal(km_approvals_give(a, &ask, 1000, NULL), 0);
@@ -308,6 +362,7 @@ int main(void)
         cmocka_unit_test(where_the_client_is_asked_itself_nothing_is_filed),
         cmocka_unit_test(the_list_is_in_order),
         cmocka_unit_test(the_list_shows_the_arguments_until_the_call_is_over),
+        cmocka_unit_test(credentials_and_who_asks_are_told_apart),
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
         cmocka_unit_test(nothing_of_the_arguments_lies_in_memory_while_they_wait),
 #endif

@@ -236,6 +236,7 @@ static void seen_of_servers(struct dump *d)
     assert_int_equal(km_store_catalogues(d->p.store, on_catalogue, d, NULL), 0);
     memset(pin.hash, 0x41, sizeof pin.hash);
     BEGIN(d, km_store_pin_put, "a definition");
+    pin.definition = KM_STR("{\"description\":\"says\"}");
     km_store_pin_put(d->p.store, &pin);
     dump_sync(d);
     pin.accepted = KM_PIN_BY_PERSON;
@@ -244,6 +245,13 @@ static void seen_of_servers(struct dump *d)
     BEGIN(d, km_store_pin_put, "an older one");
     km_store_pin_put(d->p.store, &pin);
     dump_sync(d);
+    pin.definition = KM_STR_NONE;
+    BEGIN(d, km_store_pin_put, "again: what it said stays");
+    km_store_pin_put(d->p.store, &pin);
+    dump_sync(d);
+    BEGIN(d, km_store_pin_texts, "of one server");
+    km_store_pin_texts(d->p.store, d->p.reply, KM_STR("srv"), on_json, &d->p);
+    dump_answer(d, true);
     BEGIN(d, km_store_pins, "all");
     assert_int_equal(km_store_pins(d->p.store, on_pin, d, NULL), 0);
     BEGIN(d, km_store_pin_drop, "the older one");

@@ -407,8 +407,16 @@ static void audit(struct dump *d)
     BEGIN(d, km_store_audit_verify, "the whole chain");
     km_store_audit_verify(d->p.store, d->p.reply, on_json, &d->p);
     dump_answer(d, true);
-    BEGIN(d, km_store_audit_list, "a page");
-    km_store_audit_list(d->p.store, d->p.reply, 2, 3, on_json, &d->p);
+    BEGIN(d, km_store_audit_find, "a page");
+    km_store_audit_find(d->p.store, d->p.reply, &(struct km_audit_query){ .before = 6, .limit = 3 },
+                        on_json, &d->p);
+    dump_answer(d, true);
+    BEGIN(d, km_store_audit_find, "by words, of a time");
+    km_store_audit_find(
+        d->p.store, d->p.reply,
+        &(struct km_audit_query){
+            .from_us = 1, .to_us = INT64_MAX - 1, .action = KM_STR("mcp"), .tool = KM_STR("a") },
+        on_json, &d->p);
     dump_answer(d, true);
 }
 

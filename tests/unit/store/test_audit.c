@@ -72,26 +72,89 @@ static void any_change_shows_where_it_was_made(void **state)
     }
 }
 
-static void records_are_listed_in_pages(void **state)
+static const char *find(struct place *p, struct km_audit_query query)
+{
+    km_store_audit_find(p->store, p->reply, &query, on_json, p);
+    assert_int_equal(answer(p), 0);
+    return km_buf_cstr(&p->json);
+}
+
+/* The numbers of what was found, "3,2,": and where to go on, "next 2". */
+static const char *found(struct place *p, struct km_audit_query query)
+{
+    static char out[256];
+    const char *at = find(p, query), *next;
+    size_t n = 0;
+
+    out[0] = 0;
+    while ((at = strstr(at, "{\"seq\":")) != NULL && n < sizeof out) {
+        n += (size_t)snprintf(out + n, sizeof out - n, "%lld,", strtoll(at + 7, NULL, 10));
+        at += 7;
+    }
+    next = strstr(km_buf_cstr(&p->json), "\"next\":");
+    assert_non_null(next);
+    if (strncmp(next + 7, "null", 4) != 0)
+        (void)snprintf(out + n, sizeof out - n, "next %lld", strtoll(next + 7, NULL, 10));
+    return out;
+}
+
+#define FOUND(p, ...) found(&(p), (struct km_audit_query){ __VA_ARGS__ })
+
+static void records_are_found_in_pages_newest_first(void **state)
 {
     struct place p;
 
     (void)state;
     place_init(&p);
     place_open(&p);
+    assert_string_equal(FOUND(p, .seq = 0), "");
     append(&p, "a \"quoted\" one", "{\"n\":1}");
     append(&p, "b", "");
     append(&p, "c", "{}");
-    km_store_audit_list(p.store, p.reply, 0, 2, on_json, &p);
-    assert_int_equal(answer(&p), 0);
+    assert_string_equal(FOUND(p, .seq = 0), "3,2,1,");
+    assert_string_equal(FOUND(p, .limit = 2), "3,2,next 2");
+    assert_string_equal(FOUND(p, .limit = 2, .before = 2), "1,");
+    assert_string_equal(FOUND(p, .limit = 1, .before = 2), "1,"); /* the last is the last */
+    assert_string_equal(FOUND(p, .seq = 2), "2,");
+    assert_string_equal(FOUND(p, .seq = 4), "");
+    find(&p, (struct km_audit_query){ .seq = 1 });
     assert_non_null(strstr(km_buf_cstr(&p.json), "\"action\":\"a \\\"quoted\\\" one\""));
     assert_non_null(strstr(km_buf_cstr(&p.json), "\"detail\":{\"n\":1},\"hash\":\""));
-    assert_non_null(strstr(km_buf_cstr(&p.json), "\"seq\":2,"));
-    assert_null(strstr(km_buf_cstr(&p.json), "\"seq\":3,"));
-    km_store_audit_list(p.store, p.reply, 2, 0, on_json, &p);
-    assert_int_equal(answer(&p), 0);
-    assert_null(strstr(km_buf_cstr(&p.json), "\"seq\":2,"));
-    assert_non_null(strstr(km_buf_cstr(&p.json), "\"seq\":3,"));
+    place_done(&p);
+}
+
+static void records_are_found_by_who_what_and_when(void **state)
+{
+    static const char calls[] =
+        "INSERT INTO audit WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+        " WHERE i < 12) SELECT i, i * 86400000000, CASE i % 3 WHEN 0 THEN 'key:0a1b2c3d'"
+        " WHEN 1 THEN 'master' ELSE 'token:00aa' END,"
+        " CASE WHEN i % 4 THEN 'mcp.call' ELSE 'mcp.stop' END,"
+        " CASE WHEN i % 4 THEN 't' || i ELSE 'git' END,"
+        " json_object('server', 'git', 'tool', 't' || i, 'outcome', iif(i % 2, 'ok', 'denied'),"
+        " 'requestedBy', 'u' || (i % 5)), x'00', x'00' FROM n";
+    const int64_t day = INT64_C(86400) * 1000000;
+    struct place p;
+
+    (void)state;
+    place_init(&p);
+    place_open(&p);
+    change(p.db, calls);
+    change(p.db, "UPDATE audit SET detail = 'no JSON' WHERE seq = 12");
+    assert_string_equal(FOUND(p, .from_us = 4 * day, .to_us = 6 * day), "5,4,");
+    assert_string_equal(FOUND(p, .from_us = 11 * day), "12,11,");
+    assert_string_equal(FOUND(p, .to_us = 3 * day), "2,1,");
+    assert_string_equal(FOUND(p, .from_us = 13 * day), "");
+    assert_string_equal(FOUND(p, .key = KM_STR("master")), "10,7,4,1,");
+    assert_string_equal(FOUND(p, .key = KM_STR("key:0a1b2c3d")), "12,9,6,3,");
+    assert_string_equal(FOUND(p, .key = KM_STR("0A1B2C3D4e5f")), "12,9,6,3,"); /* a hash */
+    assert_string_equal(FOUND(p, .key = KM_STR("0a1b2c3")), "");
+    assert_string_equal(FOUND(p, .user = KM_STR("u0")), "10,5,");
+    assert_string_equal(FOUND(p, .action = KM_STR("mcp.stop")), "12,8,4,");
+    assert_string_equal(FOUND(p, .action = KM_STR("mcp"), .limit = 1), "12,next 12");
+    assert_string_equal(FOUND(p, .action = KM_STR("mc")), "");
+    assert_string_equal(FOUND(p, .server = KM_STR("git"), .tool = KM_STR("t7")), "7,");
+    assert_string_equal(FOUND(p, .outcome = KM_STR("denied"), .from_us = 8 * day), "10,8,");
     place_done(&p);
 }
 
@@ -188,7 +251,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_chain_holds_from_the_first_record_over_restarts),
         cmocka_unit_test(any_change_shows_where_it_was_made),
-        cmocka_unit_test(records_are_listed_in_pages),
+        cmocka_unit_test(records_are_found_in_pages_newest_first),
+        cmocka_unit_test(records_are_found_by_who_what_and_when),
         cmocka_unit_test(records_of_calls_stand_in_the_same_chain),
         cmocka_unit_test(more_records_than_one_statement_takes_are_one_chain),
         cmocka_unit_test(a_record_too_long_for_the_ledger_is_written_all_the_same),

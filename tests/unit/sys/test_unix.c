@@ -165,6 +165,22 @@ static void a_folder_of_somebody_else_is_said_to_be_forbidden(void **state)
     chmod(p->folder, 0700);
 }
 
+static void an_end_before_the_answer_is_an_end_and_no_fault(void **state)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64);
+    struct km_err err = { 0 };
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(km_unix_send(ends[0], KM_STR("asked"), &err), 0);
+    close(ends[1]); /* what it was asked lies there unread */
+    assert_int_equal(km_unix_read(ends[0], false, &b, &err), KM_E_UPSTREAM_CONNECT);
+    assert_int_equal(km_unix_send(ends[0], KM_STR("again"), &err), KM_E_UPSTREAM_CONNECT);
+    assert_non_null(strstr(err.text, "went away"));
+    close(ends[0]);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -177,6 +193,7 @@ int main(void)
         CASE(a_path_longer_than_an_address_works),
         CASE(what_cannot_be_reached_says_why),
         CASE(a_folder_of_somebody_else_is_said_to_be_forbidden),
+        CASE(an_end_before_the_answer_is_an_end_and_no_fault),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
