@@ -16,7 +16,7 @@ SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 OF_PROCESS = {"thoughtHistoryLength"}
 # The words for a tool, a prompt or a resource that is none: kanmon knows what there is, and says so
 # itself, with the code of the revision.
-NONE = ("error read", "error prompt")
+NONE = ("error read", "error prompt", "error tool")
 
 
 def plain(value, revisions=frozenset(OF_REVISION)):
@@ -35,7 +35,7 @@ def plain(value, revisions=frozenset(OF_REVISION)):
 
 def none(value):
     """That it failed, and no more."""
-    return "failed" if "threw" in (value or {}) else value
+    return "failed" if isinstance(value, dict) and ("threw" in value or value.get("isError")) else value
 
 
 def first_difference(a, b, path=""):

@@ -78,11 +78,13 @@ async function look(target) {
   }
   if (can.prompts) {
     for (const one of list(await row("prompts", () => pages((p) => c.listPrompts(p, options), "prompts"))))
-      await row(`prompt ${one.name}`, () => c.getPrompt({ name: one.name, arguments: required(one) }, options));
+      await row(`prompt ${one.name}`, () => c.getPrompt({ name: one.name, 
+        arguments: target.prompts[one.name] ?? required(one) }, options));
     await row("error prompt", () => c.getPrompt({ name: "no-such-prompt", arguments: {} }, options));
   }
   for (const [what, asked] of [["call", target.calls], ["error", target.errors]])
     for (const [name, args] of asked) await row(`${what} ${name} ${JSON.stringify(args)}`, () => call(name, args));
+  await row("error tool", () => call(target.none, {}));
   for (const [ref, name, value] of target.completions)
     await row(`complete ${JSON.stringify(ref)} ${name}`, () => c.complete({ ref, argument: { name, value } }, options));
   // some tools are listed only to clients that can be asked, which kanmon says with their first call

@@ -9,7 +9,8 @@
     langchain, agents            LangChain's adapters and the OpenAI Agents SDK, on mcp 1.x
 
 One class for each makes them look alike to look_at(); what a client cannot do is None, and has no
-row.  A target is {name, transport, command, args, env | url, headers, calls, errors, completions}.
+row.  A target is {name, transport, command, args, env | url, headers, calls, errors, completions,
+prompts, none}.
 """
 
 import asyncio
@@ -255,7 +256,7 @@ def listed(value):
     return value if isinstance(value, list) else []
 
 
-async def look_at_lists(client, rows):
+async def look_at_lists(client, target, rows):
     if client.resources and await client.capable("resources"):
         found = listed(await row(rows, "resources", client.resources()))
         await row(rows, "templates", client.templates())
@@ -264,17 +265,19 @@ async def look_at_lists(client, rows):
         await row(rows, "error read", client.read("none://such"))
     if client.prompts and await client.capable("prompts"):
         for one in listed(await row(rows, "prompts", client.prompts())):
-            await row(rows, f"prompt {one['name']}", client.prompt(one["name"], arguments_of(one)))
+            await row(rows, f"prompt {one['name']}", client.prompt(
+                one["name"], target["prompts"].get(one["name"]) or arguments_of(one)))
         await row(rows, "error prompt", client.prompt("no-such-prompt", {}))
 
 
 async def look_at(client, target):
     rows = {"instructions": client.instructions}
-    await look_at_lists(client, rows)
+    await look_at_lists(client, target, rows)
     for name, arguments in target["calls"]:
         await row(rows, f"call {name} {json.dumps(arguments)}", client.call(name, arguments))
     for name, arguments in target["errors"]:
         await row(rows, f"error {name} {json.dumps(arguments)}", client.call(name, arguments))
+    await row(rows, "error tool", client.call(target["none"], {}))
     for ref, name, value in target["completions"] if client.complete else []:
         await row(rows, f"complete {json.dumps(ref)} {name}", client.complete(ref, name, value))
     # Some tools are listed only to clients that can be asked, which kanmon says of them with their

@@ -27,7 +27,7 @@ sys.path.insert(0, str(HERE.parent / "e2e" / "lib"))
 from gateway import Gateway, patient, request, wait_until  # noqa: E402
 from ports import free_port  # noqa: E402
 
-from compare import aggregated, differences, failures  # noqa: E402
+from compare import NONE, aggregated, differences, failures  # noqa: E402
 from servers import NODE, Listening, entry, lay, npm, servers  # noqa: E402
 
 CLIENTS = {"py1": "V1", "py2-legacy": "V2", "py2-auto": "V2", "ts1": None, "ts2-legacy": None, "ts2-auto": None,
@@ -105,7 +105,7 @@ class World:
 
     def asked(self, server):
         return {"name": server.name, "calls": server.calls, "errors": server.errors,
-                "completions": server.completions}
+                "completions": server.completions, "prompts": server.prompts, "none": "no-such-tool"}
 
     def directly(self):
         return [{**entry(s, self.urls, self.env), **self.asked(s)} for s in self.servers]
@@ -118,7 +118,8 @@ class World:
     def all_at_once(self):
         def named(what):
             return [[prefix(s) + name, arguments] for s in self.servers for name, arguments in getattr(s, what)]
-        return {"name": "*", "calls": named("calls"), "errors": named("errors"), "completions": []}
+        return {"name": "*", "calls": named("calls"), "errors": named("errors"), "completions": [],
+                "prompts": {}, "none": "no-such-tool"}
 
     def bridged(self):
         """By mcp-remote before kanmon."""
@@ -193,7 +194,7 @@ def look_both_ways(world, result, clients):
             all_of_them = aggregated(through["*"], prefix(server))
             result.compare(f"all:{client}", server.name, mine, all_of_them,
                            [row for row in mine if row == "tools" or row.startswith(("call ", "error "))
-                            and row not in ("error read", "error prompt")])
+                            and row not in NONE])
         if client == "py1" and len(clients) > len(SHORT):
             seen = look(client, world.bridged())
             for name, rows in seen.items():

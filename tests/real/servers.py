@@ -25,6 +25,7 @@ class Server:
     calls: list = field(default_factory=list)  # [tool, arguments]
     errors: list = field(default_factory=list)  # the same, of which a failure is the answer
     completions: list = field(default_factory=list)  # [ref, argument, value]
+    prompts: dict = field(default_factory=dict)  # arguments of one that takes no others
     over: str = "stdio"  # or http, sse
     env: dict = field(default_factory=dict)
     short: bool = False  # also in the short form
@@ -84,15 +85,14 @@ EVERYTHING = dict(
     calls=[["echo", {"message": 'héllo \U0001f600 "quoted"'}], ["get-sum", {"a": 2, "b": 3.5}], ["get-tiny-image", {}],
            ["get-structured-content", {"location": "Chicago"}], ["get-resource-links", {"count": 3}],
            ["get-annotated-message", {"messageType": "error", "includeImage": True}]],
-    errors=[["get-sum", {"a": "x"}]],
+    errors=[["get-sum", {"a": "x"}]], prompts={"resource-prompt": {"resourceType": "Text", "resourceId": "5"}},
     completions=[[{"type": "ref/prompt", "name": "completable-prompt"}, "department", "S"],
                  [{"type": "ref/resource", "uri": "demo://resource/dynamic/text/{resourceId}"}, "resourceId", "12"]])
 MEMORY = dict(calls=[["read_graph", {}], ["search_nodes", {"query": "tea"}], ["open_nodes", {"names": ["Bob"]}]],
               errors=[["open_nodes", {"names": 5}]])
 FAST = dict(calls=[["add", {"a": 2}], ["person", {"name": "Ann"}], ["picture", {}], ["long_text", {"count": 100000}],
-                   ["steps", {"count": 3}]],
-            errors=[["broken", {}], ["add", {"a": "x"}]],
-            completions=[[{"type": "ref/prompt", "name": "greet"}, "name", "A"]])
+                   ["steps", {"count": 3}], ["asks", {}]],
+            errors=[["broken", {}], ["add", {"a": "x"}]])
 TIME = dict(calls=[["convert_time", {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}]],
             errors=[["get_current_time", {"timezone": "Nowhere/None"}]])
 
@@ -112,7 +112,7 @@ def npm_servers(folder):
     yield Server("memory", reference("memory"), env=memory, short=True, **MEMORY)
     yield Server("thinking", reference("sequential-thinking"), errors=[["sequentialthinking", {"thought": 5}]])
     yield Server("context7", npm("@upstash/context7-mcp/dist/index.js"), errors=[["resolve-library-id", {}]])
-    yield Server("playwright", [*npm("@playwright/mcp/cli.js"), "--headless"], errors=[["browser_click", {}]])
+    yield Server("playwright", [*npm("@playwright/mcp/cli.js"), "--headless"])
     yield Server("chrome", [*npm("chrome-devtools-mcp/build/src/bin/chrome-devtools-mcp.js"), "--no-usage-statistics"],
                  errors=[["navigate_page", {"type": 7}]])
     yield Server("chart", npm("@antv/mcp-server-chart/build/index.js"), errors=[["generate_bar_chart", {"data": 1}]])
@@ -156,7 +156,7 @@ def python_servers(folder):
                  [["calculate", {"expression": "2 *"}]])
     yield Server("excel", [*script("V1", "excel-mcp-server"), "stdio"], errors=[["get_workbook_metadata", {"filepath": "/none.xlsx"}]])
     yield Server("shell", script("V1", "mcp-shell-server"), [], [["shell_execute", {"command": ["rm", "-r"]}]],
-                 env={"ALLOW_COMMANDS": "echo,cat"})
+                 env={"ALLOW_COMMANDS": "echo"})
     yield Server("duck", script("V1", "duckduckgo-mcp-server"), errors=[["search", {}]])
     yield Server("proxy-http", [*script("V1", "mcp-proxy"), "--port", "{port}", "--", *python("V2", "mcp_server_time"),
                                 "--local-timezone", "UTC"], over="http", **TIME)
