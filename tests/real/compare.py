@@ -12,8 +12,8 @@ import re
 OF_REVISION = {"resultType", "ttlMs", "cacheScope"}
 # Who answered: kanmon says whose answer it passes on.
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
-# Counts what its process was told, by whomever.
-OF_PROCESS = {"thoughtHistoryLength"}
+# The reference server says when it made a resource.
+CLOCK = r"\d{1,2}:\d{2}:\d{2}\s?[AP]M"
 # The words for a tool, a prompt or a resource that is none: kanmon knows what there is, and says so
 # itself, with the code of the revision.
 NONE = ("error read", "error prompt", "error tool")
@@ -24,12 +24,10 @@ def plain(value, revisions=frozenset(OF_REVISION)):
     if isinstance(value, list):
         return [plain(item, revisions) for item in value]
     if isinstance(value, str):
-        # text that is JSON may count, too
-        return re.sub(r'("thoughtHistoryLength": )\d+', r"\1(n)", value)
+        return re.sub(CLOCK, "(time)", value)
     if not isinstance(value, dict):
         return value
-    kept = {k: plain(v, revisions) for k, v in value.items()
-            if k not in revisions and k not in OF_PROCESS and k != SERVER_INFO}
+    kept = {k: plain(v, revisions) for k, v in value.items() if k not in revisions and k != SERVER_INFO}
     return {k: v for k, v in kept.items() if k != "_meta" or v}
 
 

@@ -234,27 +234,38 @@ def reach(world, result):
           f"client in {', '.join(f'{ms:.1f}' for ms in took)} ms, {len(before)} processes before and after")
 
 
-def main():
-    words = argparse.ArgumentParser()
-    words.add_argument("--long", action="store_true")
-    words.add_argument("--entries", action="store_true", help="run a command with the servers up, in KM_ENTRIES")
-    words.add_argument("clients", nargs="*")
-    options = words.parse_args()
-    clients = options.clients or (list(CLIENTS) if options.long else SHORT)
+def programs(world):
+    """Claude Code and Codex with the world's servers: the rows "mcp" of tests/clients."""
+    return subprocess.run(["tests/clients/run", "--binary", os.environ["KANMON_BINARY"], "--servers",
+                           str(world.folder / "entries.json"), "mcp"], cwd=HERE.parent.parent, check=False,
+                          timeout=patient(600)).returncode
+
+
+def check(world, clients, every_line):
     result = Result()
-    with tempfile.TemporaryDirectory() as folder, World(folder, not options.long) as world:
-        reach(world, result)
-        look_both_ways(world, result, clients)
-        names = {s.name for s in world.servers}
-        if not options.clients:
-            for known in [*result.own.idle(names, clients),
-                          *result.unequal.idle(names, [*clients, *(f"all:{c}" for c in clients)])]:
-                result.say(False, f"README.md lists what was not seen: {known}")
+    reach(world, result)
+    look_both_ways(world, result, clients)
+    names = {s.name for s in world.servers}
+    if every_line:
+        for known in [*result.own.idle(names, clients),
+                      *result.unequal.idle(names, [*clients, *(f"all:{c}" for c in clients)])]:
+            result.say(False, f"README.md lists what was not seen: {known}")
     print(f"real: {result.passed} passed, {result.failed} failed")
     if os.environ.get("KM_COUNTS"):
         with open(os.environ["KM_COUNTS"], "a", encoding="utf-8") as counts:
             counts.write(f"{result.passed} {result.failed}\n")
     return 1 if result.failed or not result.passed else 0
+
+
+def main():
+    words = argparse.ArgumentParser()
+    words.add_argument("--long", action="store_true", help="all servers and clients")
+    words.add_argument("--programs", action="store_true", help="Claude Code and Codex, in place of the others")
+    words.add_argument("clients", nargs="*")
+    options = words.parse_args()
+    clients = options.clients or (list(CLIENTS) if options.long else SHORT)
+    with tempfile.TemporaryDirectory() as folder, World(folder, not options.long) as world:
+        return programs(world) if options.programs else check(world, clients, not options.clients)
 
 
 if __name__ == "__main__":
