@@ -69,11 +69,11 @@ static bool holds_fields(struct km_str name)
            km_str_eq(name, KM_STR("environment_variables"));
 }
 
-/* A file or folder, by its name and as it looks: a server says in its errors where it may not go. */
+/* A file or folder, by its name and as it looks: servers say in errors where they may not go. */
 static bool is_place(struct km_str name, struct km_str value)
 {
     static const char *const ends[] = { "path", "dir",  "home",   "file",
-                                        "root", "pwd", "folder", "directory" };
+                                        "root", "pwd",  "folder", "directory" };
 
     if (!km_str_starts(value, KM_STR("/")) && !km_str_starts(value, KM_STR("~/")))
         return false;

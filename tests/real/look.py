@@ -5,7 +5,7 @@
 
     py1                          mcp 1.x
     py2-legacy, py2-auto         mcp 2.x, in the era that shakes hands; in the newest
-    fastmcp2, fastmcp4           fastmcp's client, on either line of the SDK
+    fastmcp2, fastmcp4-auto      fastmcp's client, on either line of the SDK
     langchain, agents            LangChain's adapters and the OpenAI Agents SDK, on mcp 1.x
 
 One class for each makes them look alike to look_at(); what a client cannot do is None, and has no
@@ -165,10 +165,21 @@ class Fast(Sdk):
             where = StdioTransport(target["command"], target["args"], env=target.get("env"), keep_alive=False)
         else:
             where = (SSETransport if target["transport"] == "sse" else StreamableHttpTransport)(target["url"])
-        async with Client(where) as self.session:
+        async with Client(where, elicitation_handler=self.elicit, sampling_handler=self.sample) as self.session:
             begun = self.session.initialize_result
-            self.capabilities, self.instructions = dump(begun.capabilities), begun.instructions
+            # the newer line has no handshake in the newest era, and says it itself
+            self.capabilities = dump(begun.capabilities if begun else self.session.server_capabilities)
+            self.instructions = begun.instructions if begun else self.session.instructions
             yield self
+
+    @staticmethod
+    async def elicit(*_):
+        from fastmcp.client.elicitation import ElicitResult
+        return ElicitResult(**ANSWERS["elicitation"])
+
+    @staticmethod
+    async def sample(*_):
+        return ANSWERS["sampling"]["content"]["text"]
 
     async def pages(self, method, member):
         return dump(await getattr(self.session, method)())
@@ -236,7 +247,7 @@ class Agents:
 
 
 CLIENTS = {"py1": First, "py2-legacy": lambda: Second("legacy"), "py2-auto": lambda: Second("auto"),
-           "fastmcp2": Fast, "fastmcp4": Fast, "langchain": Langchain, "agents": Agents}
+           "fastmcp2": Fast, "fastmcp4-auto": Fast, "langchain": Langchain, "agents": Agents}
 
 
 def arguments_of(prompt):

@@ -31,7 +31,8 @@ from compare import NONE, aggregated, differences, failures  # noqa: E402
 from servers import NODE, Listening, entry, lay, npm, servers  # noqa: E402
 
 CLIENTS = {"py1": "V1", "py2-legacy": "V2", "py2-auto": "V2", "ts1": None, "ts2-legacy": None, "ts2-auto": None,
-           "fastmcp2": "V1", "fastmcp4": "V2", "langchain": "V1", "agents": "V1"}
+           "fastmcp2": "V1", "fastmcp4-auto": "V2", "langchain": "V1", "agents": "V1"}
+UNASKED = ("langchain", "agents")  # clients that cannot be asked anything
 SHORT = ("py1", "py2-auto", "ts1", "ts2-auto")
 ASKING = {"sampling": {}, "elicitation": {"form": {}}, "roots": {"listChanged": True}}
 
@@ -103,30 +104,32 @@ class World:
             one.process.wait(patient(20))
         self.log.close()
 
-    def asked(self, server):
-        return {"name": server.name, "calls": server.calls, "errors": server.errors,
+    def asked(self, server, client):
+        questions = server.questions if client not in UNASKED else []
+        return {"name": server.name, "calls": server.calls + questions, "errors": server.errors,
                 "completions": server.completions, "prompts": server.prompts, "none": "no-such-tool"}
 
-    def directly(self):
-        return [{**entry(s, self.urls, self.env), **self.asked(s)} for s in self.servers]
+    def directly(self, client):
+        return [{**entry(s, self.urls, self.env), **self.asked(s, client)} for s in self.servers]
 
-    def through(self):
+    def through(self, client):
         url = f"http://127.0.0.1:{self.gateway.port}"
-        each = [{"transport": "http", "url": f"{url}/mcp/{s.name}", **self.asked(s)} for s in self.servers]
-        return [*each, {"transport": "http", "url": f"{url}/mcp", **self.all_at_once()}]
+        each = [{"transport": "http", "url": f"{url}/mcp/{s.name}", **self.asked(s, client)} for s in self.servers]
+        return [*each, {"transport": "http", "url": f"{url}/mcp", **self.all_at_once(client)}]
 
-    def all_at_once(self):
+    def all_at_once(self, client):
         def named(what):
-            return [[prefix(s) + name, arguments] for s in self.servers for name, arguments in getattr(s, what)]
+            return [[prefix(s) + name, arguments] for s in self.servers
+                    for name, arguments in self.asked(s, client)[what]]
         return {"name": "*", "calls": named("calls"), "errors": named("errors"), "completions": [],
                 "prompts": {}, "none": "no-such-tool"}
 
-    def bridged(self):
+    def bridged(self, client):
         """By mcp-remote before kanmon."""
         words = npm("mcp-remote/dist/proxy.js")
         return [{"transport": "stdio", "command": words[0],
                  "args": [*words[1:], f"http://127.0.0.1:{self.gateway.port}/mcp/{s.name}", "--allow-http"],
-                 "env": {**self.env, "MCP_REMOTE_CONFIG_DIR": str(self.folder / "bridged")}, **self.asked(s)}
+                 "env": {**self.env, "MCP_REMOTE_CONFIG_DIR": str(self.folder / "bridged")}, **self.asked(s, client)}
                 for s in self.servers if s.short]
 
 
@@ -186,7 +189,7 @@ def look_both_ways(world, result, clients):
     """Each client: every server directly, and by its own path and that of all through kanmon."""
     for client in clients:
         began = time.monotonic()
-        direct, through = look(client, world.directly()), look(client, world.through())
+        direct, through = look(client, world.directly(client)), look(client, world.through(client))
         for server in world.servers:
             mine = direct[server.name]
             result.judge_direct(client, server.name, mine)
@@ -196,7 +199,7 @@ def look_both_ways(world, result, clients):
                            [row for row in mine if row == "tools" or row.startswith(("call ", "error "))
                             and row not in NONE])
         if client == "py1" and len(clients) > len(SHORT):
-            seen = look(client, world.bridged())
+            seen = look(client, world.bridged(client))
             for name, rows in seen.items():
                 result.compare("remote:py1", name, direct[name], rows)
         print(f"       {client}: {time.monotonic() - began:.0f} s", flush=True)
@@ -210,28 +213,34 @@ def descendants(pid):
     return found
 
 
+def first_list(port, path, kind):
+    """(names of the tools, milliseconds) that a new client has at its first look."""
+    def rpc(number, method, params, headers):
+        return request(port, "POST", path, {"jsonrpc": "2.0", "id": number, "method": method, "params": params},
+                       headers={"accept": "application/json, text/event-stream", **headers})
+
+    begun = rpc(1, "initialize", {"protocolVersion": "2025-11-25", "capabilities": kind,
+                                  "clientInfo": {"name": "new", "version": "1"}}, {})
+    headers = {"mcp-session-id": begun.header("mcp-session-id"), "mcp-protocol-version": "2025-11-25"}
+    at = time.monotonic()
+    answer = rpc(2, "tools/list", {}, headers).json()["result"]
+    return {tool["name"] for tool in answer["tools"]}, (time.monotonic() - at) * 1000
+
+
 def reach(world, result):
     """A client of a new kind has all tools at its first look, and nothing is started for it."""
-    def rpc(number, method, params, headers):
-        link = request(world.gateway.port, "POST", "/mcp", {"jsonrpc": "2.0", "id": number, "method": method,
-                       "params": params}, headers={"accept": "application/json, text/event-stream", **headers})
-        return link
-
+    port = world.gateway.port
     before = descendants(world.gateway.process.pid)
-    took, listed = [], []
-    for kind in ({}, {"elicitation": {}}, {"roots": {}}, ASKING):
-        begun = rpc(1, "initialize", {"protocolVersion": "2025-11-25", "capabilities": kind,
-                                      "clientInfo": {"name": "new", "version": "1"}}, {})
-        headers = {"mcp-session-id": begun.header("mcp-session-id"), "mcp-protocol-version": "2025-11-25"}
-        at = time.monotonic()
-        answer = rpc(2, "tools/list", {}, headers).json()["result"]
-        took.append((time.monotonic() - at) * 1000)
-        listed.append({tool["name"] for tool in answer["tools"]})
+    looks = [first_list(port, "/mcp", kind) for kind in ({}, {"elicitation": {}}, {"roots": {}}, ASKING)]
     result.say(descendants(world.gateway.process.pid) == before, "a list started a process")
-    missing = [s.name for s in world.servers if not any(name.startswith(prefix(s)) for name in listed[-1])]
-    result.say(all(one == listed[0] for one in listed) and not missing, f"a first list lacks {missing}")
-    print(f"       reach: {len(listed[0])} tools of {len(world.servers)} servers, first lists of four kinds of "
-          f"client in {', '.join(f'{ms:.1f}' for ms in took)} ms, {len(before)} processes before and after")
+    listed = looks[0][0]
+    missing = [s.name for s in world.servers if not any(name.startswith(prefix(s)) for name in listed)]
+    result.say(all(names == listed for names, _ in looks) and not missing, f"a first list lacks {missing}")
+    one = next(one for one in world.listening if one.name == "everything-http")
+    few, direct = first_list(one.port, "/mcp", ASKING)
+    print(f"       reach: {len(listed)} tools of {len(world.servers)} servers, first lists of four kinds of client in "
+          f"{', '.join(f'{ms:.1f}' for _, ms in looks)} ms, {len(before)} processes before and after; "
+          f"{len(few)} tools of one of them, directly: {direct:.1f} ms", flush=True)
 
 
 def programs(world):

@@ -24,6 +24,7 @@ class Server:
     words: list  # a command on stdio, or what serves `at` PORT
     calls: list = field(default_factory=list)  # [tool, arguments]
     errors: list = field(default_factory=list)  # the same, of which a failure is the answer
+    questions: list = field(default_factory=list)  # the same, of clients that can be asked
     completions: list = field(default_factory=list)  # [ref, argument, value]
     prompts: dict = field(default_factory=dict)  # arguments of one that takes no others
     over: str = "stdio"  # or http, sse
@@ -91,7 +92,8 @@ EVERYTHING = dict(
 MEMORY = dict(calls=[["read_graph", {}], ["search_nodes", {"query": "tea"}], ["open_nodes", {"names": ["Bob"]}]],
               errors=[["open_nodes", {"names": 5}]])
 FAST = dict(calls=[["add", {"a": 2}], ["person", {"name": "Ann"}], ["picture", {}], ["long_text", {"count": 100000}],
-                   ["steps", {"count": 3}], ["asks", {}]],
+                   ["steps", {"count": 3}]],
+            questions=[["asks", {}]],
             errors=[["broken", {}], ["add", {"a": "x"}]])
 TIME = dict(calls=[["convert_time", {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}]],
             errors=[["get_current_time", {"timezone": "Nowhere/None"}]])
