@@ -37,7 +37,7 @@ def none(value):
 
 
 def first_difference(a, b, path=""):
-    if isinstance(a, dict) and isinstance(b, dict):
+    if isinstance(a, dict) and isinstance(b, dict) and ("threw" in a) == ("threw" in b):
         for key in sorted(set(a) | set(b)):
             if a.get(key) != b.get(key):
                 return first_difference(a.get(key), b.get(key), f"{path}.{key}")

@@ -4,7 +4,9 @@
 Over stdio, or at PORT over Streamable HTTP.  One tool of each kind, a resource, a template, a prompt
 and a tool for each question to its client.
 """
+import pathlib
 import sys
+import time
 from dataclasses import dataclass
 
 from fastmcp import Context, FastMCP
@@ -57,6 +59,15 @@ async def steps(ctx: Context, count: int) -> int:
 async def asks(ctx: Context) -> str:
     answer = await ctx.elicit("Which word?", response_type=str)
     return f"{answer.action}: {getattr(answer, 'data', None)}"
+
+
+@server.tool
+async def blocks(began: str, until: str) -> str:
+    """Lets nothing else run here until a file is there, as a library that waits does."""
+    pathlib.Path(began).touch()
+    while not pathlib.Path(until).exists():
+        time.sleep(0.05)
+    return "over"
 
 
 @server.resource("fast://one", mime_type="application/json")

@@ -33,6 +33,7 @@ from servers import NODE, Listening, entry, lay, npm, servers  # noqa: E402
 CLIENTS = {"py1": "V1", "py2-legacy": "V2", "py2-auto": "V2", "ts1": None, "ts2-legacy": None, "ts2-auto": None,
            "fastmcp2": "V1", "fastmcp4-auto": "V2", "langchain": "V1", "agents": "V1"}
 UNASKED = ("langchain", "agents")  # clients that cannot be asked anything
+BLOCKED = ("fast2", "fast4")  # whose calls may block a process; they are left after a second
 SHORT = ("py1", "py2-auto", "ts1", "ts2-auto")
 ASKING = {"sampling": {}, "elicitation": {"form": {}}, "roots": {"listChanged": True}}
 
@@ -60,6 +61,8 @@ class World:
         self.listening = [Listening(s, free_port(), self.log) for s in self.servers if s.over != "stdio"]
         self.urls = {one.name: one.url for one in self.listening}
         entries = {s.name: entry(s, self.urls, self.env) for s in self.servers}
+        for name in BLOCKED:
+            entries.get(name, {})["silence_timeout"] = "1s"
         # What is compared is what passes, not who is asked first.
         text = json.dumps({"mcp_servers": entries, "kanmon_settings": {
             "state_dir": str(self.folder / "state"), "workers": 2, "mcp_safety": {"approve": "never"}}})
@@ -243,6 +246,27 @@ def reach(world, result):
           f"{len(few)} tools of one of them, directly: {direct:.1f} ms", flush=True)
 
 
+def call(port, name, tool, arguments):
+    """The text that a call without a session gives, or what it failed with."""
+    answer = request(port, "POST", f"/mcp/{name}", {
+        "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}},
+        headers={"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}, timeout=60).json()
+    return answer["result"]["content"][0]["text"] if "result" in answer else str(answer)
+
+
+def hang(world, result):
+    """A call that blocks its server's process holds nobody else."""
+    for name in [s.name for s in world.servers if s.name in BLOCKED]:
+        began, until = (world.folder / f"{name}.{word}" for word in ("began", "until"))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            blocked = pool.submit(call, world.gateway.port, name, "blocks", {"began": str(began), "until": str(until)})
+            wait_until(began.exists, 60, "the call to run")
+            other = call(world.gateway.port, name, "add", {"a": 2})
+            result.say(other == "3.5" and not blocked.done(), f"{name}: beside one that hangs: {other}")
+            until.touch()
+            result.say(blocked.result() == "over", f"{name}: the one that hung: {blocked.result()}")
+
+
 def programs(world):
     """Claude Code and Codex with the world's servers: the rows "mcp" of tests/clients."""
     return subprocess.run(["tests/clients/run", "--binary", os.environ["KANMON_BINARY"], "--servers",
@@ -253,6 +277,7 @@ def programs(world):
 def check(world, clients, every_line):
     result = Result()
     reach(world, result)
+    hang(world, result)
     look_both_ways(world, result, clients)
     names = {s.name for s in world.servers}
     if every_line:

@@ -356,6 +356,19 @@ static const struct km_mcp_ask_events events = { .on_notice = on_notice,
                                                  .on_noted = on_noted,
                                                  .on_done = on_done };
 
+/* A client of the stateless era is asked by the answer to its request, which of these alone may say
+ * that input is required. */
+static const struct km_mcp_ask_events unasked = { .on_notice = on_notice,
+                                                  .on_noted = on_noted,
+                                                  .on_done = on_done };
+
+static bool can_be_asked(const struct km_mcp_work *w)
+{
+    return w->revision->era == KM_MCP_HANDSHAKE || w->tool ||
+           km_str_eq(w->method, KM_STR("prompts/get")) ||
+           km_str_eq(w->method, KM_STR("resources/read"));
+}
+
 static int ask_server(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_mcp_asker asker = { .principal = w->principal,
@@ -371,7 +384,7 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
                                     .asker = &asker,
                                     .method = w->method,
                                     .params = w->params,
-                                    .events = &events,
+                                    .events = can_be_asked(w) ? &events : &unasked,
                                     .ctx = w };
 
     /* What was judged is what is sent, or nothing is. */
