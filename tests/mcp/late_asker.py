@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stdio MCP server of the handshake era that asks for its client's roots when no call runs: the
-tool `later` answers first and asks then.  `roots` says what it was told; it completes anything.
+"""A stdio MCP server of the handshake era that asks for its client's roots beside its calls: the
+tool `later` answers first and asks then; `beside` asks and answers, without an answer of the client's,
+when there is a file `go`.  `roots` says what it was told; it completes anything.
 """
 
 import json
+import pathlib
 import sys
+import time
 
 told = []
 
@@ -14,8 +17,12 @@ def send(message):
     sys.stdout.flush()
 
 
-def call(number, name):
-    text = json.dumps(told) if name == "roots" else "later"
+def call(number, name, arguments):
+    text = json.dumps(told) if name == "roots" else name
+    if name == "beside":
+        send({"id": "roots", "method": "roots/list"})
+        while not pathlib.Path(arguments["go"]).exists():
+            time.sleep(0.02)
     send({"id": number, "result": {"content": [{"type": "text", "text": text}]}})
     if name == "later":
         send({"id": "roots", "method": "roots/list"})
@@ -28,7 +35,7 @@ def tool(name):
 RESULTS = {
     "initialize": {"protocolVersion": "2025-11-25", "serverInfo": {"name": "late", "version": "1"},
                    "capabilities": {"tools": {}, "prompts": {}, "completions": {}}},
-    "tools/list": {"tools": [tool("later"), tool("roots")]},
+    "tools/list": {"tools": [tool("later"), tool("beside"), tool("roots")]},
     "prompts/list": {"prompts": [{"name": "p", "arguments": [{"name": "a"}]}]},
     "completion/complete": {"completion": {"values": ["done"]}},
     "ping": {},
@@ -39,7 +46,7 @@ for line in sys.stdin:
     if request.get("id") == "roots" and not method:
         told.append(request.get("result", request.get("error")))
     elif method == "tools/call":
-        call(request["id"], request["params"]["name"])
+        call(request["id"], request["params"]["name"], request["params"].get("arguments"))
     elif method in RESULTS:
         send({"id": request["id"], "result": RESULTS[method]})
     elif "id" in request:

@@ -9,17 +9,20 @@ import sys
 
 import httpx2
 import pytest
-from gateway import MASTER, patient, wait_until
+from gateway import MASTER, patient, roomy_ms, wait_until
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ListRootsResult, PromptReference, Root
 
-from conftest import NEW
-from served import HERE, served, until
+from conftest import ACCEPT, NEW
+from served import HERE, served, status, until
 
 
 def detail(gateway):
     return gateway.call("GET", "/kanmon/mcp/servers/one").json()
+
+
+SERVER = {"transport": "stdio", "command": sys.executable, "args": [str(HERE / "late_asker.py")]}
 
 
 async def completed_and_rooted(gateway, mode):
@@ -47,10 +50,43 @@ async def completed_and_rooted(gateway, mode):
 
 @pytest.mark.parametrize("mode", ["legacy", NEW])
 def test_a_completion_is_answered_and_roots_are_asked_with_the_next_call(tmp_path, mode):
-    entry = {"transport": "stdio", "command": sys.executable, "args": [str(HERE / "late_asker.py")]}
-    with served(tmp_path, {"one": entry}) as gateway:
+    with served(tmp_path, {"one": SERVER}) as gateway:
         until(gateway, "one", "ready")
         values, told, asked = asyncio.run(completed_and_rooted(gateway, mode))
         assert values == ["done"]
         assert [one["roots"][0]["uri"] for one in told] == ["file:///rooted"]
         assert asked == ["roots"]
+
+
+def call(gateway, tool, arguments, **more):
+    """The answer to a call of a client of the newest era that has roots."""
+    meta = {"io.modelcontextprotocol/protocolVersion": NEW,
+            "io.modelcontextprotocol/clientCapabilities": {"roots": {}}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": tool, "arguments": arguments, "_meta": meta, **more}}
+    return gateway.post(message, "/mcp/one", {
+        **ACCEPT, "mcp-protocol-version": NEW, "mcp-method": "tools/call", "mcp-name": tool}).json()["result"]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["answers", "none"])
+def test_what_a_server_says_that_did_not_wait_for_its_client_is_had_by_the_retry(tmp_path, answers):
+    go = tmp_path / "go"
+    with served(tmp_path, {"one": SERVER}) as gateway:
+        until(gateway, "one", "ready")
+        parked = call(gateway, "beside", {"go": str(go)})
+        assert parked["resultType"] == "input_required"
+        go.touch()
+        wait_until(lambda: status(gateway, "one")["asks"] == 0, 20, "the server's answer")
+        told = {name: {"roots": []} for name in parked["inputRequests"]} if answers else {}
+        result = call(gateway, "beside", {"go": str(go)}, requestState=parked["requestState"], inputResponses=told)
+        assert result["content"][0]["text"] == "beside"
+
+
+def test_it_is_in_the_books_as_it_ended_though_nobody_comes_for_it(tmp_path):
+    go = tmp_path / "go"
+    with served(tmp_path, {"one": SERVER}, mcp_sessions={"parked": f"{roomy_ms(1500)}ms"}) as gateway:
+        until(gateway, "one", "ready")
+        assert call(gateway, "beside", {"go": str(go)})["resultType"] == "input_required"
+        go.touch()
+        wait_until(lambda: 'tool="beside",outcome="ok"' in gateway.call("GET", "/metrics").body.decode(),
+                   30, "its end")

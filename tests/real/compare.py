@@ -7,6 +7,8 @@ Only what is named here is not compared, each for its reason.
 import json
 import re
 
+from difference import first_difference
+
 # Members that belong to a revision and not to the answer: a client speaks to kanmon in another one
 # than the server does.
 OF_REVISION = {"resultType", "ttlMs", "cacheScope"}
@@ -34,20 +36,6 @@ def plain(value, revisions=frozenset(OF_REVISION)):
 def none(value):
     """That it failed, and no more."""
     return "failed" if isinstance(value, dict) and ("threw" in value or value.get("isError")) else value
-
-
-def first_difference(a, b, path=""):
-    if isinstance(a, dict) and isinstance(b, dict) and ("threw" in a) == ("threw" in b):
-        for key in sorted(set(a) | set(b)):
-            if a.get(key) != b.get(key):
-                return first_difference(a.get(key), b.get(key), f"{path}.{key}")
-    if isinstance(a, list) and isinstance(b, list):
-        for i, (x, y) in enumerate(zip(a, b)):
-            if x != y:
-                return first_difference(x, y, f"{path}[{i}]")
-        if len(a) != len(b):
-            return f"{path}: {len(a)} != {len(b)} items, " + json.dumps((a + b)[min(len(a), len(b))])[:200]
-    return f"{path}: {json.dumps(a)[:240]} != {json.dumps(b)[:240]}"
 
 
 def differences(direct, through, era):

@@ -339,7 +339,10 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
         km_mcp_work_error(w, answer->json);
     else
         km_mcp_work_result(w, answer->json);
-    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, next, why);
+    /* The client was told that input is required: it hears of the answer by its retry. */
+    w->kept = next == KM_MCP_FLOW_done && !why && w->park.on && !w->job.stream;
+    if (!w->kept)
+        km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, next, why);
 }
 
 /* What a server of kanmon's own knows of the call: its record is ours to write. */
