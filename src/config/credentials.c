@@ -6,6 +6,8 @@
  * walked and judged by names, in favour of hiding: what is hidden needlessly is a word in an error
  * that an upstream repeated.
  */
+#include <string.h>
+
 #include "base/veil.h"
 #include "config/snapshot.h"
 #include "config/tree.h"
@@ -67,11 +69,29 @@ static bool holds_fields(struct km_str name)
            km_str_eq(name, KM_STR("environment_variables"));
 }
 
+/* A file or folder, by its name and as it looks: servers say in errors where they may not go. */
+static bool is_place(struct km_str name, struct km_str value)
+{
+    static const char *const ends[] = { "path", "dir",  "home",   "file",
+                                        "root", "pwd",  "folder", "directory" };
+
+    if (!km_str_starts(value, KM_STR("/")) && !km_str_starts(value, KM_STR("~/")))
+        return false;
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t n = strlen(ends[i]);
+
+        if (name.n >= n && km_str_ieq(km_str_skip(name, name.n - n), km_str_c(ends[i])))
+            return true;
+    }
+    return false;
+}
+
 /* fields: the node is a value of header fields or of an environment. */
 static void walk(struct km_veil *veil, const struct km_node *node, struct km_str name, bool fields)
 {
     if (node->type == KM_NODE_STR) {
-        if (km_veil_names(name) || (fields && node->text.n >= FIELD_LEAST))
+        if (km_veil_names(name) ||
+            (fields && node->text.n >= FIELD_LEAST && !is_place(name, node->text)))
             tell(veil, node->text);
         if (fields && km_str_chr(node->text, ' ') < node->text.n) /* behind a scheme */
             tell(veil, km_str_skip(node->text, km_str_chr(node->text, ' ') + 1));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the clients: see run.  First against the fakes alone, then through the gateway.
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { apis, providers, whyPending } from "../golden/cells.mjs";
 import { KEY as ANTHROPIC } from "../golden/fakes/anthropic.mjs";
 import { startAll } from "../golden/fakes/all.mjs";
@@ -9,10 +9,10 @@ import { KEY as OPENAI } from "../golden/fakes/openai.mjs";
 import { Gateway } from "../golden/gateway.mjs";
 import { rows, scripts } from "../golden/rows.mjs";
 import { makers, tests } from "./aisdk.mjs";
-import { checkClaude, claude } from "./claude.mjs";
+import { checkClaude, claude, claudeServers } from "./claude.mjs";
 import { claudeCode, shapes } from "./claude_code.mjs";
 import { checkCodex, codex } from "./codex.mjs";
-import { checkClaudeTool, checkCodexTool, known, printed, servers } from "./mcp.mjs";
+import { checkClaudeServers, checkClaudeTool, checkCodexTool, known, printed, servers } from "./mcp.mjs";
 
 const options = { filters: [], binary: process.env.KANMON_BINARY };
 for (let i = 2; i < process.argv.length; i++) {
@@ -20,6 +20,7 @@ for (let i = 2; i < process.argv.length; i++) {
   if (word === "--binary") options.binary = process.argv[++i];
   else if (word === "--counts") options.counts = process.argv[++i];
   else if (word === "--fakes") options.fakes = true;
+  else if (word === "--servers") options.servers = JSON.parse(readFileSync(process.argv[++i], "utf8"));
   else options.filters.push(word);
 }
 const sum = { passed: 0, failed: 0, pending: 0 };
@@ -110,7 +111,7 @@ try {
         account: gateway.account }) });
     gateway.models.push({ model_name: "claude-haiku-4-5",
       litellm_params: providers.anthropic.params(fakes) });
-    gateway.mcp = servers;
+    gateway.mcp = { ...options.servers, ...servers };
     await gateway.start();
     const args = { url: gateway.url, key: gateway.key };
     for (const api of Object.keys(apis)) {
@@ -159,6 +160,9 @@ try {
           settings: `${printed(gateway, "codex", way)}required = true\n` }))); // it waits for it
     }
     for (const way of ["http", "stdio"]) {
+      // a client of its kind was not here before
+      await run(`claude mcp list ${way}`, null, async () =>
+        checkClaudeServers(await claudeServers({ ...args, setup: printed(gateway, "claude-code", way) })));
       await run(`claude messages>anthropic mcp ${way}`, whyPending("messages", "anthropic"),
         async () => checkClaudeTool(await claude({ ...args, model: "claude-haiku-4-5",
           prompt: `golden:mcp-claude.${++cell} Say it again.`, tools: "mcp__kanmon__kit-echo",

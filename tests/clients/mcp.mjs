@@ -49,3 +49,9 @@ export function checkClaudeTool({ code, result, said }) {
     result.result === "Seven degrees it is." ? []
     : [`it ended with ${code}: ${said} ${JSON.stringify(result).slice(0, 800)}`];
 }
+
+/* What Claude Code says of its servers. */
+export function checkClaudeServers({ code, said }) {
+  return code === 0 && /kanmon: .*Connected\s*$/m.test(said) && !/failed/i.test(said) ? []
+    : [`it ended with ${code}: ${said}`];
+}

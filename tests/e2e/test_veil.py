@@ -25,6 +25,7 @@ from gateway import Answer, Gateway, patient, wait_until
 CHILD = pathlib.Path(__file__).resolve().parent / "lib" / "echo_child.py"
 MASTER = "sk-Canary/master+key=0001"
 NAMES = itertools.count(1)
+PLACE = "/srv/work/of-a-child"  # no secret, though a variable holds it
 CANARIES = {"master": MASTER, "legal": "canary.legal-name.token-0042"} # the name of a field, too
 
 
@@ -64,7 +65,7 @@ def config(up, state):
         "mcp_servers": {
             "child": {"command": sys.executable, "transport": "stdio",
                       "args": [str(CHILD), "--api-key", canary("child-argument")],
-                      "env": {"SERVICE_TOKEN": canary("child-token"),
+                      "env": {"SERVICE_TOKEN": canary("child-token"), "WORK_DIR": PLACE,
                               "PLAIN": canary("child-variable")}},
             "bearer": {"url": f"{up}/mcp", "transport": "http", "auth_type": "bearer_token",
                        "auth_value": canary("mcp-bearer"),
@@ -257,6 +258,13 @@ def test_no_log_message_of_a_server_gives_a_credential_away(veiled, echo):
     said = ask("tools/call", {"name": name, "arguments": {}}).body
     assert b"notifications/message" in said and b"told: " in said and b"went well" in said
     assert b"[redacted]" in said
+
+
+def test_the_folder_of_a_server_is_no_credential(veiled, echo):
+    """It is in the error that says where the server may go."""
+    said = say(veiled, "POST", "/mcp-rest/tools/call",
+               {"server_id": "child", "name": "fails", "arguments": {}}).body.decode()
+    assert PLACE in said and "[redacted]" in said
 
 
 def test_no_session_gives_a_credential_away(veiled, echo):

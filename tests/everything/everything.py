@@ -22,6 +22,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e" / "lib"))
 
+from difference import first_difference  # noqa: E402
 from gateway import Gateway, patient, wait_until  # noqa: E402
 from ports import free_port  # noqa: E402
 
@@ -168,18 +169,6 @@ def differences(direct, through):
     for name, value in (direct.get("capabilities") or {}).items():
         if name not in (through.get("capabilities") or {}) and name not in ("tasks", "logging"):
             yield f"capability {name}", value, "missing"
-
-
-def first_difference(a, b, path=""):
-    if isinstance(a, dict) and isinstance(b, dict):
-        for key in sorted(set(a) | set(b)):
-            if a.get(key) != b.get(key):
-                return first_difference(a.get(key), b.get(key), f"{path}.{key}")
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for i, (x, y) in enumerate(zip(a, b)):
-            if x != y:
-                return first_difference(x, y, f"{path}[{i}]")
-    return f"{path or '(all)'}: {json.dumps(a)[:200]} != {json.dumps(b)[:200]}"
 
 
 def ways_of(words):

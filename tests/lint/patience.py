@@ -13,7 +13,7 @@ import ast
 from lintlib import Lint, read
 
 SUITES = ("tests/e2e/", "tests/mcp/", "tests/postgres/", "tests/everything/", "tests/examples/",
-          "tests/clients/", "tests/money/")
+          "tests/clients/", "tests/money/", "tests/real/")
 HANG_S = 600
 LOOK_S = 0.2  # between two looks
 # Who gives up by itself when no limit is named.

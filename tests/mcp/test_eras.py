@@ -162,3 +162,18 @@ def test_a_server_of_both_eras_asks_clients_of_either(tmp_path, transport):
                 assert asyncio.run(through(gateway, "one", mode)) == direct[mode], mode
     assert direct["legacy"] == all_of_them
     assert direct[NEW]["resolves"] == "elicited"
+
+
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_held_to_a_handshake_it_asks_clients_of_the_newest_era_too(tmp_path, transport):
+    """What its tools ask by requests of their own, they ask nobody over the newest era; with
+    `spec_version` that of the handshake, such a client is asked by input_required."""
+    with dual_over_http() as url:
+        entry = {"stdio": {"transport": "stdio", "command": sys.executable, "args": [str(DUAL), "stdio"]},
+                 "http": {"transport": "http", "url": url}}[transport]
+        with served(tmp_path, {"one": {**entry, "spec_version": OLD}}) as gateway:
+            until(gateway, "one", "ready")
+            for mode in (NEW, "legacy"):
+                assert asyncio.run(through(gateway, "one", mode)) == {
+                    "elicits": "elicited", "samples": "sampled", "lists_roots": "file:///rooted",
+                    "resolves": "elicited"}, mode

@@ -4,7 +4,9 @@ started, and reach nobody else's calls.
 """
 
 import asyncio
+import json
 import os
+import subprocess
 
 import httpx2
 import pytest
@@ -14,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ListRootsResult, Root
 
 from conftest import NEW
-from served import EVERYTHING, served, until
+from served import EVERYTHING, HERE, served, until
 from sessions import Session
 
 FILES = EVERYTHING / "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
@@ -89,6 +91,17 @@ def test_roots_that_change_reach_the_server(gateway, folders):
                     if await reached() == [str(now)]:
                         return True
     assert asyncio.run(run())
+
+
+@pytest.mark.parametrize("mode", ["v1", "legacy", NEW])
+def test_the_typescript_sdks_roots_reach_it_too(gateway, folders, mode):
+    """And those they have later, where the era can say that they changed."""
+    roots = [str(folders / name) for name in ("a", "b")]
+    ran = subprocess.run([os.environ["KM_NODE"], str(HERE / "roots.mjs"), f"{gateway.url}/mcp/files",
+                          gateway.new_key(), mode, *roots], capture_output=True, text=True,
+                         timeout=patient(60))
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == [[root] for root in (roots if mode != NEW else roots[:1])]
 
 
 def test_a_client_that_has_none_is_served_as_ever(gateway, folders):

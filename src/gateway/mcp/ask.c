@@ -339,7 +339,10 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
         km_mcp_work_error(w, answer->json);
     else
         km_mcp_work_result(w, answer->json);
-    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, next, why);
+    /* The client was told that input is required: it hears of the answer by its retry. */
+    w->kept = next == KM_MCP_FLOW_done && !why && w->park.on && !w->job.stream;
+    if (!w->kept)
+        km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, next, why);
 }
 
 /* What a server of kanmon's own knows of the call: its record is ours to write. */
@@ -356,6 +359,19 @@ static const struct km_mcp_ask_events events = { .on_notice = on_notice,
                                                  .on_noted = on_noted,
                                                  .on_done = on_done };
 
+/* A client of the stateless era is asked by the answer to its request, which of these alone may say
+ * that input is required. */
+static const struct km_mcp_ask_events unasked = { .on_notice = on_notice,
+                                                  .on_noted = on_noted,
+                                                  .on_done = on_done };
+
+static bool can_be_asked(const struct km_mcp_work *w)
+{
+    return w->revision->era == KM_MCP_HANDSHAKE || w->tool ||
+           km_str_eq(w->method, KM_STR("prompts/get")) ||
+           km_str_eq(w->method, KM_STR("resources/read"));
+}
+
 static int ask_server(struct km_mcp_work *w, struct km_err *err)
 {
     struct km_mcp_asker asker = { .principal = w->principal,
@@ -371,7 +387,7 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
                                     .asker = &asker,
                                     .method = w->method,
                                     .params = w->params,
-                                    .events = &events,
+                                    .events = can_be_asked(w) ? &events : &unasked,
                                     .ctx = w };
 
     /* What was judged is what is sent, or nothing is. */

@@ -53,6 +53,7 @@ struct km_mcp_work {
     struct km_str required; /* the input_required that inputs.c is to answer */
     struct km_mcp_inputs *inputs; /* of the round under way: inputs.c */
     uint32_t questions_made;
+    bool kept; /* it was parked when its server answered: what was said waits for the retry */
     unsigned rounds; /* of input_required answered for a handshake-era client */
 
     /* a stateless client is to answer: the call goes on without a stream */

@@ -7,6 +7,9 @@
  *     retry + inputResponses {q1: ...} ──> same worker ──> the answers go to the server,
  *                                                          the new stream carries what follows
  *
+ * A server that asks for something beside a call (its client's roots) answers that call without
+ * waiting: what it said is kept for the retry, which gets it whatever it brings.
+ *
  * Bounded (mcp/parks.h): so many a principal, so many a worker, and two minutes each (or as
  * `mcp_sessions.parked` says), after which the server is told that the call is cancelled.  A retry
  * at another worker is passed to the one that has the call; one at another replica, or after the
@@ -49,6 +52,13 @@ static int seal(struct km_mcp_work *w, const struct km_mcp_sealed *state, struct
     return r == 0 ? km_mcp_state_seal(&place, state, out, err) : r;
 }
 
+/* Its server has answered, and it ends as that says, whether anybody waits for it or not. */
+static void let_go(struct km_mcp_work *w)
+{
+    km_mcp_flow_drop(&w->flow, KM_MCP_FLOW_parked);
+    km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
+}
+
 static void on_expired(void *ctx)
 {
     struct km_mcp_work *w = ctx;
@@ -56,6 +66,8 @@ static void on_expired(void *ctx)
 
     if (left)
         km_timer_start(&w->park_timer, left);
+    else if (w->kept)
+        let_go(w);
     else
         km_call_cancel(w->call, "nobody answered what the server asked");
 }
@@ -271,6 +283,10 @@ bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str text, struct km_str *ret
         return true;
     }
     km_mcp_job_begin(&w->job, t->stream, km_arena_str(&w->call->arena, t->msg.id));
+    if (w->kept) {
+        let_go(w);
+        return true;
+    }
     if (!deliver(w, km_json_get(t->msg.params, "inputResponses")))
         return true;
     if (!km_list_empty(&w->questions))

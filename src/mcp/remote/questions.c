@@ -161,13 +161,20 @@ static struct km_job *next_of_one(struct km_remote *p)
     return next;
 }
 
+/* The client's roots are asked with a job that can be, and wait for one: told that there is no such
+ * method a server would never ask again. */
+static bool takes(const struct km_job *j, const struct km_remote_question *q)
+{
+    return j && (j->events->on_question || !q->roams);
+}
+
 static void ask_held(struct km_remote *p, struct km_job *j, bool all)
 {
     KM_LIST_EACH(it, &p->held)
     {
         struct km_remote_question *q = KM_CONTAINER(it, struct km_remote_question, link);
 
-        if (!j || (!all && !q->roams))
+        if (!takes(j, q) || (!all && !q->roams))
             continue;
         km_list_remove(&q->link);
         p->nheld--;
@@ -277,7 +284,7 @@ void km_remote_question(struct km_remote *p, uint64_t about, struct km_str id, s
         return;
     }
     q->roams = !about && is_roots(method);
-    if (j) {
+    if (takes(j, q)) {
         km_job_ask(j, q);
         return;
     }
