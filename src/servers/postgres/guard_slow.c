@@ -248,6 +248,7 @@ int km_pg_check_xml_column(struct km_pg_walk *w, const ProtobufCMessage *message
 {
     const PgQuery__RangeTableFuncCol *c = KM_PG_MESSAGE(PgQuery__RangeTableFuncCol, message);
 
+    w->opaque = true; /* it names a column, of any type */
     return c->colexpr ? check_path(w, c->colexpr, "RangeTableFuncCol", c->location) : 0;
 }
 
