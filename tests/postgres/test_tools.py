@@ -248,6 +248,12 @@ def test_structure(postgres, reader):
         assert "1.19" in columns["gross"]["generated"]
         assert {c["kind"] for c in table["constraints"]} == {"primary key", "foreign key", "check"}
         acct = reader.ok("describe_table", name="t_acct")
+        assert not [c for c in acct["columns"] if None in c.values()] and None not in acct.values()
+        said = {c["name"]: c["statistics"] for c in acct["columns"]}
+        assert said["id"] == "no nulls, all values differ, 4 bytes on average, stored in its order"
+        assert "about 1 value, " in said["tags"] and "100.0% nulls" in said["parent"]
+        text = reader.call("describe_table", name="t_acct")["content"][0]["text"]
+        assert '": ' not in text and '" : ' not in text and ":null" not in text
         assert '"Mixed Case"."Order Lines"' in {r["table"] for r in acct["referenced_by"]}
         assert reader.ok("describe_table", name="Order Lines")["schema"] == "Mixed Case"
         found = reader.ok("search_objects", query="TAX")["matches"]
