@@ -59,7 +59,7 @@ static int explain(struct km_pg_task *task, struct km_err *err)
 {
     struct km_pg_advice *a = task->data;
     struct km_pg_advised *s = &a->statements[a->si];
-    struct km_str ddl[KM_PG_CHOSEN + 1];
+    struct km_str ddl[KM_PG_CHOSEN + 2];
     struct km_pg_request request = {
         .sql = km_arena_cat(task->call->arena,
                             (struct km_str[]){ KM_STR("EXPLAIN (FORMAT JSON) "), s->sql }, 2),
@@ -73,6 +73,8 @@ static int explain(struct km_pg_task *task, struct km_err *err)
             ddl[n++] = a->candidates[a->chosen[i]].ddl;
     if (a->ci < a->ncandidates)
         ddl[n++] = a->candidates[a->ci].ddl;
+    if (a->ci < a->ncandidates && a->candidates[a->ci].also)
+        ddl[n++] = a->candidates[a->candidates[a->ci].also - 1].ddl;
     if (n && km_pg_hypo_before(&request, task->call->arena, a->hypopg, ddl, n, err) < 0)
         return KM_E_NOMEM;
     a->explains++;
@@ -119,6 +121,7 @@ static void take_base(struct km_pg_task *task, struct km_pg_advised *s, const st
                       double cost, const struct km_pg_outcome *o)
 {
     s->before = s->now = cost;
+    s->plan_before = km_pg_plan_shape(task->call->arena, plan);
     if (cost >= 0)
         km_pg_advice_scans(s, plan);
     else
@@ -147,6 +150,8 @@ static int on_plan(struct km_pg_task *task, const struct km_pg_outcome *o, struc
         take_base(task, s, plan, cost, o);
     else
         s->now = left;
+    if (a->nchosen && cost >= 0)
+        s->plan_after = km_pg_plan_shape(task->call->arena, plan);
     if (++a->si < a->nstatements)
         return explain(task, err);
     a->ci = a->si = 0;
@@ -325,13 +330,15 @@ static int advise_indexes(struct km_mcp_call *call, struct km_err *err)
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str unused, sql;
-    int64_t most = 3;
+    int64_t most = 3, megabytes = 0;
 
     if (!task || !a)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     task->data = a;
     (void)km_json_i64(km_json_get(call->args, "max_indexes"), &most);
     a->most = (size_t)most;
+    (void)km_json_i64(km_json_get(call->args, "max_index_size_mb"), &megabytes);
+    a->most_bytes = (double)megabytes * 1024 * 1024;
     for (km_json_iter(km_json_get(call->args, "queries"), &it); km_json_next(&it, &unused, &item);)
         if (km_json_string(item, &sql) && add_given(task, sql, err) < 0)
             return KM_E_INVALID;
@@ -363,7 +370,12 @@ static const struct km_pg_row rows[] = {
                             "description" :
                                 "At most 10 statements; left out: those that took most time."
                         },
-                        "max_indexes" : { "type" : "integer", "minimum" : 1, "maximum" : 5 }
+                        "max_indexes" : { "type" : "integer", "minimum" : 1, "maximum" : 5 },
+                        "max_index_size_mb" : {
+                            "type" : "integer",
+                            "minimum" : 1,
+                            "description" : "Of all that are advised together."
+                        }
                     }
                 })),
                 .output = KM_PG_TEXT(KM_PG_JSON({
