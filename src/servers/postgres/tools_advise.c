@@ -24,6 +24,7 @@
 #include "servers/postgres/own.h"
 #include "servers/postgres/plan.h"
 #include "servers/postgres/process.h"
+#include "servers/postgres/texts.h"
 
 #define EXPLAINS 200
 #define LONGEST_MS 30000 /* of all plans together */
@@ -248,17 +249,19 @@ static int on_workload(struct km_pg_task *task, const struct km_pg_outcome *o, s
     const struct km_pg_parser *parser = km_pg_db_parser(km_pg_server_of(task->call)->db);
     struct km_str value = km_pg_task_value(task), sql, of, unused;
     struct km_pg_advice *a = task->data;
-    const struct km_json *list, *item;
+    const struct km_json *list, *item, *narrowed;
     struct km_pg_advised *s;
     struct km_json_iter it;
     struct km_err skipped;
 
     (void)o;
-    if (!value.n || km_json_parse(arena, km_arena_str(arena, value), &list, NULL) < 0)
+    if (!value.n || km_json_parse(arena, km_arena_str(arena, value), &list, NULL) < 0 ||
+        km_json_parse(arena, km_pg_processors_names(km_pg_server_of(task->call)->processors),
+                      &narrowed, NULL) < 0)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "pg_stat_statements gave nothing");
     for (km_json_iter(list, &it); km_json_next(&it, &unused, &item);) {
         a->window = a->age_s > 0 ? fmin(km_pg_fact(item, "age", a->age_s) / a->age_s, 1) : 1;
-        if (!km_json_string(km_json_get(item, "query"), &sql))
+        if (!km_json_string(km_json_get(item, "query"), &sql) || km_pg_text_withheld(narrowed, sql))
             continue;
         of = km_pg_reading(parser, arena, sql);
         if (add_statement(task, of.n ? of : sql, km_pg_fact(item, "calls", 1), &skipped) < 0)
