@@ -107,6 +107,9 @@ bool km_pg_put(struct km_pg_walk *w, size_t at, struct km_str text);
 /* The whole statement was walked. */
 int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
 
+/* guard_size.c: would the call make a value of more than ten million characters or elements? */
+bool km_pg_too_large(const PgQuery__FuncCall *f, struct km_str name);
+
 /* guard_slow.c: what nothing can interrupt. */
 km_pg_check_fn km_pg_check_xml_table, km_pg_check_xml_column, km_pg_check_with;
 int km_pg_check_slow(struct km_pg_walk *w, const PgQuery__FuncCall *f,
