@@ -26,8 +26,9 @@ static struct km_str text_of(const PgQuery__Node *node)
     if (node && node->node_case == PG_QUERY__NODE__NODE_A_CONST &&
         node->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL)
         s = km_str_c(node->a_const->sval->sval);
-    return s.n > KM_PG_LITERAL || km_str_chr(s, '\'') < s.n || km_str_chr(s, '\\') < s.n ? KM_STR_NONE
-                                                                                        : s;
+    return s.n > KM_PG_LITERAL || km_str_chr(s, '\'') < s.n || km_str_chr(s, '\\') < s.n
+               ? KM_STR_NONE
+               : s;
 }
 
 static const PgQuery__Node *made_by_call(struct km_arena *arena, const PgQuery__FuncCall *f,

@@ -221,7 +221,8 @@ static void ask_role(struct admission *a, const struct km_pg_settings *s)
     quick.statement_ms = quick.statement_ms < ADMIT_MS ? quick.statement_ms : ADMIT_MS;
     quick.pool_least = 0;
     quick.definitions = KM_STR_NONE;
-    i = km_pg_instance_new(&(struct km_pg_instance_args){ .loop = a->loop, .settings = &quick,
+    i = km_pg_instance_new(&(struct km_pg_instance_args){ .loop = a->loop,
+                                                          .settings = &quick,
                                                           .mode = (enum km_pg_mode)s->mode,
                                                           .network = true,
                                                           .name = KM_STR("postgres") },

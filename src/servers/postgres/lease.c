@@ -256,15 +256,19 @@ void km_pg_lease_drop(struct km_pg_lease *lease)
  * alone: what a state of the catalogue said of it does not hold for this call, nor this for it. */
 static void take_types(struct km_pg_lease *l)
 {
-    for (unsigned i = 0; !l->typed && l->request->types && i < l->request->nparams; i++)
-        l->typed = l->request->types[i] != 0;
-    if (!l->typed)
-        return;
-    l->v.seen = KM_STR_NONE;
-    for (struct km_pg_ref *r = l->v.refs; r; r = r->next) {
-        r->left = r->left && *r->left == 'p' ? NULL : r->left;
-        r->right = r->right && *r->right == 'p' ? NULL : r->right;
+    bool given = false;
+
+    for (unsigned i = 0; !given && l->request->types && i < l->request->nparams; i++)
+        given = l->request->types[i] != 0;
+    for (struct km_pg_ref *r = given ? l->v.refs : NULL; r; r = r->next) {
+        bool left = r->left && *r->left == 'p', right = r->right && *r->right == 'p';
+
+        l->typed = l->typed || left || right;
+        r->left = left ? NULL : r->left;
+        r->right = right ? NULL : r->right;
     }
+    if (l->typed)
+        l->v.seen = KM_STR_NONE;
 }
 
 /* The guard's verdict, or that of our own texts: they read, and need no look-up. */

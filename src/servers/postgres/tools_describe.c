@@ -10,9 +10,9 @@
  * The name is compared as the catalogue writes it, so mixed case is found.  Without a schema the
  * first of the search path counts; a name that is nowhere on the path is taken from another schema
  * when only one has it, or as SQL would write it (hr.people, "Sales"."Order Items").  Statistics of
- * columns are words about numbers: pg_stats' values are data.  Of a relation that is narrowed ($3) the
- * columns that are shown are told, without statistics; of keys, indexes, triggers, policies and
- * views those that are made of such columns alone.
+ * columns are words about numbers: pg_stats' values are data.  Of a relation that is narrowed ($3)
+ * the columns that are shown are told, without statistics; of keys, indexes, triggers, policies
+ * and views those that are made of such columns alone.
  */
 #include "servers/postgres/tools.h"
 
@@ -140,8 +140,8 @@
     "ORDER BY t.relname = $2 DESC, pg_table_is_visible(t.oid) DESC LIMIT 1)"
 
 const char *const km_pg_describe_sql[] = {
-    "SELECT (SELECT json_strip_nulls(json_build_object('schema', n.nspname, 'name', t.relname, 'kind', "
-    "CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' "
+    "SELECT (SELECT json_strip_nulls(json_build_object('schema', n.nspname, 'name', t.relname, "
+    "'kind', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' "
     "WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, 'owner', "
     "pg_get_userbyid(t.relowner), 'comment', obj_description(t.oid, 'pg_class'), " COLUMNS,
     CONSTRAINTS,

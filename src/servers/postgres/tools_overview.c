@@ -36,7 +36,8 @@ static const char *const overview_sql[] = {
     "current_setting(s.name), 'default', CASE WHEN s.setting IS DISTINCT FROM s.boot_val "
     "THEN s.boot_val || coalesce(' (in ' || s.unit || ')', '') END, 'does', s.short_desc) "
     "ORDER BY s.name), '[]') FROM pg_settings s WHERE s.name = ANY ($2::text[]) "
-    "AND CASE $1::text WHEN 'timeouts' THEN s.name ~ '_timeout$' ELSE s.category ~ CASE $1 WHEN 'memory' THEN '^Resource Usage / (Memory|Disk)' "
+    "AND CASE $1::text WHEN 'timeouts' THEN s.name ~ '_timeout$' ELSE s.category ~ CASE $1 "
+    "WHEN 'memory' THEN '^Resource Usage / (Memory|Disk)' "
     "WHEN 'autovacuum' THEN '^(Autovacuum|Vacuuming)' WHEN 'planner' THEN '^Query Tuning' "
     "WHEN 'wal' THEN '^(Write-Ahead Log|Replication)' END "
     "OR ($1 = 'autovacuum' AND s.name ~ '^vacuum_') END HAVING $1::text IS NOT NULL)))",
