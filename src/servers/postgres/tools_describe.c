@@ -141,7 +141,8 @@
 
 const char *const km_pg_describe_sql[] = {
     "SELECT (SELECT json_strip_nulls(json_build_object('schema', n.nspname, 'name', t.relname, "
-    "'kind', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' "
+    "'kind', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' "
+    "WHEN 'v' THEN 'view' "
     "WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, 'owner', "
     "pg_get_userbyid(t.relowner), 'comment', obj_description(t.oid, 'pg_class'), " COLUMNS,
     CONSTRAINTS,
