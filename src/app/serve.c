@@ -15,6 +15,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "app/admit.h"
 #include "app/cli.h"
 #include "app/listen.h"
 #include "app/process.h"
@@ -335,6 +336,8 @@ static int start(struct serve *s, const struct km_cli *cli, struct km_err *err)
                                         .on_log = on_log,
                                         .ctx = s };
     r = make_gateway(s, err);
+    if (r == 0 && s->args.network)
+        r = km_admit(s->gw->current->mcp, err);
     if (r == 0)
         r = watch_signals(s, err);
     if (r == 0)

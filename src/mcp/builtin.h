@@ -48,6 +48,9 @@ struct km_mcp_builtin {
     const struct km_settings_table *settings;
     /* Its settings (u->settings) make sense; before anything is served. */
     int (*check)(const struct km_mcp_upstream *u, struct km_err *err);
+    /* May machines elsewhere reach it?  Asked before it serves those; it may wait, for some seconds
+     * at most.  KM_E_FORBIDDEN: no.  NULL: they may. */
+    int (*admit)(const struct km_mcp_upstream *u, struct km_err *err);
     /* One is open on each worker before anybody asks: it keeps something ready.  NULL: none. */
     bool (*ready)(const struct km_mcp_upstream *u);
     /* On the loop, without waiting for anything.  NULL with err. */

@@ -183,6 +183,57 @@ def test_the_first_of_an_order_is_served_by_it(shop, reader):
         shop.psql("DROP EXTENSION hypopg")
 
 
+def made(got):
+    return [i["create"].split(" USING ")[1] for i in got["indexes"]]
+
+
+@pytest.mark.parametrize("condition,index", [
+    ("lower(title) = 'paper 7'", 'btree ((lower("title")))'),
+    ("body->>'k' = '7'", """btree ((("body" ->> 'k')))"""),
+    ("md5(title) = 'x'", 'btree ((md5("title")))')])
+def test_an_index_of_what_is_made_of_a_column_is_tried(shop, reader, condition, index):
+    shop.psql("CREATE EXTENSION hypopg")
+    try:
+        got = reader.ok("advise_indexes", queries=[f"SELECT id FROM shop.papers WHERE {condition}"])
+        assert index in made(got), got
+        [told] = got["statements"]
+        assert told["cost_after"] < told["cost_before"] * 0.9 and "hints" not in got
+        assert told["plan_before"] == "Seq Scan on papers"
+        assert "supposed btree_shop_papers" in told["plan_after"]
+        shop.psql(got["indexes"][0]["create"].replace(" CONCURRENTLY", "") + ";"
+                  + "ANALYZE shop.papers")
+        again = reader.ok("advise_indexes", queries=[f"SELECT id FROM shop.papers WHERE {condition}"])
+        assert again["indexes"] == []
+    finally:
+        shop.psql("""DROP EXTENSION hypopg; DO $$DECLARE i text; BEGIN FOR i IN SELECT indexrelid::
+            regclass::text FROM pg_index WHERE indrelid = 'shop.papers'::regclass AND indexprs IS
+            NOT NULL AND NOT indisprimary AND pg_get_indexdef(indexrelid) ~ 'btree' LOOP
+            EXECUTE 'DROP INDEX ' || i; END LOOP; END$$""")
+
+
+def test_or_over_two_columns_gets_an_index_of_each(shop, reader):
+    sql = "SELECT id FROM shop.orders WHERE customer = 7 OR amount = 1"
+    shop.psql("CREATE EXTENSION hypopg")
+    try:
+        got = reader.ok("advise_indexes", queries=[sql])
+        assert sorted(columns_of(got)) == [("amount",), ("customer",)]
+        [told] = got["statements"]
+        assert told["cost_after"] < told["cost_before"] / 5
+        assert "BitmapOr" in told["plan_after"], told
+        assert reader.ok("advise_indexes", queries=[sql], max_indexes=1)["indexes"] == []
+    finally:
+        shop.psql("DROP EXTENSION hypopg")
+
+
+def test_the_advice_fits_a_size(shop, reader):
+    queries = ["SELECT id FROM shop.orders WHERE customer = 7 AND note = 'x'",
+               "SELECT max(at) FROM shop.orders WHERE status = 'done'"]
+    got = reader.ok("advise_indexes", queries=queries)
+    assert sum(i["estimated_bytes"] for i in got["indexes"]) > 2 ** 20
+    small = reader.ok("advise_indexes", queries=queries, max_index_size_mb=1)
+    assert sum(i["estimated_bytes"] for i in small["indexes"]) <= 2 ** 20
+
+
 def test_what_is_not_tried_is_spoken_of(reader):
     def hints(sql):
         return " ".join(reader.ok("advise_indexes", queries=[sql]).get("hints", []))

@@ -184,7 +184,7 @@ def test_partitions_and_children_are_other_names_of_the_same(pay, tmp_path):
         assert server.ok("execute_sql", sql="SELECT * FROM bar.young")["rows"] == []
         for table in ("parted", "part_b"):
             told = server.ok("describe_table", schema="bar", name=table)
-            assert all(c["statistics"] is None for c in told["columns"])
+            assert all("statistics" not in c for c in told["columns"])
 
 
 def test_what_stands_instead_cannot_be_read_past_what_narrows_it(pay, tmp_path):
@@ -199,7 +199,7 @@ def test_tools_tell_nothing_of_what_is_not_shown(pay, tmp_path):
     with served(pay, tmp_path, WAYS["columns"]) as server:
         told = server.ok("describe_table", schema="bar", name="pay")
         assert [c["name"] for c in told["columns"]] == ["id", "tenant", "word", "num", "doc", "day"]
-        assert all(c["statistics"] is None for c in told["columns"])
+        assert all("statistics" not in c for c in told["columns"])
         uri = "postgres://postgres/bar/pay"
         read = server.request("resources/read", {"uri": uri})["result"]["contents"][0]["text"]
         assert json.loads(read)["columns"] == told["columns"]

@@ -172,7 +172,7 @@ RUNS = [
 # alone has its name.
 APART = [
     ("SELECT * FROM aparts WHERE a = 'x'", "GUARD_OPERATOR"),
-    ("SELECT count(*) FROM aparts WHERE n = 1", "GUARD_OPERATOR"),
+    ("SELECT count(*) FROM aparts WHERE n = 1", None),
     ("SELECT 'x'::apart = 'y'", "GUARD_OPERATOR"),
     ("SELECT ARRAY['x']::apart[] = '{y}'", "GUARD_OPERATOR"),
     ("SELECT CASE a WHEN 'x' THEN 1 END FROM (SELECT a FROM aparts) q", "GUARD_OPERATOR"),
@@ -214,7 +214,7 @@ def test_an_operator_of_types_that_are_not_at_hand_is_nobodys_concern(way):
     with Server(way.dsn(more=path), "--allow-functions", "way.lock_it") as server:
         # What a vouched function gives may be of any type.
         assert "GUARD_OPERATOR" in server.call(
-            "execute_sql", sql="SELECT way.lock_it(1) = 1")["content"][0]["text"]
+            "execute_sql", sql="SELECT way.lock_it(1) = 'x'")["content"][0]["text"]
 
 
 def test_a_class_of_somebody_for_a_builtin_type(way):

@@ -149,7 +149,7 @@ def test_what_a_statement_cannot_reach_does_not_refuse_it(postgres):
                              filter={"column": "id", "op": "eq", "value": 1})["count"] == 1
             assert server.ok("select_rows", table="t_acct", max_rows=1)["row_count"] == 1
             for sql, code in [("SELECT id FROM t_acct WHERE id = name", "GUARD_OPERATOR"),
-                              ("SELECT id FROM t_acct WHERE id = 1", "GUARD_OPERATOR"),
+                              ("SELECT id FROM t_acct WHERE id = coalesce(name)", "GUARD_OPERATOR"),
                               ("SELECT CASE id WHEN name THEN 1 END FROM t_acct", "GUARD_OPERATOR"),
                               ("SELECT id IN (SELECT name FROM t_acct) FROM t_acct", "GUARD_OPERATOR"),
                               ("SELECT 'a' + 'b'", "GUARD_OPERATOR"),
@@ -195,7 +195,7 @@ MADE = ["CREATE TABLE made (id int PRIMARY KEY, a text)", "CREATE TABLE made_lik
         "CREATE TABLE made_apart (r int4range, EXCLUDE USING gist (r WITH &&))",
         "CREATE TYPE made_row AS (a int)", "ALTER TYPE made_row ADD ATTRIBUTE b int",
         "CREATE DOMAIN made_text AS text CHECK (length(VALUE) < 9)",
-        "ALTER DOMAIN made_text ADD CONSTRAINT c CHECK (VALUE <> '')",
+        "ALTER DOMAIN made_text ADD CONSTRAINT c CHECK (length(VALUE) > 0)",
         "CREATE STATISTICS made_stats ON id, a FROM made", "CREATE VIEW made_view AS SELECT a FROM made",
         "ALTER TABLE made_like REPLICA IDENTITY FULL, SET UNLOGGED", "CREATE SCHEMA made_schema",
         "ALTER TABLE made_like SET SCHEMA made_schema", "INSERT INTO made VALUES (1, 'x')"]

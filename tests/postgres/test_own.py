@@ -204,7 +204,9 @@ def test_columns_that_are_not_shown_are_told_nowhere(postgres, tmp_path):
         ALTER TABLE staff ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON staff USING (wage_cat < 9);
         COMMENT ON COLUMN staff.wage_sum IS 'what she earns';
         GRANT USAGE ON SCHEMA people TO mcp_ro;
-        GRANT SELECT ON ALL TABLES IN SCHEMA people TO mcp_ro""")
+        GRANT SELECT ON ALL TABLES IN SCHEMA people TO mcp_ro;
+        SELECT public.pg_stat_statements_reset(); SELECT * FROM staff WHERE wage_cat = 5;
+        GRANT pg_read_all_stats TO mcp_ro""")
     try:
         with served(postgres, tmp_path, HIDDEN) as server:
             said = [server.hello["instructions"], server.ok("search_objects", query="wage"),
@@ -220,10 +222,18 @@ def test_columns_that_are_not_shown_are_told_nowhere(postgres, tmp_path):
             assert "people.staff: id PK, name" in said[0] and "people.pay: id" in said[0]
             indexes = {i["name"] for i in said[3]["indexes"]}
             assert indexes == {"people.staff_pkey", "people.staff_name"}
+            said = [server.call(name, **words) for name, words in [
+                ("top_queries", {"limit": 100}), ("advise_indexes", {}), ("list_activity", {}),
+                ("database_overview", {}), ("list_objects", {"schema": "people"}),
+                ("execute_sql", {"sql": "SELECT wag FROM people.staff"}),
+                ("execute_sql", {"sql": "SELECT s.wag_cat FROM people.staff s"}),
+                ("execute_sql", {"sql": "SELECT * FROM people.staff s"}),
+                ("select_rows", {"schema": "people", "table": "pay"})]]
+            assert [s for s in said if "wage" in str(s)] == []
             fine = server.ok("describe_table", schema="people", table="fine")
             assert "SELECT" in fine["view_definition"]
     finally:
-        postgres.psql("DROP SCHEMA people CASCADE")
+        postgres.psql("DROP SCHEMA people CASCADE; REVOKE pg_read_all_stats FROM mcp_ro")
 
 
 WHOLE = """

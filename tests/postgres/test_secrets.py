@@ -153,6 +153,8 @@ ASKED = {
                     {"sql": "SELECT pg_get_userbyid(10), pg_describe_object('pg_class'::regclass, 1259, 0)"}],
     "explain_query": [{"sql": "SELECT * FROM can_o", "settings": True, "analyze": True}],
     "list_schemas": [{}],
+    "database_overview": [{}] + [{"settings": group} for group in (
+        "memory", "autovacuum", "planner", "wal", "timeouts")],
     "list_objects": [{}, {"schema": "pg_catalog"}, {"kind": "foreign table"}, {"kind": "extension"}],
     "search_objects": [{"query": "can_"}, {"query": SECRET[:3]}],
     "describe_table": [{"table": t, "schema": "public"} for t in ("can_v", "can_t", "can_o")] +
@@ -185,7 +187,7 @@ def test_no_answer_has_it(planted, role):
     with Server(planted.dsn(role), "--mode", mode) as server:
         answers = [("instructions", server.hello["instructions"])]
         tools = [t["name"] for t in server.request("tools/list")["result"]["tools"]]
-        assert len(tools) == (19 if mode == "admin" else 13)
+        assert len(tools) == (20 if mode == "admin" else 14)
         for tool in tools:
             answers += [(tool, server.call(tool, **words)) for words in ASKED[tool]]
         listed = server.request("resources/list")["result"]

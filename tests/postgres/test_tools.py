@@ -248,6 +248,12 @@ def test_structure(postgres, reader):
         assert "1.19" in columns["gross"]["generated"]
         assert {c["kind"] for c in table["constraints"]} == {"primary key", "foreign key", "check"}
         acct = reader.ok("describe_table", name="t_acct")
+        assert not [c for c in acct["columns"] if None in c.values()] and None not in acct.values()
+        said = {c["name"]: c["statistics"] for c in acct["columns"]}
+        assert said["id"] == "no nulls, all values differ, 4 bytes on average, stored in its order"
+        assert "about 1 value, " in said["tags"] and "100.0% nulls" in said["parent"]
+        text = reader.call("describe_table", name="t_acct")["content"][0]["text"]
+        assert '": ' not in text and '" : ' not in text and ":null" not in text
         assert '"Mixed Case"."Order Lines"' in {r["table"] for r in acct["referenced_by"]}
         assert reader.ok("describe_table", name="Order Lines")["schema"] == "Mixed Case"
         found = reader.ok("search_objects", query="TAX")["matches"]
@@ -312,3 +318,19 @@ def test_a_change_is_committed_within_the_cap(written):
         # Reading goes on in a transaction that cannot write.
         rows = server.ok("execute_sql", sql="SHOW transaction_read_only")["rows"]
         assert rows == [["on"]]
+
+
+def test_the_database_at_a_glance(postgres, reader):
+    got = reader.ok("database_overview")
+    assert got["database"] == "postgres" and got["role"] == "mcp_ro" and "settings" not in str(got)
+    assert got["schemas"]["public"] >= 2 and "pg_trgm" in got["extensions"]
+    assert got["connections"]["most"] == 40 and got["standby"] is False
+    for group, name, never in [("memory", "work_mem", "data_directory"),
+                               ("autovacuum", "autovacuum_naptime", "log_directory"),
+                               ("planner", "random_page_cost", "jit_provider"),
+                               ("wal", "max_wal_size", "archive_command"),
+                               ("timeouts", "statement_timeout", "primary_conninfo")]:
+        settings = {s["name"]: s for s in reader.ok("database_overview", settings=group)["settings"]}
+        assert name in settings and never not in settings and settings[name]["does"], group
+    told = {s["name"]: s for s in reader.ok("database_overview", settings="autovacuum")["settings"]}
+    assert told["autovacuum"]["value"] == "off" and told["autovacuum"]["default"] == "on"

@@ -116,10 +116,10 @@ CHANGES = {
         "'float4in'",
         "DROP FUNCTION similarity(unknown, unknown)"),
     "operator": (
-        "SELECT 1", "SELECT id FROM t_acct WHERE id = 1",
-        "CREATE FUNCTION u_writes(int, int) RETURNS bool LANGUAGE sql AS 'SELECT true';"
-        "CREATE OPERATOR public.= (LEFTARG = int, RIGHTARG = int, FUNCTION = u_writes)",
-        "DROP OPERATOR public.= (int, int); DROP FUNCTION u_writes(int, int)"),
+        "SELECT 1", "SELECT id FROM t_acct WHERE id = coalesce(parent, 1)",
+        "CREATE FUNCTION u_writes(int, text) RETURNS bool LANGUAGE sql AS 'SELECT true';"
+        "CREATE OPERATOR public.= (LEFTARG = int, RIGHTARG = text, FUNCTION = u_writes)",
+        "DROP OPERATOR public.= (int, text); DROP FUNCTION u_writes(int, text)"),
     "column that is a function now": (
         "CREATE TABLE u_table (id int, name text)", "SELECT u_table.name FROM u_table",
         "ALTER TABLE u_table DROP COLUMN name;"

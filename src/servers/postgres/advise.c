@@ -173,6 +173,16 @@ static bool computed(const PgQuery__Node *node)
            column(node->a_expr->lexpr, &table, &name);
 }
 
+static void see_made(struct seek *s, const PgQuery__Node *node)
+{
+    struct km_pg_made made;
+    const PgQuery__Node *of = km_pg_made_of(s->arena, node, &made);
+    struct km_pg_use *use = of ? add(s, of, NULL, KM_PG_USE_MADE) : NULL;
+
+    if (use)
+        use->made = made;
+}
+
 static void see_expression(struct seek *s, const PgQuery__AExpr *e)
 {
     const PgQuery__Node *word = e->n_name ? e->name[e->n_name - 1] : NULL;
@@ -194,10 +204,14 @@ static void see_expression(struct seek *s, const PgQuery__AExpr *e)
         }
     } else if (km_str_eq(op, KM_STR("="))) {
         s->u->computed = s->u->computed || computed(e->lexpr) || computed(e->rexpr);
+        see_made(s, e->lexpr);
+        see_made(s, e->rexpr);
         (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_EQUAL);
         (void)add(s, e->rexpr, e->lexpr, KM_PG_USE_EQUAL);
     } else if (op.n && (op.p[0] == '<' || op.p[0] == '>') &&
                (op.n == 1 || (op.n == 2 && op.p[1] == '='))) {
+        see_made(s, e->lexpr);
+        see_made(s, e->rexpr);
         (void)add(s, e->lexpr, e->rexpr, KM_PG_USE_RANGE);
         (void)add(s, e->rexpr, e->lexpr, KM_PG_USE_RANGE);
     }

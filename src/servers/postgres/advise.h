@@ -8,6 +8,8 @@
 #ifndef KM_SERVERS_POSTGRES_ADVISE_H
 #define KM_SERVERS_POSTGRES_ADVISE_H
 
+#include <pg_query/pg_query.pb-c.h>
+
 #include "base/arena.h"
 #include "servers/postgres/parse.h"
 
@@ -24,6 +26,14 @@ enum km_pg_use_kind {
     KM_PG_USE_HOLDS, /* @> ? ?| ?& @? @@ &&: what an inverted index finds */
     KM_PG_USE_PATTERN, /* LIKE or ILIKE that does not begin with a letter: trigrams */
     KM_PG_USE_PREFIX, /* LIKE 'abc%': a btree that compares byte by byte */
+    KM_PG_USE_MADE, /* what is made of it is compared: lower(email) = 'x' */
+};
+
+/* What is made of a column, as the text around its name; type: of the column, where it must be
+ * that one. */
+struct km_pg_made {
+    struct km_str before, after;
+    const char *type;
 };
 
 struct km_pg_use {
@@ -31,6 +41,7 @@ struct km_pg_use {
     struct km_str column;
     struct km_str op; /* HOLDS: the operator */
     struct km_str config; /* HOLDS: of to_tsvector(config, column); empty: the column itself */
+    struct km_pg_made made; /* MADE */
     enum km_pg_use_kind kind;
     unsigned param; /* the $n it is compared with; 0: none */
     bool down; /* ORDER: descending */
@@ -66,6 +77,10 @@ struct km_pg_uses {
 /* Views of the tree, which lives in the arena.  KM_E_INVALID: not one statement that parses. */
 int km_pg_uses_find(const struct km_pg_parser *parser, struct km_arena *arena, struct km_str sql,
                     struct km_pg_uses *ret, struct km_err *err) KM_MUST_USE;
+
+/* The column that something is made of, if that can be the text of an index; NULL: it is none. */
+const PgQuery__Node *km_pg_made_of(struct km_arena *arena, const PgQuery__Node *node,
+                                   struct km_pg_made *ret);
 
 /* The rows an UPDATE or DELETE looks for, as a SELECT whose $n are counted anew; in the arena.
  * Empty: it is neither, begins with WITH, or looks at all rows. */

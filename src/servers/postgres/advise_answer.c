@@ -100,6 +100,9 @@ static void put_statement(struct km_json_out *o, const struct km_pg_advised *s)
     if (s->before >= 0) {
         put_number(o, "cost_before", s->before);
         put_number(o, "cost_after", s->now);
+        km_out_member(o, "plan_before", s->plan_before);
+        if (s->plan_after.n && !km_str_eq(s->plan_after, s->plan_before))
+            km_out_member(o, "plan_after", s->plan_after);
     } else {
         km_out_member(o, "error", s->error);
     }

@@ -25,6 +25,7 @@
 #define VALUES 100 /* distinct values, above which a constant is one of many */
 #define NATURAL 0.95 /* correlation from which on a table lies in a column's order */
 #define BRIN_BYTES (1024.0 * 1024 * 1024) /* of a table, below which a btree is small enough */
+#define PAIRS 6 /* of a statement's table, for OR */
 #define PAGE 8192.0
 
 struct making {
@@ -336,6 +337,51 @@ static void take_special(struct making *m, const struct km_json *table)
     }
 }
 
+/* Only the planner can say what they are worth: nothing is known of values that are made. */
+static void take_made(struct making *m, const struct km_json *table)
+{
+    for (size_t i = 0; m->a->hypopg.n && i < m->s->uses.n; i++) {
+        const struct km_pg_use *use = &m->s->uses.v[i];
+        const struct km_json *column = km_pg_fact_column(table, use->column);
+        struct km_pg_candidate c = { .table = table, .share = 1, .n = 1, .made = &use->made };
+
+        c.columns[0] = use->column;
+        if (means(m, i, KM_PG_USE_MADE) &&
+            (!use->made.type ||
+             km_str_eq(km_pg_fact_text(column, "type"), km_str_c(use->made.type))))
+            keep(m, &c);
+    }
+}
+
+static bool single(const struct km_pg_candidate *c, const struct km_json *table)
+{
+    return c->table == table && c->n == 1 && !c->nincludes && !c->only && !c->also &&
+           c->method == KM_PG_BTREE && !c->estimated;
+}
+
+/* OR over two columns is served by an index of each at once: neither alone takes anything off. */
+static void take_pairs(struct making *m, const struct km_json *table)
+{
+    struct km_pg_advice *a = m->a;
+    size_t n = a->ncandidates;
+    struct km_pg_candidate c = { .table = table, .share = 1 };
+
+    for (size_t i = 0; i < m->s->uses.n; i++) { /* a range alone too, beside an equality */
+        c.n = 0;
+        if (means(m, i, KM_PG_USE_RANGE) && push(&c, m->s->uses.v[i].column, false))
+            keep(m, &c);
+    }
+    n = a->ncandidates;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = i + 1; k < n && a->ncandidates < KM_PG_CANDIDATES; k++)
+            if (single(&a->candidates[i], table) && single(&a->candidates[k], table) &&
+                a->ncandidates < n + PAIRS) {
+                a->candidates[a->ncandidates] = a->candidates[i];
+                a->candidates[a->ncandidates].bytes += a->candidates[k].bytes;
+                a->candidates[a->ncandidates++].also = k + 1;
+            }
+}
+
 static void hint_statement(struct km_pg_advice *a, struct km_str hint)
 {
     for (size_t i = 0; i < a->nhints; i++)
@@ -348,13 +394,13 @@ static void hint_statement(struct km_pg_advice *a, struct km_str hint)
 /* What is not tried here, and would serve. */
 static void hint_others(struct km_pg_advice *a, const struct km_pg_advised *s)
 {
-    if (s->uses.computed)
+    if (s->uses.computed && !a->hypopg.n)
         hint_statement(a, KM_STR("a condition on what is made of a column is served by an index on "
                                  "that expression, such as CREATE INDEX ON t (lower(email)) or "
                                  "((doc->>'k')); one on a day or a month by a range as well: at >= "
                                  "date AND at < date + interval '1 day'.  explain_query tries an "
                                  "index by hypothetical_indexes"));
-    if (s->uses.either)
+    if (s->uses.either && !a->hypopg.n)
         hint_statement(a, KM_STR("OR over several columns needs an index of each, or a UNION of "
                                  "statements with one each: one index alone does not help it"));
 }
@@ -371,6 +417,9 @@ void km_pg_advice_candidates(struct km_pg_advice *a, struct km_arena *arena)
             take_special(&m, table);
             (void)take_btree(&m, &(struct km_pg_candidate){ .table = table, .share = 1 });
             take_partial(&m, table);
+            take_made(&m, table);
+            if (m.s->uses.either)
+                take_pairs(&m, table);
         }
     for (size_t i = 0; i < a->nstatements; i++)
         hint_others(a, &a->statements[i]);

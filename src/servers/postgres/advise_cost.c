@@ -287,6 +287,18 @@ static void apply(struct km_pg_advice *a, const struct km_pg_candidate *c)
     }
 }
 
+/* Within the number and the size of indexes that are wanted. */
+static bool fits(const struct km_pg_advice *a, const struct km_pg_candidate *c)
+{
+    double bytes = c->bytes;
+
+    if (a->nchosen + 1 + (c->also > 0) > a->most)
+        return false;
+    for (size_t i = 0; i < a->nchosen; i++)
+        bytes += a->candidates[a->chosen[i]].bytes;
+    return a->most_bytes <= 0 || bytes <= a->most_bytes;
+}
+
 bool km_pg_advice_choose(struct km_pg_advice *a)
 {
     struct km_pg_candidate *best = NULL, *chosen;
@@ -295,7 +307,8 @@ bool km_pg_advice_choose(struct km_pg_advice *a)
     for (size_t i = 0; i < a->ncandidates; i++) {
         struct km_pg_candidate *c = &a->candidates[i];
 
-        if (!c->chosen && c->total >= 0 && c->total < most && (!best || c->total < best->total))
+        if (!c->chosen && fits(a, c) && c->total >= 0 && c->total < most &&
+            (!best || c->total < best->total))
             best = c;
     }
     chosen = best;
@@ -303,14 +316,19 @@ bool km_pg_advice_choose(struct km_pg_advice *a)
         struct km_pg_candidate *c = &a->candidates[i];
         double bound = c->bytes <= TINY * best->bytes ? TINY_COST : NEARLY;
 
-        if (!c->chosen && c->total >= 0 && c->total < most && c->total <= bound * best->total &&
-            smaller(c, chosen))
+        if (!c->chosen && fits(a, c) && c->total >= 0 && c->total < most &&
+            c->total <= bound * best->total && smaller(c, chosen))
             chosen = c;
     }
     if (!chosen)
         return false;
     chosen->chosen = true;
     a->chosen[a->nchosen++] = (size_t)(chosen - a->candidates);
+    if (chosen->also && !a->candidates[chosen->also - 1].chosen) {
+        a->candidates[chosen->also - 1].chosen = true;
+        a->chosen[a->nchosen++] = chosen->also - 1;
+        chosen->bytes -= a->candidates[chosen->also - 1].bytes;
+    }
     apply(a, chosen);
     return true;
 }

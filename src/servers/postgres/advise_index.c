@@ -129,6 +129,8 @@ bool km_pg_candidate_there(const struct km_pg_candidate *c)
 
     if (c->config.n)
         return document_there(c);
+    if (c->made) /* the planner would use it, and gain nothing by another */
+        return false;
     for (km_json_iter(km_json_get(c->table, "indexes"), &it); km_json_next(&it, &unused, &index);)
         if (does_already(index, c))
             return true;
@@ -171,7 +173,11 @@ static void put_columns(struct km_buf *b, const struct km_pg_candidate *c)
         km_buf_str(b, i ? KM_STR(", ") : KM_STR(""));
         if (c->config.n)
             km_buf_printf(b, "to_tsvector('%.*s', ", KM_STR_ARG(c->config));
+        if (c->made)
+            km_buf_printf(b, "(%.*s", KM_STR_ARG(c->made->before));
         km_pg_quote(b, c->columns[i]);
+        if (c->made)
+            km_buf_printf(b, "%.*s)", KM_STR_ARG(c->made->after));
         km_buf_str(b, c->config.n ? KM_STR(")") : KM_STR(""));
         if (c->opclass.n && i + 1 == c->n)
             km_buf_printf(b, " %.*s", KM_STR_ARG(c->opclass));

@@ -3,6 +3,7 @@
  *
  *     advise_reading.c      UPDATE, DELETE ──> the SELECT of the rows it looks for
  *     advise.c              a statement ──> uses of columns
+ *     advise_made.c         lower(email) = $1 ──> the text of an index of that
  *     advise_facts.c        tables ──> what the catalogue knows, as JSON
  *     advise_candidates.c   uses and facts ──> indexes that could serve
  *     advise_index.c        one of them: is it there, its text, its size
@@ -43,6 +44,7 @@ struct km_pg_advised {
     double saved; /* by indexes HypoPG cannot suppose, as estimated */
     double limit; /* rows a LIMIT wants; 0: it has none */
     struct km_str error;
+    struct km_str plan_before, plan_after; /* in words; after is empty where nothing was chosen */
 };
 
 enum km_pg_method { KM_PG_BTREE, KM_PG_GIN, KM_PG_BRIN };
@@ -55,6 +57,8 @@ struct km_pg_candidate {
     size_t n, nincludes;
     const struct km_pg_fixed *only; /* a partial index; NULL: of all rows */
     double share; /* the part of the rows it has */
+    const struct km_pg_made *made; /* of what is made of its only column; NULL: of the column */
+    size_t also; /* 1 + place of one that is tried with it, for OR; 0: none */
     struct km_str opclass; /* of the last column, as SQL; empty: the type's own */
     struct km_str config; /* GIN of to_tsvector(config, column); empty: of the column */
     struct km_str ddl;
@@ -74,6 +78,7 @@ struct km_pg_advice {
     bool workload; /* calls were counted over time: keeping an index counts as well */
     double age_s, window; /* of the counts of writes; the part of it that calls were counted in */
     size_t chosen[KM_PG_CHOSEN], nchosen, most;
+    double most_bytes; /* of all that are chosen; 0: any */
     struct km_str hints[KM_PG_HINTS];
     size_t nhints;
     size_t si, ci; /* what is being explained; ci == ncandidates: the base */

@@ -17,6 +17,7 @@
 #include "servers/postgres/own.h"
 #include "servers/postgres/watch.h"
 
+#define ADMIT_MS 3000 /* a database may take to say what the role may do, before kanmon serves */
 #define WATCH_MS 5000 /* between two looks at the catalogue, while somebody listens */
 #define FUNCTIONS_MOST 1000
 #define TEXT_BYTES ((size_t)256 * 1024)
@@ -183,6 +184,73 @@ static int check(const struct km_mcp_upstream *u, struct km_err *err)
     return km_pg_settings_check(s, err);
 }
 
+/* --- before other machines are served --- */
+
+struct admission {
+    struct km_loop *loop;
+    struct km_err err;
+};
+
+static bool on_no_rows(void *ctx, const struct km_pg_result *r)
+{
+    (void)ctx;
+    (void)r;
+    return true;
+}
+
+static void on_admitted(void *ctx, const struct km_pg_outcome *o)
+{
+    struct admission *a = ctx;
+
+    if (o->err)
+        a->err = *o->err;
+    km_loop_stop(a->loop);
+}
+
+/* The first statement of a database finds out what the role may do, and is refused for it. */
+static void ask_role(struct admission *a, const struct km_pg_settings *s)
+{
+    static const struct km_pg_lease_events on = { on_no_rows, on_admitted };
+    static const struct km_pg_request request = { .sql = { "SELECT 1", 8 } };
+    struct km_pg_settings quick = *s;
+    struct km_pg_instance *i;
+    struct km_arena arena;
+
+    quick.connect_ms = quick.connect_ms < ADMIT_MS ? quick.connect_ms : ADMIT_MS;
+    quick.queue_ms = quick.queue_ms < ADMIT_MS ? quick.queue_ms : ADMIT_MS;
+    quick.statement_ms = quick.statement_ms < ADMIT_MS ? quick.statement_ms : ADMIT_MS;
+    quick.pool_least = 0;
+    quick.definitions = KM_STR_NONE;
+    i = km_pg_instance_new(&(struct km_pg_instance_args){ .loop = a->loop,
+                                                          .settings = &quick,
+                                                          .mode = (enum km_pg_mode)s->mode,
+                                                          .network = true,
+                                                          .name = KM_STR("postgres") },
+                           &a->err);
+    if (!i)
+        return;
+    km_arena_init(&arena, KM_PG_TREE_BYTES, NULL);
+    if (km_pg_lease_new(i->server.db, &arena, &request, &on, a))
+        km_loop_run(a->loop);
+    km_pg_instance_free(i);
+    km_arena_done(&arena);
+}
+
+/* A database that cannot be asked now is asked with its first call, as ever. */
+static int admit(const struct km_mcp_upstream *u, struct km_err *err)
+{
+    const struct km_pg_settings *s = u->settings;
+    struct admission a = { .loop = s->mode == KM_PG_READ_ONLY ? km_loop_new(&a.err) : NULL };
+
+    if (!a.loop)
+        return 0;
+    ask_role(&a, s);
+    km_loop_free(a.loop);
+    if (a.err.code != KM_E_FORBIDDEN)
+        return 0;
+    return km_fail(err, KM_E_FORBIDDEN, "%.*s: %s", KM_STR_ARG(u->name), a.err.text);
+}
+
 /* A key's own mode: up to max_mode.  What is no mode reads only. */
 static enum km_pg_mode mode_of(const struct km_pg_settings *s, struct km_str grant)
 {
@@ -228,6 +296,7 @@ static void close_one(struct km_mcp_server *server)
 const struct km_mcp_builtin km_pg_builtin = { .name = { "postgres", 8 },
                                               .settings = &km_pg_own_table,
                                               .check = check,
+                                              .admit = admit,
                                               .ready = is_ready,
                                               .open = open_one,
                                               .close = close_one };

@@ -135,19 +135,6 @@ int km_pg_refuse(struct km_pg_walk *w, const char *code, const char *node, int a
     return KM_E_FORBIDDEN;
 }
 
-bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schema,
-                 struct km_str *ret_name)
-{
-    if (n < 1 || n > 3)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (nodes[i]->node_case != PG_QUERY__NODE__NODE_STRING)
-            return false;
-    *ret_name = km_str_c(nodes[n - 1]->string->sval);
-    *ret_schema = n > 1 ? km_str_c(nodes[n - 2]->string->sval) : KM_STR_NONE;
-    return true;
-}
-
 static int add_ref(struct km_pg_walk *w, const struct km_pg_ref *ref)
 {
     struct km_pg_ref *r;
@@ -171,14 +158,23 @@ int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str sc
     struct km_pg_ref *r;
 
     for (r = w->v->refs; r; r = r->next)
-        if (r->kind == kind && !r->left && km_str_eq(r->name, name) && km_str_eq(r->schema, schema))
+        if (r->kind == kind && km_str_eq(r->name, name) && km_str_eq(r->schema, schema))
             return 0;
     return add_ref(w, &(struct km_pg_ref){ kind, schema, name, more, at, NULL, NULL, NULL });
+}
+
+static bool same_word(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
                      const char *left, const char *right, int at)
 {
+    for (const struct km_pg_ref *r = w->v->refs; r; r = r->next)
+        if (r->kind == KM_PG_REF_OPERATOR && km_str_eq(r->name, name) &&
+            km_str_eq(r->schema, schema) && same_word(r->left, left) && same_word(r->right, right))
+            return 0;
     return add_ref(
         w, &(struct km_pg_ref){ KM_PG_REF_OPERATOR, schema, name, NULL, at, NULL, left, right });
 }
@@ -469,6 +465,11 @@ int km_pg_guard_judge(const struct km_pg_guard *guard, struct km_arena *arena, s
         w->depth = w->ninserts = 0;
         w->columns = w->calls = NULL;
         w->lesser = NULL;
+        w->pairs = w->made = NULL;
+        w->nmade = 0;
+        w->opaque = false;
+        memset(w->once, 0, sizeof w->once);
+        memset(w->twice, 0, sizeof w->twice);
         w->ncalls = w->chained = 0;
         w->slow = NULL;
         w->slow_at = -1;

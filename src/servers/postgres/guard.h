@@ -30,6 +30,7 @@ enum km_pg_ref_kind {
     KM_PG_REF_TYPE,
     KM_PG_REF_ATTRIBUTE, /* a.b, which calls b(a) where a has no column b */
     KM_PG_REF_SCALAR, /* the same, where a may be of any type: (1).b, FROM f() AS a */
+    KM_PG_REF_SYSTEM, /* a relation of PostgreSQL's own schemas: what its columns are */
 };
 
 struct km_pg_ref {
@@ -38,8 +39,8 @@ struct km_pg_ref {
     const char *more;
     int at; /* byte of the text that came; -1: unknown */
     struct km_pg_ref *next;
-    const char *left, *right; /* of an operator: types of PostgreSQL's it stands between, static;
-                               * NULL: unknown */
+    const char *left, *right; /* of an operator: what it stands between, in the words of
+                               * guard_types.c; NULL: unknown */
 };
 
 /* A function the configuration vouches for. */

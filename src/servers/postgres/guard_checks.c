@@ -203,71 +203,18 @@ int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *messag
 
 /* --- operators and types --- */
 
-/* The type of what stands beside an operator, where the text alone says it; NULL: it does not.
- * "unknown" is a literal without a type, which becomes what the other side is. */
-static const char *type_of(const PgQuery__Node *n)
-{
-    static const char *const told[] = { "date", "float8", "int4",        "int8",   "interval",
-                                        "text", "numeric", "timestamptz", "varchar" };
-    struct km_str schema, name;
-
-    switch (n ? n->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
-    case PG_QUERY__NODE__NODE_A_CONST:
-        return n->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL   ? "int4"
-               : n->a_const->val_case == PG_QUERY__A__CONST__VAL_SVAL ? "unknown"
-                                                                      : NULL;
-    case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
-        return n->sqlvalue_function->op == PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_TIMESTAMP
-                   ? "timestamptz"
-               : n->sqlvalue_function->op == PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_DATE
-                   ? "date"
-                   : NULL;
-    case PG_QUERY__NODE__NODE_FUNC_CALL: /* it is sent as pg_catalog's */
-        return km_pg_names(n->func_call->funcname, n->func_call->n_funcname, &schema, &name) &&
-                       !schema.n && !n->func_call->n_args && km_str_eq(name, KM_STR("now"))
-                   ? "timestamptz"
-                   : NULL;
-    case PG_QUERY__NODE__NODE_TYPE_CAST: {
-        const PgQuery__TypeName *t = n->type_cast->type_name;
-
-        if (!t || t->n_array_bounds || !km_pg_names(t->names, t->n_names, &schema, &name) ||
-            !km_str_eq(schema, KM_STR("pg_catalog")))
-            return NULL;
-        for (size_t i = 0; i < sizeof told / sizeof told[0]; i++)
-            if (km_str_eq(name, km_str_c(told[i])))
-                return told[i];
-        return NULL;
-    }
-    default:
-        return NULL;
-    }
-}
-
-static int refer_between(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
-                         const PgQuery__Node *left, const PgQuery__Node *right)
-{
-    const char *l = type_of(left), *r = type_of(right);
-    struct km_pg_ref *ref = w->v->refs;
-
-    if (!l || !r || (strcmp(l, "unknown") == 0 && strcmp(r, "unknown") == 0))
-        return km_pg_refer(w, KM_PG_REF_OPERATOR, schema, name, NULL, at);
-    l = strcmp(l, "unknown") == 0 ? r : l;
-    r = strcmp(r, "unknown") == 0 ? l : r;
-    for (; ref; ref = ref->next)
-        if (ref->kind == KM_PG_REF_OPERATOR && ref->left && km_str_eq(ref->name, name) &&
-            km_str_eq(ref->schema, schema) && strcmp(ref->left, l) == 0 &&
-            strcmp(ref->right, r) == 0)
-            return 0;
-    return km_pg_refer_pair(w, schema, name, l, r, at);
-}
-
 /* CASE x WHEN y compares without writing it. */
 int km_pg_check_case(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__CaseExpr *c = KM_PG_MESSAGE(PgQuery__CaseExpr, message);
+    int r = 0;
 
-    return c->arg ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, c->location)
-                  : 0;
+    for (size_t i = 0; r == 0 && c->arg && i < c->n_args; i++)
+        r = km_pg_pair_case(w, c->location, c->arg,
+                            c->args[i]->node_case == PG_QUERY__NODE__NODE_CASE_WHEN
+                                ? c->args[i]->case_when->expr
+                                : NULL);
+    return r;
 }
 
 int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size_t n, int at,
@@ -280,35 +227,66 @@ int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size
     km_pg_note_operator(w, name, left, right, at);
     if (km_str_eq(schema, KM_STR("pg_catalog")))
         return 0;
-    return refer_between(w, schema, name, at, left, right);
+    return right && !left ? km_pg_pair_before(w, schema, name, at, right)
+                          : km_pg_pair(w, schema, name, at, left, right);
+}
+
+/* What x [NOT] BETWEEN y AND z calls, whose own name is "BETWEEN"; the symmetric form calls it for
+ * both orders. */
+static int check_between(struct km_pg_walk *w, const PgQuery__AExpr *e)
+{
+    bool not_between = e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN ||
+                       e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM;
+    const PgQuery__Node *list = e->rexpr;
+    size_t n = list && list->node_case == PG_QUERY__NODE__NODE_LIST ? list->list->n_items : 0;
+    int r = n ? 0 : km_pg_refuse(w, "GUARD_NODE", "A_Expr", e->location, NULL, "BETWEEN what?");
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = km_pg_pair_again(w, not_between ? KM_STR("<") : KM_STR("<="), e->location, e->lexpr,
+                             list->list->items[i]);
+        if (r == 0)
+            r = km_pg_pair_again(w, not_between ? KM_STR(">") : KM_STR(">="), e->location, e->lexpr,
+                                 list->list->items[i]);
+    }
+    return r;
 }
 
 int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__AExpr *e = KM_PG_MESSAGE(PgQuery__AExpr, message);
+    struct km_str schema, name;
 
-    if (e->kind >= PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN) {
-        /* Its name is "BETWEEN"; what it calls are these. */
-        int r = km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("<="), NULL, e->location);
-
-        return r == 0 ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR(">="), NULL,
-                                    e->location)
-                      : r;
-    }
-    return km_pg_refer_operator(w, e->name, e->n_name, e->location, e->lexpr, e->rexpr);
+    if (e->kind >= PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN)
+        return check_between(w, e);
+    if (e->kind != PG_QUERY__A__EXPR__KIND__AEXPR_IN &&
+        e->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY &&
+        e->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP_ALL)
+        return km_pg_refer_operator(w, e->name, e->n_name, e->location, e->lexpr, e->rexpr);
+    if (!km_pg_names(e->name, e->n_name, &schema, &name))
+        return km_pg_refuse(w, "GUARD_NODE", "A_Expr", e->location, NULL,
+                            "an operator without a name");
+    km_pg_note_operator(w, name, e->lexpr, e->rexpr, e->location);
+    if (km_str_eq(schema, KM_STR("pg_catalog")))
+        return 0;
+    return e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN
+               ? km_pg_pair_list(w, schema, name, e->location, e->lexpr, e->rexpr)
+               : km_pg_pair_any(w, schema, name, e->location, e->lexpr, e->rexpr);
 }
 
 int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__SubLink *s = KM_PG_MESSAGE(PgQuery__SubLink, message);
+    struct km_str schema = KM_STR_NONE, name = KM_STR("="); /* x IN (SELECT ...) */
 
     w->gathers = w->gathers || s->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK;
+    if (s->n_oper_name && !km_pg_names(s->oper_name, s->n_oper_name, &schema, &name))
+        return km_pg_refuse(w, "GUARD_NODE", "SubLink", s->location, NULL,
+                            "an operator without a name");
     if (s->n_oper_name)
-        return km_pg_refer_operator(w, s->oper_name, s->n_oper_name, s->location, NULL, NULL);
-    /* x IN (SELECT ...) */
-    return s->testexpr
-               ? km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, s->location)
-               : 0;
+        km_pg_note_operator(w, name, NULL, NULL, s->location);
+    if (!s->testexpr || km_str_eq(schema, KM_STR("pg_catalog")))
+        return 0;
+    return km_pg_pair_selected(w, schema, name, s->location, s->testexpr, s->subselect);
 }
 
 int km_pg_check_sort(struct km_pg_walk *w, const ProtobufCMessage *message)
@@ -351,9 +329,9 @@ int km_pg_check_relation(struct km_pg_walk *w, const ProtobufCMessage *message)
     r = km_pg_check_hidden(w, v);
     if (r < 0)
         return r;
-    return km_pg_is_system(schema)
-               ? 0
-               : km_pg_refer(w, KM_PG_REF_RELATION, schema, name, NULL, v->location);
+    km_pg_see_relation(w, v);
+    return km_pg_refer(w, km_pg_is_system(schema) ? KM_PG_REF_SYSTEM : KM_PG_REF_RELATION, schema,
+                       name, NULL, v->location);
 }
 
 /* A name for a join, or for what it merges, is one for columns of guard_columns.c. */
@@ -362,13 +340,18 @@ int km_pg_check_join(struct km_pg_walk *w, const ProtobufCMessage *message)
     const PgQuery__JoinExpr *j = KM_PG_MESSAGE(PgQuery__JoinExpr, message);
     int r = 0;
 
-    if (j->is_natural || j->n_using_clause) /* which compare without writing it */
-        r = km_pg_refer(w, KM_PG_REF_OPERATOR, KM_STR_NONE, KM_STR("="), NULL, w->at);
+    if (j->is_natural) /* which compares without writing it, as USING does */
+        r = km_pg_pair(w, KM_STR_NONE, KM_STR("="), w->at, NULL, NULL);
     if (r == 0 && (j->is_natural || j->alias || j->join_using_alias))
         r = keep_column(w, KM_STR_NONE, KM_STR("*"), w->at);
     for (size_t i = 0; r == 0 && i < j->n_using_clause; i++)
-        if (j->using_clause[i]->node_case == PG_QUERY__NODE__NODE_STRING)
-            r = keep_column(w, KM_STR_NONE, km_str_c(j->using_clause[i]->string->sval), w->at);
+        if (j->using_clause[i]->node_case == PG_QUERY__NODE__NODE_STRING) {
+            struct km_str name = km_str_c(j->using_clause[i]->string->sval);
+
+            r = km_pg_pair_columns(w, name, w->at);
+            if (r == 0)
+                r = keep_column(w, KM_STR_NONE, name, w->at);
+        }
     return r;
 }
 
@@ -380,6 +363,7 @@ int km_pg_check_call(struct km_pg_walk *w, const ProtobufCMessage *message)
     struct km_str schema, name = KM_STR("*");
     struct km_pg_ref *call;
 
+    km_pg_see_call(w, f);
     if (first && first->node_case == PG_QUERY__NODE__NODE_LIST && first->list->n_items)
         first = first->list->items[0];
     if (f->alias)
@@ -437,5 +421,8 @@ int km_pg_check_end(struct km_pg_walk *w)
 
     if (r == 0)
         r = refer_calls(w);
+    km_pg_pairs_end(w);
+    for (const struct km_pg_ref *p = w->pairs; r == 0 && p; p = p->next)
+        r = km_pg_refer_pair(w, p->schema, p->name, p->left, p->right, p->at);
     return r == 0 ? km_pg_check_slow_end(w) : r;
 }

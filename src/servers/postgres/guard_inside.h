@@ -69,6 +69,11 @@ struct km_pg_walk {
     bool searches; /* the same: one long value for another */
     int searches_at;
     bool grows, gathers, counts; /* repeat(); aggregates; generate_series() */
+    struct km_pg_ref *pairs; /* guard_types.c: what stands beside operators, and names given */
+    struct km_pg_ref *made;
+    unsigned nmade;
+    bool opaque; /* names are given that nobody knows */
+    uint64_t once[16], twice[16]; /* $n that were seen, and seen again */
     struct km_pg_lesser *lesser; /* relations of which not every column may be read */
 };
 
@@ -92,7 +97,7 @@ bool km_pg_names(PgQuery__Node *const *nodes, size_t n, struct km_str *ret_schem
 int km_pg_refer(struct km_pg_walk *w, enum km_pg_ref_kind kind, struct km_str schema,
                 struct km_str name, const char *more, int at) KM_MUST_USE;
 
-/* An operator between two types of PostgreSQL's, static words. */
+/* An operator and what stands beside it, in the words of guard_types.c; NULL: unknown. */
 int km_pg_refer_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name,
                      const char *left, const char *right, int at) KM_MUST_USE;
 
@@ -101,6 +106,9 @@ bool km_pg_put(struct km_pg_walk *w, size_t at, struct km_str text);
 
 /* The whole statement was walked. */
 int km_pg_check_end(struct km_pg_walk *w) KM_MUST_USE;
+
+/* guard_size.c: would the call make a value of more than ten million characters or elements? */
+bool km_pg_too_large(const PgQuery__FuncCall *f, struct km_str name);
 
 /* guard_slow.c: what nothing can interrupt. */
 km_pg_check_fn km_pg_check_xml_table, km_pg_check_xml_column, km_pg_check_with;
@@ -122,6 +130,33 @@ bool km_pg_is_system(struct km_str schema);
 km_pg_check_fn km_pg_check_function, km_pg_check_column, km_pg_check_indirection,
     km_pg_check_operator, km_pg_check_sublink, km_pg_check_sort, km_pg_check_type,
     km_pg_check_relation, km_pg_check_join, km_pg_check_case, km_pg_check_call, km_pg_check_sample;
+
+/* guard_types.c: an operator between two things, of CASE, of what runs more often than it is
+ * written; before one; beside what a subselect gives, each of a list, the elements of an array.
+ * Nodes may be NULL: unknown. */
+int km_pg_pair(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
+               const PgQuery__Node *left, const PgQuery__Node *right) KM_MUST_USE;
+int km_pg_pair_case(struct km_pg_walk *w, int at, const PgQuery__Node *left,
+                    const PgQuery__Node *right) KM_MUST_USE;
+int km_pg_pair_again(struct km_pg_walk *w, struct km_str name, int at, const PgQuery__Node *left,
+                     const PgQuery__Node *right) KM_MUST_USE;
+int km_pg_pair_before(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
+                      const PgQuery__Node *operand) KM_MUST_USE;
+int km_pg_pair_selected(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
+                        const PgQuery__Node *left, const PgQuery__Node *subselect) KM_MUST_USE;
+int km_pg_pair_columns(struct km_pg_walk *w, struct km_str name, int at) KM_MUST_USE;
+int km_pg_pair_list(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
+                    const PgQuery__Node *left, const PgQuery__Node *list) KM_MUST_USE;
+int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
+                   const PgQuery__Node *left, const PgQuery__Node *array) KM_MUST_USE;
+/* Names that a statement gives, and parameters by how often they stand there. */
+km_pg_check_fn km_pg_check_alias, km_pg_check_made, km_pg_check_opaque, km_pg_check_subselect,
+    km_pg_check_cte;
+void km_pg_see_relation(struct km_pg_walk *w, const PgQuery__RangeVar *v);
+void km_pg_see_call(struct km_pg_walk *w, const PgQuery__RangeFunction *f);
+void km_pg_see_param(struct km_pg_walk *w, unsigned number);
+/* The whole statement was walked: of each pair only what is sure is still told. */
+void km_pg_pairs_end(struct km_pg_walk *w);
 
 /* guard_json.c: SQL/JSON, and merge_action(). */
 km_pg_check_fn km_pg_check_json;

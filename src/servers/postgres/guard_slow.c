@@ -27,7 +27,6 @@
 #define XPATH_BYTES 1000
 #define PREDICATES 8
 #define SHORT 200 /* bytes of a constant that may be looked for in any text */
-#define LARGEST 1e7 /* characters or elements of one value that is made of a constant */
 #define SMALL 1000 /* to what repeat() and lpad() may go anywhere */
 
 /* Sorted.  What makes more text, or more rows into one value, than it is given. */
@@ -248,6 +247,7 @@ int km_pg_check_xml_column(struct km_pg_walk *w, const ProtobufCMessage *message
 {
     const PgQuery__RangeTableFuncCol *c = KM_PG_MESSAGE(PgQuery__RangeTableFuncCol, message);
 
+    w->opaque = true; /* it names a column, of any type */
     return c->colexpr ? check_path(w, c->colexpr, "RangeTableFuncCol", c->location) : 0;
 }
 
@@ -329,51 +329,10 @@ static bool is_small(const PgQuery__Node *n)
             n->a_const->isnull);
 }
 
-/* A number that is written there; 0: none is. */
-static double number_of(const PgQuery__Node *n)
-{
-    if (n && n->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR) {
-        double product = 1;
-
-        for (size_t i = 0; i < n->a_array_expr->n_elements; i++)
-            product *= number_of(n->a_array_expr->elements[i]);
-        return product;
-    }
-    if (!n || n->node_case != PG_QUERY__NODE__NODE_A_CONST)
-        return 0;
-    if (n->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL)
-        return n->a_const->ival->ival;
-    return n->a_const->val_case == PG_QUERY__A__CONST__VAL_FVAL
-               ? strtod(n->a_const->fval->fval, NULL)
-               : 0;
-}
-
-/* %999999s of format() */
-static double widest(struct km_str format)
-{
-    double most = 0, number = 0;
-
-    for (size_t i = 0; i < format.n; i++) {
-        char c = format.p[i];
-
-        number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 0;
-        most = number > most ? number : most;
-    }
-    return most;
-}
-
 /* One value so large takes the memory of the server, and many callers take all of it. */
 static int check_size(struct km_pg_walk *w, const PgQuery__FuncCall *f, struct km_str name)
 {
-    double size = 0;
-
-    if (LISTED(name, growing) && f->n_args >= 2) /* the length, or how often it is repeated */
-        size = number_of(f->args[1]) * (km_str_eq(name, KM_STR("repeat")) && constant(f->args[0]).n
-                                            ? (double)constant(f->args[0]).n
-                                            : 1);
-    else if (km_str_eq(name, KM_STR("format")) && f->n_args)
-        size = widest(constant(f->args[0]));
-    if (size <= LARGEST)
+    if (!km_pg_too_large(f, name))
         return 0;
     return km_pg_refuse(w, "GUARD_LIMIT", "FuncCall", f->location,
                         "ask for at most 10 million characters or elements",

@@ -24,6 +24,7 @@ int km_pg_check_param(struct km_pg_walk *w, const ProtobufCMessage *message)
                             "there is no parameter $%d", p->number);
     if ((unsigned)p->number > w->v->params)
         w->v->params = (unsigned)p->number;
+    km_pg_see_param(w, (unsigned)p->number);
     return 0;
 }
 

@@ -252,6 +252,25 @@ void km_pg_lease_drop(struct km_pg_lease *lease)
 
 /* --- beginning --- */
 
+/* A parameter whose type is given does not become what it stands beside.  The verdict is the text's
+ * alone: what a state of the catalogue said of it does not hold for this call, nor this for it. */
+static void take_types(struct km_pg_lease *l)
+{
+    bool given = false;
+
+    for (unsigned i = 0; !given && l->request->types && i < l->request->nparams; i++)
+        given = l->request->types[i] != 0;
+    for (struct km_pg_ref *r = given ? l->v.refs : NULL; r; r = r->next) {
+        bool left = r->left && *r->left == 'p', right = r->right && *r->right == 'p';
+
+        l->typed = l->typed || left || right;
+        r->left = left ? NULL : r->left;
+        r->right = right ? NULL : r->right;
+    }
+    if (l->typed)
+        l->v.seen = KM_STR_NONE;
+}
+
 /* The guard's verdict, or that of our own texts: they read, and need no look-up. */
 static int judge(struct km_pg_lease *l)
 {
@@ -273,6 +292,7 @@ static int judge(struct km_pg_lease *l)
                               sizeof l->v.fingerprint);
         km_pg_verdicts_keep(l->db->verdicts, q->sql, &l->v);
     }
+    take_types(l);
     l->out.guard_ns = km_mono_ns() - l->began_ns;
     /* What names stand for decides as well: only a look-up can agree that nothing stays. */
     l->v.pure = l->v.pure && !l->db->args.without_lookup;

@@ -63,6 +63,7 @@ struct km_pg_lease {
     const struct km_pg_request *request;
     const struct km_pg_lease_events *events;
     void *ctx;
+    bool typed; /* the caller says of what type a parameter is */
     struct km_pg_verdict v;
     struct km_pg_wait wait;
     struct km_pg_conn *conn;

@@ -75,7 +75,7 @@ static void take_lookup(struct km_pg_lease *l, const struct km_pg_result *r)
     l->out.looked_up = true;
     if (km_pg_resolve_take(l->db->guard, &l->db->options, l->arena, r, &l->v, &err) < 0)
         km_pg_lease_fail(l, &err);
-    else if (l->v.allowed)
+    else if (l->v.allowed && !l->typed)
         km_pg_verdicts_seen(l->db->verdicts, l->request->sql, l->state, l->v.pure);
 }
 

@@ -314,7 +314,7 @@ static void put_after(struct after *a, size_t i)
     if (!null)
         put_compare(a, name, descending ? " < " : " > ", n);
     else
-        put_compare(a, name, descending ? " IS NOT NULL" : " <> NULL", 0);
+        put_compare(a, name, descending ? " IS NOT NULL" : " IS NULL AND false", 0);
     if (!null && !descending) {
         km_buf_str(a->b, KM_STR(" OR "));
         put_compare(a, name, " IS NULL", 0);

@@ -24,6 +24,8 @@
 #define MISESTIMATE 10.0 /* times, before it is worth a word */
 #define ROWS_WORTH 1000.0 /* rows read, below which no index helps */
 #define KEPT 0.1 /* the part of rows kept, above which no index helps */
+#define SHAPE_DEPTH 20
+#define SHAPE_BYTES ((size_t)600)
 #define LISTED 8 /* findings of one kind */
 
 struct scan {
@@ -84,12 +86,48 @@ static void put_name(struct km_buf *b, const struct km_json *node)
     km_buf_str(b, word(node, "Node Type"));
     if (index.n) {
         km_buf_str(b, KM_STR(" using "));
-        km_buf_str(b, index);
+        /* HypoPG calls its own "<13579>btree_orders_status" */
+        km_buf_str(b, index.p[0] == '<' ? KM_STR("the supposed ") : KM_STR(""));
+        km_buf_str(b, index.p[0] == '<' ? km_str_skip(index, km_str_chr(index, '>') + 1) : index);
     }
     if (on.n) {
         km_buf_str(b, KM_STR(" on "));
         km_buf_str(b, on);
     }
+}
+
+/* One child after ">", several between brackets. */
+static void put_shape(struct km_buf *b, const struct km_json *node, unsigned depth)
+{
+    const struct km_json *plans = km_json_get(node, "Plans"), *child;
+    bool many = km_json_count(plans) > 1, first = true;
+    struct km_json_iter it;
+    struct km_str unused;
+
+    put_name(b, node);
+    if (depth == SHAPE_DEPTH || b->n > SHAPE_BYTES) {
+        km_buf_str(b, km_json_count(plans) ? KM_STR(" > ...") : KM_STR(""));
+        return;
+    }
+    for (km_json_iter(plans, &it); km_json_next(&it, &unused, &child); first = false) {
+        km_buf_str(b, !first ? KM_STR(", ") : many ? KM_STR(" (") : KM_STR(" > "));
+        put_shape(b, child, depth + 1);
+    }
+    km_buf_str(b, many ? KM_STR(")") : KM_STR(""));
+}
+
+struct km_str km_pg_plan_shape(struct km_arena *arena, const struct km_json *plan)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(16 * SHAPE_BYTES);
+    const struct km_json *first;
+    struct km_json_iter it;
+    struct km_str unused;
+
+    km_json_iter(plan, &it);
+    if (!km_json_next(&it, &unused, &first))
+        return KM_STR_NONE;
+    put_shape(&b, km_json_get(first, "Plan"), 0);
+    return km_buf_failed(&b) ? KM_STR_NONE : km_arena_str(arena, km_buf_view(&b));
 }
 
 static void put_finding(struct scan *s, const char *kind, const struct km_json *node,

@@ -9,6 +9,9 @@
  * Kinds: hot_node, misestimate, missing_index, spill, filtered_after_index, hypothetical_index. */
 void km_pg_plan_findings(const struct km_json *plan, struct km_buf *out);
 
+/* Its nodes in one line, "Limit > Sort > Seq Scan on orders", cut where it is long, in the arena */
+struct km_str km_pg_plan_shape(struct km_arena *arena, const struct km_json *plan);
+
 /* The whole plan's cost as EXPLAIN says it; -1: none. */
 double km_pg_plan_cost(const struct km_json *plan);
 

@@ -101,7 +101,7 @@ const char km_pg_changed[] =
     "FROM pg_catalog.pg_stat_xact_user_tables";
 
 static const char *const kinds[] = { "relation", "function",  "operator",
-                                     "type",     "attribute", "scalar" };
+                                     "type",     "attribute", "scalar", "system" };
 
 /* A function the configuration vouches for has a schema; all of that name must be in it. */
 static struct km_str owner_of(const struct km_pg_ref *r, struct km_arena *arena,
@@ -132,10 +132,10 @@ const char *km_pg_resolve_refs(const struct km_pg_verdict *v, struct km_arena *a
         km_out_member(&o, "n", r->name);
         if (r->kind == KM_PG_REF_FUNCTION)
             km_out_member(&o, "o", owner_of(r, arena, options));
-        if (r->left) {
+        if (r->left)
             km_out_member(&o, "l", km_str_c(r->left));
+        if (r->right)
             km_out_member(&o, "r", km_str_c(r->right));
-        }
         km_out_close(&o, '}');
     }
     km_out_close(&o, ']');
@@ -161,8 +161,7 @@ static const struct finding {
       false },
     { "operator", "GUARD_OPERATOR", "A_Expr",
       "runs where an operator of that name is written, and nobody vouches for it",
-      "write OPERATOR(pg_catalog.NAME), with its name, to mean PostgreSQL's own; or who runs this "
-      "server lists the function under allow_functions",
+      NULL,
       true },
     { "type", "GUARD_TYPE", "TypeName", "is a type that runs somebody's function",
       "cast to one of PostgreSQL's types", false },
@@ -197,6 +196,25 @@ static const struct finding {
       true },
 };
 
+/* what: "f(integer,text) of the operator public.+(integer,text)". */
+static struct km_str operator_hint(struct km_arena *arena, struct km_str what)
+{
+    const struct km_str words = KM_STR(" of the operator ");
+    size_t at = km_str_find(what, words);
+    struct km_str op = at < what.n ? km_str_skip(what, at + words.n) : KM_STR("+"), name;
+    size_t end = km_str_chr(op, '(');
+
+    name = km_str_sub(op, 0, end);
+    while (km_str_chr(name, '.') < name.n) /* of the schema before it */
+        name = km_str_skip(name, km_str_chr(name, '.') + 1);
+    return km_arena_printf(arena,
+                           "write OPERATOR(pg_catalog.%.*s) where PostgreSQL's own is meant, or "
+                           "cast both sides to one "
+                           "type; or who runs this server lists %.*s under allow_functions",
+                           KM_STR_ARG(name),
+                           KM_STR_ARG(km_str_sub(what, 0, km_str_chr(what, '('))));
+}
+
 static int refuse(struct km_pg_verdict *v, struct km_arena *arena, const struct finding *f, int at,
                   struct km_str what)
 {
@@ -206,6 +224,8 @@ static int refuse(struct km_pg_verdict *v, struct km_arena *arena, const struct 
     v->at = at;
     v->message = km_arena_printf(arena, "%.*s %s", KM_STR_ARG(what), f->text);
     v->hint = km_str_c(f->hint);
+    if (strcmp(f->kind, "operator") == 0)
+        v->hint = operator_hint(arena, what);
     return 0;
 }
 

@@ -16,6 +16,7 @@
 static const struct km_pg_rows *const lists[] = {
     &km_pg_tools_sql,
     &km_pg_tools_explain,
+    &km_pg_tools_overview,
     &km_pg_tools_schema,
     &km_pg_tools_describe,
     &km_pg_tools_data,

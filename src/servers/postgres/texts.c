@@ -49,15 +49,15 @@ static bool has_name(struct km_str text, struct km_str name)
 }
 
 /* An identifier with escapes could be any name, and a name with a quote is written in two ways. */
-static bool names_narrowed(const struct texts *t, struct km_str text)
+bool km_pg_text_withheld(const struct km_json *narrowed, struct km_str text)
 {
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str unused, name;
 
-    if (!km_json_count(t->narrowed))
+    if (!km_json_count(narrowed))
         return false;
-    for (km_json_iter(t->narrowed, &it); km_json_next(&it, &unused, &item);)
+    for (km_json_iter(narrowed, &it); km_json_next(&it, &unused, &item);)
         if (!km_json_string(km_json_get(item, "n"), &name) || km_str_chr(name, '"') < name.n ||
             has_name(text, name))
             return true;
@@ -88,7 +88,7 @@ static void put_text(struct texts *t, struct km_str text)
     struct km_arena arena;
 
     km_arena_init(&arena, TEXT_ARENA, NULL);
-    if (!names_narrowed(t, text))
+    if (!km_pg_text_withheld(t->narrowed, text))
         shown = km_pg_normal(t->parser, &arena, text, TEXT_BYTES);
     if (shown.n || !text.n)
         km_out_str(&t->out, shown);

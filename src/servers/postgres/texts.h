@@ -9,4 +9,7 @@
  * `query`, at whatever depth, without its values; or withheld, as texts.c says. */
 km_pg_answer_fn km_pg_answer_texts;
 
+/* It names what is narrowed (narrow.h's list, as JSON), or may. */
+bool km_pg_text_withheld(const struct km_json *narrowed, struct km_str text);
+
 #endif

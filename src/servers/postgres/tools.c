@@ -153,6 +153,25 @@ int km_pg_answer(struct km_mcp_call *call, struct km_str json, struct km_err *er
     return 0;
 }
 
+/* The server writes blanks around colons and commas, which a model pays for. */
+static struct km_str without_blanks(struct km_arena *arena, struct km_str json)
+{
+    char *p = km_arena_alloc(arena, json.n);
+    bool quoted = false, escaped = false;
+    size_t n = 0;
+
+    for (size_t i = 0; p && i < json.n; i++) {
+        char c = json.p[i];
+
+        if (quoted || (c != ' ' && c != '\n'))
+            p[n++] = c;
+        if (c == '"' && !escaped)
+            quoted = !quoted;
+        escaped = quoted && c == '\\' && !escaped;
+    }
+    return p ? km_str(p, n) : json;
+}
+
 struct km_str km_pg_task_value(const struct km_pg_task *task)
 {
     struct km_str rows = km_buf_view(&task->table.rows);
@@ -160,7 +179,7 @@ struct km_str km_pg_task_value(const struct km_pg_task *task)
     if (task->table.truncated || task->table.nrows != 1 || rows.n < 2 ||
         km_str_eq(rows, KM_STR("[null]")))
         return KM_STR_NONE;
-    return km_str_sub(rows, 1, rows.n - 2);
+    return without_blanks(task->call->arena, km_str_sub(rows, 1, rows.n - 2));
 }
 
 int km_pg_answer_value(struct km_pg_task *task, const struct km_pg_outcome *o, struct km_err *err)

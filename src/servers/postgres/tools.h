@@ -33,7 +33,7 @@ struct km_pg_rows {
 /* One list a file of tools; in this order they are listed. */
 extern const struct km_pg_rows km_pg_tools_sql, km_pg_tools_explain, km_pg_tools_schema,
     km_pg_tools_describe, km_pg_tools_data, km_pg_tools_change, km_pg_tools_activity,
-    km_pg_tools_health, km_pg_tools_advise;
+    km_pg_tools_health, km_pg_tools_advise, km_pg_tools_overview;
 
 /* Besides tools: resources, prompts, completion. */
 extern const struct km_mcp_method km_pg_methods[];

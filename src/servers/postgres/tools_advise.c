@@ -24,6 +24,7 @@
 #include "servers/postgres/own.h"
 #include "servers/postgres/plan.h"
 #include "servers/postgres/process.h"
+#include "servers/postgres/texts.h"
 
 #define EXPLAINS 200
 #define LONGEST_MS 30000 /* of all plans together */
@@ -59,7 +60,7 @@ static int explain(struct km_pg_task *task, struct km_err *err)
 {
     struct km_pg_advice *a = task->data;
     struct km_pg_advised *s = &a->statements[a->si];
-    struct km_str ddl[KM_PG_CHOSEN + 1];
+    struct km_str ddl[KM_PG_CHOSEN + 2];
     struct km_pg_request request = {
         .sql = km_arena_cat(task->call->arena,
                             (struct km_str[]){ KM_STR("EXPLAIN (FORMAT JSON) "), s->sql }, 2),
@@ -73,6 +74,8 @@ static int explain(struct km_pg_task *task, struct km_err *err)
             ddl[n++] = a->candidates[a->chosen[i]].ddl;
     if (a->ci < a->ncandidates)
         ddl[n++] = a->candidates[a->ci].ddl;
+    if (a->ci < a->ncandidates && a->candidates[a->ci].also)
+        ddl[n++] = a->candidates[a->candidates[a->ci].also - 1].ddl;
     if (n && km_pg_hypo_before(&request, task->call->arena, a->hypopg, ddl, n, err) < 0)
         return KM_E_NOMEM;
     a->explains++;
@@ -119,6 +122,7 @@ static void take_base(struct km_pg_task *task, struct km_pg_advised *s, const st
                       double cost, const struct km_pg_outcome *o)
 {
     s->before = s->now = cost;
+    s->plan_before = km_pg_plan_shape(task->call->arena, plan);
     if (cost >= 0)
         km_pg_advice_scans(s, plan);
     else
@@ -147,6 +151,8 @@ static int on_plan(struct km_pg_task *task, const struct km_pg_outcome *o, struc
         take_base(task, s, plan, cost, o);
     else
         s->now = left;
+    if (a->nchosen && cost >= 0)
+        s->plan_after = km_pg_plan_shape(task->call->arena, plan);
     if (++a->si < a->nstatements)
         return explain(task, err);
     a->ci = a->si = 0;
@@ -243,17 +249,19 @@ static int on_workload(struct km_pg_task *task, const struct km_pg_outcome *o, s
     const struct km_pg_parser *parser = km_pg_db_parser(km_pg_server_of(task->call)->db);
     struct km_str value = km_pg_task_value(task), sql, of, unused;
     struct km_pg_advice *a = task->data;
-    const struct km_json *list, *item;
+    const struct km_json *list, *item, *narrowed;
     struct km_pg_advised *s;
     struct km_json_iter it;
     struct km_err skipped;
 
     (void)o;
-    if (!value.n || km_json_parse(arena, km_arena_str(arena, value), &list, NULL) < 0)
+    if (!value.n || km_json_parse(arena, km_arena_str(arena, value), &list, NULL) < 0 ||
+        km_json_parse(arena, km_pg_processors_names(km_pg_server_of(task->call)->processors),
+                      &narrowed, NULL) < 0)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "pg_stat_statements gave nothing");
     for (km_json_iter(list, &it); km_json_next(&it, &unused, &item);) {
         a->window = a->age_s > 0 ? fmin(km_pg_fact(item, "age", a->age_s) / a->age_s, 1) : 1;
-        if (!km_json_string(km_json_get(item, "query"), &sql))
+        if (!km_json_string(km_json_get(item, "query"), &sql) || km_pg_text_withheld(narrowed, sql))
             continue;
         of = km_pg_reading(parser, arena, sql);
         if (add_statement(task, of.n ? of : sql, km_pg_fact(item, "calls", 1), &skipped) < 0)
@@ -325,13 +333,15 @@ static int advise_indexes(struct km_mcp_call *call, struct km_err *err)
     const struct km_json *item;
     struct km_json_iter it;
     struct km_str unused, sql;
-    int64_t most = 3;
+    int64_t most = 3, megabytes = 0;
 
     if (!task || !a)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     task->data = a;
     (void)km_json_i64(km_json_get(call->args, "max_indexes"), &most);
     a->most = (size_t)most;
+    (void)km_json_i64(km_json_get(call->args, "max_index_size_mb"), &megabytes);
+    a->most_bytes = (double)megabytes * 1024 * 1024;
     for (km_json_iter(km_json_get(call->args, "queries"), &it); km_json_next(&it, &unused, &item);)
         if (km_json_string(item, &sql) && add_given(task, sql, err) < 0)
             return KM_E_INVALID;
@@ -363,7 +373,12 @@ static const struct km_pg_row rows[] = {
                             "description" :
                                 "At most 10 statements; left out: those that took most time."
                         },
-                        "max_indexes" : { "type" : "integer", "minimum" : 1, "maximum" : 5 }
+                        "max_indexes" : { "type" : "integer", "minimum" : 1, "maximum" : 5 },
+                        "max_index_size_mb" : {
+                            "type" : "integer",
+                            "minimum" : 1,
+                            "description" : "Of all that are advised together."
+                        }
                     }
                 })),
                 .output = KM_PG_TEXT(KM_PG_JSON({

@@ -10,9 +10,9 @@
  * The name is compared as the catalogue writes it, so mixed case is found.  Without a schema the
  * first of the search path counts; a name that is nowhere on the path is taken from another schema
  * when only one has it, or as SQL would write it (hr.people, "Sales"."Order Items").  Statistics of
- * columns are numbers only: pg_stats' values are data.  Of a relation that is narrowed ($3) the
- * columns that are shown are told, without statistics; of keys, indexes, triggers, policies and
- * views those that are made of such columns alone.
+ * columns are words about numbers: pg_stats' values are data.  Of a relation that is narrowed ($3)
+ * the columns that are shown are told, without statistics; of keys, indexes, triggers, policies
+ * and views those that are made of such columns alone.
  */
 #include "servers/postgres/tools.h"
 
@@ -31,8 +31,14 @@
     "FROM pg_constraint k WHERE k.contypid = y.oid AND k.contype = 'c')) FROM pg_type y WHERE "    \
     "y.oid = a.atttypid AND y.typtype = 'd'), "                                                    \
     "'comment', col_description(a.attrelid, a.attnum), "                                           \
-    "'statistics', (SELECT json_build_object('null_fraction', s.null_frac, 'distinct', "           \
-    "s.n_distinct, 'average_width', s.avg_width, 'correlation', s.correlation) "                   \
+    "'statistics', (SELECT concat_ws(', ', CASE WHEN s.null_frac = 0 THEN 'no nulls' "             \
+    "ELSE round((s.null_frac * 100)::numeric, 1) || '% nulls' END, CASE WHEN s.n_distinct = 0 "    \
+    "THEN NULL WHEN s.n_distinct <= -0.995 THEN 'all values differ' WHEN s.n_distinct < 0 THEN "   \
+    "'distinct values for ' || round((-100 * s.n_distinct)::numeric, 1) || '% of the rows' "       \
+    "ELSE 'about ' || s.n_distinct || CASE s.n_distinct WHEN 1 THEN ' value' "                     \
+    "ELSE ' distinct values' END END, s.avg_width || ' bytes on average', "                        \
+    "CASE WHEN s.correlation > 0.9 THEN 'stored in its order' "                                    \
+    "WHEN s.correlation < -0.9 THEN 'stored against its order' END) "                              \
     "FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = t.relname "                  \
     "AND s.attname = a.attname AND x.c IS NULL ORDER BY s.inherited DESC LIMIT 1)) "               \
     "ORDER BY a.attnum), '[]') "                                                                   \
@@ -116,7 +122,7 @@
     "'sequential_scans', s.seq_scan, 'index_scans', s.idx_scan, 'changed_since_analyze', "         \
     "s.n_mod_since_analyze, 'last_vacuum', greatest(s.last_vacuum, s.last_autovacuum), "           \
     "'last_analyze', greatest(s.last_analyze, s.last_autoanalyze)) "                               \
-    "FROM pg_stat_all_tables s WHERE s.relid = t.oid)) "
+    "FROM pg_stat_all_tables s WHERE s.relid = t.oid))) "
 #define FOUND                                                                                      \
     "FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace CROSS JOIN LATERAL ("           \
     "SELECT sum(pg_total_relation_size(m.relid)) AS total, sum(pg_relation_size(m.relid)) AS "     \
@@ -134,8 +140,9 @@
     "ORDER BY t.relname = $2 DESC, pg_table_is_visible(t.oid) DESC LIMIT 1)"
 
 const char *const km_pg_describe_sql[] = {
-    "SELECT (SELECT json_build_object('schema', n.nspname, 'name', t.relname, 'kind', "
-    "CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' "
+    "SELECT (SELECT json_strip_nulls(json_build_object('schema', n.nspname, 'name', t.relname, "
+    "'kind', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' "
+    "WHEN 'v' THEN 'view' "
     "WHEN 'm' THEN 'materialized view' ELSE 'foreign table' END, 'owner', "
     "pg_get_userbyid(t.relowner), 'comment', obj_description(t.oid, 'pg_class'), " COLUMNS,
     CONSTRAINTS,

@@ -84,6 +84,8 @@ static void copy(struct km_arena *arena, const struct km_pg_verdict *from, struc
         *n = *r;
         n->schema = km_arena_str(arena, r->schema);
         n->name = km_arena_str(arena, r->name);
+        n->left = r->left ? km_arena_cstr(arena, km_str_c(r->left)) : NULL;
+        n->right = r->right ? km_arena_cstr(arena, km_str_c(r->right)) : NULL;
         n->next = NULL;
         *end = n;
         end = &n->next;

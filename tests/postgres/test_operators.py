@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody's operators refuse what may run them, by the types that stand beside them, and nothing
+else: whatever gives a column's name another type counts as reaching."""
+
+import pytest
+
+from conftest import Server
+
+MADE = """
+    CREATE SCHEMA ops; SET search_path = ops, public;
+    CREATE DOMAIN num AS int; CREATE DOMAIN word AS text;
+    CREATE FUNCTION it(int, text) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(81); RETURN true; END';
+    CREATE FUNCTION nw(num, word) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(82); RETURN true; END';
+    CREATE FUNCTION el(anyelement, text[]) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(83); RETURN true; END';
+    CREATE FUNCTION before(text) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(84); RETURN true; END';
+    CREATE OPERATOR = (LEFTARG = int, RIGHTARG = text, FUNCTION = it);
+    CREATE OPERATOR < (LEFTARG = int, RIGHTARG = text, FUNCTION = it);
+    CREATE OPERATOR > (LEFTARG = int, RIGHTARG = text, FUNCTION = it);
+    CREATE OPERATOR <= (LEFTARG = int, RIGHTARG = text, FUNCTION = it);
+    CREATE OPERATOR >= (LEFTARG = int, RIGHTARG = text, FUNCTION = it);
+    CREATE OPERATOR === (LEFTARG = num, RIGHTARG = word, FUNCTION = nw);
+    CREATE OPERATOR && (LEFTARG = anyelement, RIGHTARG = text[], FUNCTION = el);
+    CREATE OPERATOR - (RIGHTARG = text, FUNCTION = before);
+    CREATE TABLE nums (id num, w word, ws word[]);
+    INSERT INTO nums VALUES (1, 'x', '{x}');
+    GRANT USAGE ON SCHEMA ops TO mcp_ro; GRANT SELECT ON ALL TABLES IN SCHEMA ops TO mcp_ro"""
+
+PASSES = [
+    "SELECT 1, -1, - id FROM t_acct",
+    "SELECT id FROM t_acct WHERE id = 1 OR id = '1' OR name = 'n1' OR 2 = id",
+    "SELECT id FROM t_acct WHERE 'a' = 'b' OR 1 = 1 OR 1 = 1.5 OR 10000000000 = id OR bal > 3",
+    "SELECT a.id FROM t_acct a JOIN t_ord o ON a.id = o.acct_id WHERE o.id BETWEEN 1 AND 5",
+    "SELECT id FROM t_acct WHERE id NOT BETWEEN SYMMETRIC 5 AND 1 AND d > '2020-01-01'",
+    "SELECT id FROM t_acct WHERE id IN (1, 2) AND name NOT IN ('a', 'b')",
+    "SELECT id FROM t_acct WHERE id = ANY (ARRAY[1, 2]) OR id = ANY ('{1,2}') OR 'a' = ANY (tags)",
+    "SELECT id FROM t_acct WHERE id = ANY ('{1,2}'::int[])",
+    "SELECT CASE id WHEN 1 THEN 2 END, CASE name WHEN 'n1' THEN 2 END FROM t_acct",
+    "SELECT id FROM t_acct WHERE id = (SELECT id FROM t_ord LIMIT 1) AND id IN (SELECT id FROM t_ord)",
+    "SELECT name FROM t_acct GROUP BY name HAVING count(*) = 1",
+    "SELECT relname FROM pg_catalog.pg_class c WHERE c.oid = 5 AND relkind = 'r'",
+    "WITH n AS (SELECT id, count(*) AS n FROM t_acct GROUP BY id) SELECT * FROM n WHERE id = 1",
+    "SELECT a.id FROM t_acct a LEFT JOIN t_ord o USING (id)",
+    "SELECT id IS DISTINCT FROM 1, NULLIF(id, 2) FROM t_acct",
+    "SELECT id FROM t_acct WHERE created > now() - interval '1 day' AND doc->>'k' = '1'",
+    "SELECT id FROM t_acct WHERE created = $1 OR id = $2",
+    "SELECT id FROM nums WHERE id = 1",
+]
+
+REACHES = [
+    "SELECT id = name FROM t_acct",
+    "SELECT id BETWEEN name AND name FROM t_acct",
+    "SELECT id NOT BETWEEN name AND name FROM t_acct",
+    "SELECT id NOT BETWEEN SYMMETRIC name AND name FROM t_acct",
+    "SELECT id IN (1, name) FROM t_acct",
+    "SELECT id IN (SELECT name FROM t_acct) FROM t_acct",
+    "SELECT id = ANY (tags) FROM t_acct",
+    "SELECT id = ANY (ARRAY['1']) FROM t_acct",
+    "SELECT id = ANY (ws) FROM nums",
+    "SELECT CASE id WHEN name THEN 1 END FROM t_acct",
+    "SELECT id = (SELECT '1') FROM t_acct",
+    "SELECT id IS DISTINCT FROM name, NULLIF(id, name) FROM t_acct",
+    "SELECT (id, 1) = (name, 1) FROM t_acct",
+    "SELECT id = coalesce(name) FROM t_acct",
+    "SELECT 1 = lower(name) FROM t_acct",
+    "SELECT 1 = name || 'x' FROM t_acct",
+    "SELECT id = w FROM nums",
+    "SELECT id === w FROM nums",
+    "SELECT 1 === 'x'::text",
+    "SELECT - 'x'::text, - name FROM t_acct",
+    "SELECT 1 && '{x}'",
+    "SELECT - 'x'",
+    # names that the statement gives to something else
+    "SELECT * FROM (SELECT name AS id FROM t_acct) q WHERE 1 = id",
+    "SELECT * FROM (SELECT name FROM t_acct) q(id) WHERE 1 = q.id",
+    "WITH q(id) AS (SELECT name FROM t_acct) SELECT * FROM q WHERE 1 = id",
+    "WITH q AS (SELECT name AS id FROM t_acct) SELECT * FROM q, t_acct a WHERE 1 = q.id",
+    "SELECT * FROM (SELECT id::text FROM t_acct) q WHERE 1 = id",
+    "SELECT * FROM (SELECT id COLLATE \"C\" FROM (SELECT name AS id FROM t_acct) p) q WHERE 1 = id",
+    "SELECT * FROM (SELECT CASE WHEN true THEN name ELSE doc->>'k' END AS d FROM t_acct) q WHERE 1 = d",
+    "SELECT * FROM (SELECT id FROM t_acct UNION ALL SELECT 3) q, t_acct a WHERE q.id = a.name",
+    "SELECT * FROM (VALUES (1, 'a')) v(id, name) WHERE id = name",
+    "SELECT * FROM (VALUES (1, 'a')) v WHERE column1 = column2",
+    "SELECT * FROM json_to_record('{}') AS x(id int, d text) WHERE 1 = d",
+    "SELECT * FROM unnest(ARRAY['a']) AS id WHERE 1 = id",
+    "SELECT * FROM unnest(ARRAY[1], ARRAY['a']) AS t(i, id) WHERE i = id",
+    "SELECT * FROM jsonb_each_text('{\"a\":1}') WHERE 1 = value",
+    "SELECT * FROM XMLTABLE('/a' PASSING '<a/>' COLUMNS id text) x, t_acct t WHERE 1 = x.id",
+    "SELECT * FROM t_acct a JOIN (SELECT name AS id FROM t_acct) b USING (id)",
+    "SELECT * FROM t_acct a NATURAL JOIN (SELECT name AS id FROM t_acct) b",
+    "SELECT * FROM (SELECT lower(name) FROM t_acct) q WHERE 1 = lower",
+]
+
+# The type of a parameter is told by what it stands beside first.
+PARAMS = [
+    ("SELECT id = $1 OR name = $1 FROM t_acct", [1]),
+    ("SELECT $1 IN (id, name) FROM t_acct", [1]),
+    ("SELECT $1 BETWEEN SYMMETRIC id AND name FROM t_acct", [1]),
+    ("SELECT CASE $1 WHEN 'x' THEN 1 END, id = $1 FROM t_acct", ["x"]),
+    ("SELECT id FROM t_acct WHERE id = $1", [{"value": "1", "type": "text"}]),
+]
+
+
+@pytest.fixture(scope="module")
+def ops(postgres):
+    postgres.psql(MADE)
+    with Server(postgres.dsn(more="?options=-c%20search_path%3Dops,public")) as server:
+        yield server
+    postgres.psql("DROP SCHEMA ops CASCADE")
+
+
+def test_what_cannot_reach_an_operator_runs(ops):
+    for sql in PASSES:
+        ops.ok("execute_sql", sql=sql, params=["2026-01-01", 1] if "$2" in sql else [])
+
+
+def test_what_may_reach_one_is_refused_with_its_name(ops, postgres):
+    for sql in REACHES:
+        error = ops.error("execute_sql", sql=sql)
+        assert error["code"] == "GUARD_OPERATOR", (sql, error)
+        assert "nobody vouches" in error["message"]
+    error = ops.error("execute_sql", sql="SELECT 1 === 'x'::text")
+    assert "OPERATOR(pg_catalog.===)" in error["hint"] and "nw under allow_functions" in error["hint"]
+    assert postgres.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "0"
+
+
+def test_a_parameter_with_a_type_is_not_what_it_stands_beside(ops):
+    plain = "SELECT id FROM t_acct WHERE id = $1"
+    for _ in range(2):  # what was said of the text before holds for untyped values alone
+        assert ops.ok("execute_sql", sql=plain, params=[1])["row_count"] == 1
+        for sql, params in PARAMS:
+            assert ops.error("execute_sql", sql=sql, params=params)["code"] == "GUARD_OPERATOR", sql
+
+
+def test_what_the_owner_vouches_for_runs(ops, postgres):
+    path = "?options=-c%20search_path%3Dops,public"
+    with Server(postgres.dsn(more=path), "--allow-functions", "ops.nw") as server:
+        assert server.ok("execute_sql", sql="SELECT 1 === 'x'::text")["rows"] == [[True]]
+        assert server.error("execute_sql", sql="SELECT id = name FROM t_acct")["code"] == \
+            "GUARD_OPERATOR"
