@@ -22,6 +22,8 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_framer *framer; /* streams */
     struct km_answer answer;
     bool legacy_calls; /* the request's, for its answer */
+    bool
+        cites; /* the answer may say what it rests on: the request asks for it, or lets it search */
     bool owes_start; /* units have not had the answer's beginning yet */
     struct km_decode decode;
     struct km_arena scratch; /* of the event under way */

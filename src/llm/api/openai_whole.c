@@ -6,6 +6,7 @@
  * where calls stand alone.  reasoning_content and thinking_blocks are LiteLLM's: with them a
  * client can send its provider's signed reasoning back.
  */
+#include "llm/api/citations.h"
 #include "llm/api/openai.h"
 #include "llm/usage.h"
 
@@ -180,6 +181,7 @@ static void message(struct km_answer *a, struct km_json_out *o, const struct km_
         km_out_str(o, refusal);
     else
         km_out_null(o);
+    km_cite_chat_parts(a, o, c->parts);
     if (reasoning.n)
         km_out_member(o, "reasoning_content", reasoning);
     thinking(o, c->parts);

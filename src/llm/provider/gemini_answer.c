@@ -12,6 +12,7 @@
  */
 #include "http/json_take.h"
 #include "llm/dropped.h"
+#include "llm/provider/citations.h"
 #include "llm/provider/gemini.h"
 
 #include "llm/usage.h"
@@ -318,6 +319,8 @@ static int candidate(struct km_decode *d, unsigned place, const struct km_json *
     km_json_iter(km_json_take(km_json_take(v, "content"), "parts"), &it);
     while (r == 0 && km_json_next(&it, &key, &part))
         r = put_part(d, (unsigned)index, part, err);
+    if (r == 0)
+        r = km_gemini_cite(d, (unsigned)index, s->candidates[index].block, v, &s->cited, err);
     if (r == 0)
         r = put_logprobs(d, (unsigned)index, km_json_take(v, "logprobsResult"), err);
     return r == 0 ? note_finish(d, &s->candidates[index], v, err) : r;
