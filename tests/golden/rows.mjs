@@ -7,7 +7,7 @@
 //     parts  {text} {image: {type, data}} {call: {id, name, input}} {document: {name, data}}
 //            {result: {id, name, text, error, image}}; cache: a cache point behind it
 //     more   members of one API's request that no other has
-//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input, group}}
+//   answer   blocks [{text: [pieces], cites: [{url, title, words}]} {think: [pieces], signature} {call: {id, name, input, group}}
 //            {redacted}],
 //            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
 //     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
@@ -65,6 +65,12 @@ const chosen = (name, choice, blocks, finish) => ({
 export const rows = [
   { name: "plain", ask: { turns: [asked("plain", "Say hello.")], max: 64 },
     answer: say("Hel", "lo", " there", "!") },
+
+  { name: "cites", ask: { turns: [asked("cites", "Where does it say so?")], max: 64 },
+    answer: { blocks: [{ text: ["Es grünt ", "so. "] }, { text: ["Ja."], cites: [
+      { url: "https://example.com/so", title: "So it says", words: "It is so." }] }],
+    finish: "stop", usage: { input: 21, output: 9 } },
+    without: { ollama: "its API has no citations" } },
 
   { name: "settings",
     ask: {

@@ -171,8 +171,28 @@ const usageOf = (u, vertex) => ({
 
 const base = (model, answer, vertex) => ({ modelVersion: model, responseId: "golden",
   usageMetadata: usageOf(answer.usage, vertex) });
-const candidate = (parts, finishReason) => ({ content: { parts, role: "model" }, index: 0,
-  ...(finishReason ? { finishReason } : {}) });
+const candidate = (parts, finishReason, more) => ({ content: { parts, role: "model" }, index: 0,
+  ...(finishReason ? { finishReason } : {}), ...more });
+
+/* Its places are bytes: of a part, of a stream's all text. */
+function grounding(answer, streaming) {
+  const blocks = answer.blocks.filter((k) => k.text);
+  const before = (k) => (streaming ? blocks.slice(0, blocks.indexOf(k)) : [])
+    .map((o) => o.text.join("")).join("");
+  const cited = blocks.filter((k) => k.cites);
+  if (!cited.length) return {};
+  const chunks = cited.flatMap((k) => k.cites);
+  return { groundingMetadata: {
+    groundingChunks: chunks.map(({ url, title }) => ({ web: { uri: url, title } })),
+    groundingSupports: cited.map((k) => {
+      const startIndex = Buffer.byteLength(before(k));
+      const text = k.text.join("");
+      const partIndex = streaming ? 0 : answer.blocks.indexOf(k);
+      return { segment: { ...(partIndex ? { partIndex } : {}), ...(startIndex ? { startIndex } : {}),
+        endIndex: startIndex + Buffer.byteLength(text), text },
+      groundingChunkIndices: k.cites.map((c) => chunks.indexOf(c)) };
+    }) } };
+}
 
 /* Parts of an answer; the signature of a thought stands on what follows it. */
 function* partsOf(answer, whole) {
@@ -244,7 +264,7 @@ async function generate(x, model, streaming, vertex) {
   }
   if (!streaming) {
     return json(x, 200, { candidates: [candidate([...partsOf(answer, true)],
-      STOP[answer.finish])], ...last });
+      STOP[answer.finish], grounding(answer, false))], ...last });
   }
   const write = answer.escape ? ascii : JSON.stringify;
   const parts = [...partsOf(answer, false)];
@@ -252,7 +272,8 @@ async function generate(x, model, streaming, vertex) {
     totalTokenCount: answer.usage.input } };
   const events = parts.map((p) => ({ candidates: [candidate([p])], ...middle }));
   // the last one has the reason, and sometimes an empty text
-  events.push({ candidates: [candidate([{ text: "" }], STOP[answer.finish])], ...last });
+  events.push({ candidates: [candidate([{ text: "" }], STOP[answer.finish],
+    grounding(answer, true))], ...last });
   if (x.query.get("alt") !== "sse") return json(x, 200, events);
   const all = events.map((e) => `data: ${write(e)}\r\n\r\n`);
   const at = parts.length;
