@@ -302,6 +302,11 @@ export const scripts = [
     usage: { input: 100, output: 15 } },
     then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
       usage: { input: 121, output: 9 } } } },
+  { name: "gemini-cli",
+    answer: { blocks: [tool("run_shell_command", "call_1", { command: "cat golden.txt" })],
+      finish: "tools", usage: { input: 100, output: 15 } },
+    then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
+      usage: { input: 121, output: 9 } } } },
   // it brings tools of OpenAI's own (web_search): others have them dropped
   { name: "codex", params: { drop_params: true },
     answer: { blocks: [{ text: ["I look."] }, tool("exec_command", "call_1",

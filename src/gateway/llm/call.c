@@ -475,7 +475,7 @@ static bool last(struct km_call *call, struct km_buf *out)
         return km_call_last(call, out);
     if (call->cut) {
         km_translate_cut(call, out);
-        return call->api->encoder->fail != NULL;
+        return call->api->encoder->fail || km_error_event_is_heard(call->api->dialect);
     }
     km_translate_end(call, out);
     return true;
