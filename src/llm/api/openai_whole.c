@@ -47,10 +47,12 @@ void km_openai_usage(struct km_json_out *o, const struct km_usage *u)
         km_usage_write_split(o, u);
     }
     km_out_close(o, '}');
-    km_out_key(o, "completion_tokens_details");
-    km_out_open(o, '{');
-    km_out_member_i64(o, "reasoning_tokens", u->reasoning_tokens);
-    km_out_close(o, '}');
+    if (u->reasoning_tokens || (u->said & KM_SAID_REASONING)) { /* not known is not 0 */
+        km_out_key(o, "completion_tokens_details");
+        km_out_open(o, '{');
+        km_out_member_i64(o, "reasoning_tokens", u->reasoning_tokens);
+        km_out_close(o, '}');
+    }
     if (u->cache_write_tokens || u->cached_tokens) { /* LiteLLM's names */
         km_out_member_i64(o, "cache_creation_input_tokens", u->cache_write_tokens);
         km_out_member_i64(o, "cache_read_input_tokens", u->cached_tokens);

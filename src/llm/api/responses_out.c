@@ -245,6 +245,7 @@ void km_responses_usage(struct km_json_out *o, const struct km_usage *u)
     km_out_member_i64(o, "output_tokens", u->completion_tokens);
     km_out_key(o, "output_tokens_details");
     km_out_open(o, '{');
+    /* Clients read the number without asking whether it is there: 0 where nobody counted. */
     km_out_member_i64(o, "reasoning_tokens", u->reasoning_tokens);
     km_out_close(o, '}');
     km_out_member_i64(o, "total_tokens", u->prompt_tokens + u->completion_tokens);

@@ -74,6 +74,8 @@ static void read_usage(struct state *s, const struct km_json *usage)
     km_usage_replace(usage, "cache_creation_input_tokens", &s->cache_write, &s->bad);
     s->output = km_usage_due(usage, "output_tokens", &s->bad);
     km_usage_replace(out, "thinking_tokens", &s->thinking, &s->bad);
+    if (km_json_kind(km_json_take(out, "thinking_tokens")) == KM_JSON_NUMBER)
+        s->beside.said |= KM_SAID_REASONING;
     km_usage_extras(usage, &s->beside, &s->bad);
 }
 

@@ -67,6 +67,7 @@ bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
         km_usage_count(v, "candidatesTokenCount", &bad) + ret->reasoning_tokens;
     bad = bad || km_json_kind(km_json_take(v, "candidatesTokenCount")) == KM_JSON_NULL;
     km_usage_judge(ret, bad);
+    ret->said |= KM_SAID_REASONING; /* what it leaves out is 0 */
     ret->hosted[KM_HOSTED_WEB_SEARCH] = searches; /* it stands beside, in the candidates */
     km_usage_served_by(ret, v, "trafficType");
     km_usage_served_by(ret, v, "serviceTier");

@@ -79,6 +79,8 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
         ret->completion_tokens = km_usage_value(completion, &bad);
     else if (prompt)
         ret->completion_tokens = rest_of_total(v, ret->prompt_tokens, &bad);
+    if (km_json_kind(km_json_take(out, "reasoning_tokens")) == KM_JSON_NUMBER)
+        ret->said |= KM_SAID_REASONING;
     if (!ret->prompt_tokens && !ret->completion_tokens)
         ret->prompt_tokens = km_usage_count(v, "total_tokens", &bad);
     if (!ret->cached_tokens) /* DeepSeek's name */
