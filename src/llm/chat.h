@@ -172,6 +172,7 @@ struct km_chat {
     enum km_tool_choice tool_choice;
     struct km_str tool_name; /* KM_CHOICE_NAMED */
     bool parallel_tools; /* false only when the caller forbade it */
+    bool calls_validated; /* Google's: calls are held to their schemas, and are not forced */
     bool legacy_calls; /* it knows `functions` only: a call is told as function_call */
     enum km_format format;
     struct km_str schema_json, schema_name, schema_description; /* KM_FORMAT_SCHEMA */

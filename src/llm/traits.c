@@ -26,6 +26,8 @@ static unsigned of_parts(const struct km_part *p)
             found |= KM_TRAIT_BIT(CACHE_POINT);
         if (p->media.detail.n && !km_str_eq(p->media.detail, KM_STR("auto")))
             found |= KM_TRAIT_BIT(IMAGE_DETAIL);
+        if (p->kind == KM_PART_REASONING || p->kind == KM_PART_REDACTED)
+            found |= KM_TRAIT_BIT(THOUGHTS);
         if (p->cite)
             found |= KM_TRAIT_BIT(CITE);
         if (p->context.n)
@@ -47,6 +49,12 @@ unsigned km_chat_traits(const struct km_chat *chat)
             found |= KM_TRAIT_BIT(NAME);
         last = m;
     }
+    if (chat->cache_ttl_s)
+        found |= KM_TRAIT_BIT(CACHE_ALL);
+    if (chat->cache_retention.n)
+        found |= KM_TRAIT_BIT(RETENTION);
+    if (chat->calls_validated)
+        found |= KM_TRAIT_BIT(VALIDATED);
     if (last && last->role == KM_ROLE_ASSISTANT)
         found |= KM_TRAIT_BIT(PREFILL);
     for (const struct km_tool *t = chat->tools; t; t = t->next) {

@@ -20,6 +20,10 @@
     XX(NAME, "messages.name")            /* of who speaks */                                       \
     XX(CITE, "citations")                /* of a document: they are asked for */                   \
     XX(CONTEXT, "context")               /* of a document */                                       \
+    XX(THOUGHTS, "thinking")             /* a model's own of earlier turns */                      \
+    XX(CACHE_ALL, "cache_control")       /* of all of it */                                        \
+    XX(RETENTION, "prompt_cache_retention")                                                        \
+    XX(VALIDATED, "toolConfig.functionCallingConfig.mode") /* calls are held to their schemas */   \
     XX(PREFILL, "prefill")               /* the last message is the assistant's own beginning */
 
 enum km_trait {

@@ -233,10 +233,18 @@ static void one_chat(struct chat_fixture *f, int trait, bool document)
     t->strict = trait == KM_TRAIT_TOOL_STRICT ? 1 : -1;
     c->set |= KM_P_BIT(KM_P_TOOLS);
     m = km_chat_message(c, &f->arena, KM_ROLE_ASSISTANT);
+    if (trait == KM_TRAIT_THOUGHTS) {
+        p = km_chat_part(&f->arena, &m->parts, KM_PART_REASONING);
+        p->text = KM_STR("hm");
+        p->signature = KM_STR("c2lnbmVk");
+    }
     p = km_chat_part(&f->arena, &m->parts, KM_PART_TOOL_USE);
     p->id = KM_STR("call_1");
     p->name = KM_STR("f");
     p->input_json = KM_STR("{}");
+    c->cache_ttl_s = trait == KM_TRAIT_CACHE_ALL ? 300 : 0;
+    c->cache_retention = trait == KM_TRAIT_RETENTION ? KM_STR("24h") : KM_STR_NONE;
+    c->calls_validated = trait == KM_TRAIT_VALIDATED;
     m = km_chat_message(c, &f->arena, KM_ROLE_USER);
     p = km_chat_part(&f->arena, &m->parts, KM_PART_TOOL_RESULT);
     p->id = KM_STR("call_1");
