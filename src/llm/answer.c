@@ -176,6 +176,8 @@ static void gather(struct km_answer *a, struct km_gather *g, const struct km_cha
         g->open = false;
     } else if (e->kind == KM_CHAT_LOGPROBS) {
         choice->logprobs_json = km_arena_str(a->arena, e->text);
+        if (!a->to->logprobs)
+            km_dropped_note(a->dropped, KM_STR("logprobs"));
     } else {
         gather_piece(a, g, e);
     }

@@ -80,6 +80,7 @@ struct km_encoder {
     /* The end of a stream that broke: an error event.  NULL: the dialect's common one. */
     void (*fail)(struct km_answer *a, const struct km_err *err);
     bool gathers; /* streams too need the whole at their end (Responses) */
+    bool logprobs; /* has a place for them; who has none notes those of a stream itself */
 };
 
 /* One of the answers asked for, gathered. */

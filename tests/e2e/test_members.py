@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nothing that the vendors' schemas allow is lost in silence: every member of a request, as the
-vendors' own SDKs declare it, is put alone into a request to a model of another vendor.  Then the
-upstream's request is another one, or the answer names the member (x-kanmon-dropped), or it is
-refused by name.  The members of answers are in tests/data/members."""
+vendors' own SDKs declare it, is put alone into a request to a model of another vendor, and every
+member of an answer into one to a caller of another API.  Then what comes out is another, or the
+answer names the member (x-kanmon-dropped), or it is refused by name."""
 
 import copy
 import http.server
@@ -14,6 +14,7 @@ import typing
 from collections.abc import Iterable, Mapping
 
 import anthropic.types.message_create_params
+import openai.types.chat
 import openai.types.chat.completion_create_params
 import openai.types.responses.response_create_params
 import pydantic
@@ -140,14 +141,16 @@ class Upstream:
 
             def do_POST(self):
                 own.asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                text = json.dumps(ANSWERS["messages" if "messages" in self.path else "chat"])
+                kind = "messages" if "messages" in self.path else \
+                    "gemini" if "generateContent" in self.path else "chat"
+                text = json.dumps(own.answer or ANSWERS[kind])
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
 
-        self.asked = None
+        self.asked = self.answer = None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -157,6 +160,10 @@ ANSWERS = {
     "messages": {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [
         {"type": "text", "text": "ok"}], "stop_reason": "end_turn", "stop_sequence": None,
         "usage": {"input_tokens": 1, "output_tokens": 1}},
+    "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": "ok"}]},
+                              "finishReason": "STOP", "index": 0}],
+               "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1,
+                                 "totalTokenCount": 2}},
     "chat": {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
         {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ok"}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}},
@@ -168,6 +175,8 @@ model_list:
     litellm_params: {{model: anthropic/claude-sonnet-4-5, api_base: "{url}", api_key: sk-u}}
   - model_name: gpt
     litellm_params: {{model: openai/gpt-golden, api_base: "{url}/v1", api_key: sk-u}}
+  - model_name: gem
+    litellm_params: {{model: gemini/gemini-2.5-flash, api_base: "{url}", api_key: sk-u}}
 general_settings: {{master_key: {master}}}
 kanmon_settings: {{state_dir: "{state}"}}
 """
@@ -213,11 +222,11 @@ class Asked:
 
 
 def is_told(names, path, v):
-    """A name is the member's place, one above it, or, of what goes by another word inside, its last;
-    of an item of a list, its kind."""
+    """A name is the member's place, one above it, or, of what goes by another word inside, a part
+    of it; of an item of a list, its kind."""
     dotted = ".".join(n for n in path if n)
     return any(dotted == n or dotted.startswith(n + ".") or n.startswith(dotted + ".") or
-               n == "..." or n.rpartition(".")[2] == path[-1] or (path[-1] is None and n in str(v))
+               n == "..." or n.rpartition(".")[2] in path or (path[-1] is None and n in str(v))
                for n in names.split(", ") if n)
 
 
@@ -289,4 +298,61 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
                 lost.append((place, str(v)[:160], names))
     print(api, asked, seen)
     assert asked > 100 and seen["mapped"] > 10
+    assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+READ = {
+    "messages": ("/v1/chat/completions", {"model": "claude", "messages": HI},
+                 anthropic.types.Message),
+    "chat": ("/v1/messages", {"model": "gpt", "max_tokens": 9, "messages": HI},
+             openai.types.chat.ChatCompletion),
+    "gemini": ("/v1/chat/completions", {"model": "gem", "messages": HI},
+               google.GenerateContentResponse),
+}
+# Of its own form, or of which build answered; the SDK's own; what is counted in the books.
+FORM = {
+    "messages": {"id", "type", "role", "model", "usage", "stop_sequence", "stop_reason",
+                 "stop_details"},  # of an answer that was no refusal
+    "chat": {"id", "object", "created", "choices.logprobs.content", "choices.logprobs.refusal", "model", "system_fingerprint", "usage", "service_tier",
+             "choices.index", "choices.message.role"},
+    "gemini": {"responseId", "modelVersion", "createTime", "usageMetadata", "sdkHttpResponse",
+               "automaticFunctionCallingHistory", "parsed", "candidates.content.role",
+               "candidates.index"},
+}
+
+
+@pytest.mark.parametrize("api", list(READ))
+def test_no_member_of_an_answer_is_lost_in_silence(both, api):
+    path, body, schema = READ[api]
+    gateway, upstream = both
+    known = {}
+
+    def told(answer):
+        text = json.dumps(answer, sort_keys=True)
+        if text not in known:
+            upstream.answer = answer
+            got = gateway.call("POST", path, body)
+            upstream.answer = None
+            plain = got.json() if got.status == 200 else {}
+            for name in ("id", "created"):
+                plain.pop(name, None)
+            known[text] = (got.status, plain, got.header("x-kanmon-dropped") or "", got.body[:200])
+        return known[text]
+
+    lost, asked = [], 0
+    for root, (hint, _) in fields(schema).items():
+        for below, v in [((), value(hint, root)), *members(hint)]:
+            place = (root, *below)
+            dotted = ".".join(n for n in place if n)
+            if says_nothing(v) or any(dotted == n or dotted.startswith(n + ".") for n in FORM[api]):
+                continue
+            base = ANSWERS[api]
+            status, got, names, said = told({**base, root: v})
+            before = told({**base, **without({root: v}, place)} if root not in base or below
+                          else base)
+            asked += 1
+            if status == 200 and got == before[1] and not is_told(names, place, v):
+                lost.append((place, str(v)[:160], names))
+    print(api, asked)
+    assert asked > 20
     assert not lost, "\n".join(str(one)[:300] for one in lost)

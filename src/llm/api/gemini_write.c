@@ -15,6 +15,7 @@
 #include "llm/api/citations.h"
 #include "llm/api/gemini.h"
 #include "llm/api/openai.h"
+#include "llm/dropped.h"
 #include "llm/provider/gemini.h"
 
 #define STRING(name) #name
@@ -277,7 +278,13 @@ static void output(struct km_answer *a, struct tongue *t, const struct km_chat_e
     case KM_CHAT_TOOL_INPUT:
         keep(a, &t->input, e->text);
         break;
-    default: /* sealed reasoning and log-probabilities have no place here */
+    case KM_CHAT_LOGPROBS:
+        km_dropped_note(a->dropped, KM_STR("logprobs"));
+        break;
+    case KM_CHAT_REDACTED:
+        km_dropped_note(a->dropped, KM_STR("thinking"));
+        break;
+    default:
         break;
     }
 }
@@ -415,6 +422,9 @@ static void write_part(struct km_json_out *o, const struct km_answer *a, const s
     case KM_PART_TOOL_USE:
         if (args_of(a->arena, p->input_json, &args))
             write_call(o, p->id, p->name, args, p->signature);
+        break;
+    case KM_PART_REDACTED:
+        km_dropped_note(a->dropped, KM_STR("thinking"));
         break;
     default:
         break;

@@ -19,6 +19,7 @@
  */
 #include "llm/api/citations.h"
 #include "llm/api/messages.h"
+#include "llm/dropped.h"
 #include "llm/usage.h"
 
 enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_REDACTED };
@@ -334,7 +335,9 @@ static int on_event(struct km_answer *a, const struct km_chat_event *e, struct k
         on_start(a);
         return 0;
     case KM_CHAT_USAGE:
+        return 0;
     case KM_CHAT_LOGPROBS:
+        km_dropped_note(a->dropped, KM_STR("logprobs"));
         return 0;
     case KM_CHAT_CITATION:
         on_citation(a, e);

@@ -343,4 +343,5 @@ const struct km_encoder km_encoder_chat = {
     .event = event,
     .end = end,
     .whole = km_openai_whole,
+    .logprobs = true,
 };

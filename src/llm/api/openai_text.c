@@ -9,6 +9,7 @@
 #include "http/json_take.h"
 #include "llm/api/citations.h"
 #include "llm/api/openai.h"
+#include "llm/dropped.h"
 #include "llm/api/read.h"
 
 static bool says_nothing(const struct km_json *v, bool number)
@@ -89,6 +90,8 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
     (void)err;
     if (e->kind == KM_CHAT_CITATION)
         km_cite_lost(a);
+    else if (e->kind == KM_CHAT_LOGPROBS)
+        km_dropped_note(a->dropped, KM_STR("logprobs"));
     if (!finish && (e->kind != KM_CHAT_TEXT || !e->text.n))
         return 0;
     front(a);

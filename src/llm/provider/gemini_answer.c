@@ -335,7 +335,9 @@ static void note_block(struct km_decode *d, const struct km_json *root)
     struct km_gemini_candidate *c = &s->candidates[0];
     struct km_str reason = KM_STR_NONE, text = KM_STR_NONE;
 
-    if (!km_json_string(km_json_take(feedback, "blockReason"), &reason) || !reason.n || c->seen)
+    if (c->seen) /* there is an answer all the same: what is said of the prompt is told */
+        return;
+    if (!km_json_string(km_json_take(feedback, "blockReason"), &reason) || !reason.n)
         return;
     (void)km_json_string(km_json_take(feedback, "blockReasonMessage"), &text);
     c->seen = true;
