@@ -214,3 +214,27 @@ struct km_str km_utf8_cut(struct km_str s, size_t most)
         n--;
     return km_str_sub(s, 0, n);
 }
+
+static bool begins_one(char c)
+{
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+size_t km_utf8_chars(struct km_str s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        n += begins_one(s.p[i]);
+    return n;
+}
+
+size_t km_utf8_bytes(struct km_str s, size_t chars)
+{
+    size_t i = 0;
+
+    for (; i < s.n; i++)
+        if (begins_one(s.p[i]) && chars-- == 0)
+            break;
+    return i;
+}

@@ -16,5 +16,8 @@ bool km_utf8_valid(struct km_str s);
 size_t km_utf8_step(struct km_str s);
 /* The front of s, at most that many bytes and never half a character. */
 struct km_str km_utf8_cut(struct km_str s, size_t most);
+/* Characters of valid s; and the bytes of its first so many, all of them when it has less. */
+size_t km_utf8_chars(struct km_str s);
+size_t km_utf8_bytes(struct km_str s, size_t chars);
 
 #endif

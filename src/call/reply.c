@@ -2,7 +2,8 @@
 /* reply.c - the end of a call for its client: an answer, an error, or a stream's last bytes.
  *
  * A stream that broke never ends as if it were complete: the client gets an error event in its
- * protocol and then a broken end (no last chunk), so that every SDK raises.
+ * protocol, at which its SDKs raise; where they would not, or there are no events, it gets a broken
+ * end too (no last chunk).
  */
 #include "call/call.h"
 
@@ -150,7 +151,7 @@ bool km_call_last(struct km_call *call, struct km_buf *out)
     else if (call->cut && call->api && !call->at->stream.error && !call->opaque)
         km_error_event(call->api->dialect, &call->err, km_str(call->visit->id_text, KM_UUID_LEN),
                        out);
-    return false;
+    return call->cut && call->api && !call->opaque && km_error_event_is_heard(call->api->dialect);
 }
 
 void km_call_reply_refused(struct km_call *call)

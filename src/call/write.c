@@ -94,7 +94,7 @@ static void start_kept(struct km_call *call)
         start_port(call, call->head);
 }
 
-/* An API that has an end of its own for failures needs no broken connection. */
+/* Where the client has heard of the failure a broken connection would only hide its words. */
 static void end_port(struct km_call *call, const struct km_piece *piece)
 {
     const struct km_str left[] = { km_buf_view(&call->batch), piece->bytes };

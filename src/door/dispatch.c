@@ -34,6 +34,33 @@ static struct km_visit *visit_new(struct km_worker *w, struct km_exchange *x)
     return v;
 }
 
+/* What clients' libraries have calls for and is not here: what does it instead. */
+static const struct {
+    struct km_str path;
+    const char *instead;
+} absent[] = {
+    { { "/v1/messages/batches", 20 },
+      "Batches are OpenAI's here: /v1/batches. Anthropic's own are at "
+      "/anthropic/v1/messages/batches, for the administrator's key." },
+    { { "/v1/conversations", 17 },
+      "A conversation goes on by previous_response_id of /v1/responses, or by all of its items in "
+      "input." },
+    { { "/v1/complete", 12 }, "Claude is asked at /v1/messages." },
+    { { "/v1beta/cachedContents", 22 },
+      "What Google keeps is at /gemini/v1beta/cachedContents, for the administrator's key." },
+};
+
+static const char *instead_of(struct km_str path)
+{
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++) {
+        struct km_str rest = km_str_skip(path, absent[i].path.n);
+
+        if (km_str_starts(path, absent[i].path) && (!rest.n || rest.p[0] == '/'))
+            return absent[i].instead;
+    }
+    return "GET /routes lists them.";
+}
+
 static int not_routed(struct km_visit *v, int r, struct km_err *err)
 {
     const struct km_request *req = km_exchange_request(v->x);
@@ -42,8 +69,8 @@ static int not_routed(struct km_visit *v, int r, struct km_err *err)
         return km_fail(err, r, "%.*s is not a method of %.*s; it takes %.*s.",
                        KM_STR_ARG(req->method), KM_STR_ARG(km_str_sub(req->path, 0, 200)),
                        KM_STR_ARG(v->allow));
-    return km_fail(err, KM_E_NOT_FOUND, "There is no route %.*s here. GET /routes lists them.",
-                   KM_STR_ARG(km_str_sub(req->path, 0, 200)));
+    return km_fail(err, KM_E_NOT_FOUND, "There is no route %.*s here. %s",
+                   KM_STR_ARG(km_str_sub(req->path, 0, 200)), instead_of(req->path));
 }
 
 /* What is read of a query here, each once. */

@@ -14,7 +14,10 @@
 
 #include "llm/api.h"
 
+#include "base/encode.h"
 #include "http/json.h"
+#include "llm/api/openai.h"
+#include "llm/dropped.h"
 #include "llm/usage.h"
 
 static bool is_output(enum km_chat_event_kind kind)
@@ -141,16 +144,40 @@ static struct km_gather *choice_at(struct km_answer *a, unsigned choice)
     return g;
 }
 
+/* Of the text part that its place ends in; without one, of the last. */
+static void gather_citation(struct km_answer *a, const struct km_chat_event *e)
+{
+    struct km_part *at = NULL;
+    int64_t behind = 0;
+
+    for (struct km_part *p = a->choices[e->choice].parts; p; p = p->next) {
+        if (p->kind != KM_PART_TEXT)
+            continue;
+        at = p;
+        behind += (int64_t)km_utf8_chars(p->text);
+        if (e->citation->end >= 0 && e->citation->end <= behind)
+            break;
+    }
+    if (at)
+        km_citation_append(a->arena, &at->citations, e->citation);
+    else
+        km_dropped_note(a->dropped, KM_STR("citations"));
+}
+
 static void gather(struct km_answer *a, struct km_gather *g, const struct km_chat_event *e)
 {
     struct km_choice *choice = &a->choices[e->choice];
 
-    if (e->kind == KM_CHAT_FINISH) {
+    if (e->kind == KM_CHAT_CITATION) {
+        gather_citation(a, e);
+    } else if (e->kind == KM_CHAT_FINISH) {
         choice->finish = e->finish;
         choice->finish_text = km_arena_str(a->arena, e->text);
         g->open = false;
     } else if (e->kind == KM_CHAT_LOGPROBS) {
         choice->logprobs_json = km_arena_str(a->arena, e->text);
+        if (!a->to->logprobs)
+            km_dropped_note(a->dropped, KM_STR("logprobs"));
     } else {
         gather_piece(a, g, e);
     }
@@ -205,7 +232,7 @@ static int keep(struct km_answer *a, const struct km_chat_event *e, struct km_er
 
 int km_answer_say(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
 {
-    int r = a->stream && !a->to->gathers ? 0 : keep(a, e, err);
+    int r = a->stream && !a->gathers ? 0 : keep(a, e, err);
 
     return r < 0 || !a->stream ? r : a->to->event(a, e, err);
 }
@@ -218,6 +245,50 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_
         return r;
     count(a, e);
     return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : km_answer_say(a, e, err);
+}
+
+int km_answer_cite(struct km_answer *a, unsigned choice, unsigned block,
+                   const struct km_citation *c, struct km_err *err)
+{
+    struct km_chat_event e = { .kind = KM_CHAT_CITATION, .choice = choice, .block = block };
+
+    if (a->cited++ >= KM_CITATIONS_MOST) {
+        km_dropped_note(a->dropped, KM_STR("citations"));
+        return 0;
+    }
+    e.citation = km_citation_keep(a->arena, c);
+    return e.citation ? km_answer_put(a, &e, err) : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+/* What units have been handed may be told otherwise, and later. */
+static bool has_text(const struct km_answer *a, unsigned choice)
+{
+    return !a->hand_on && (!a->stream || a->gathers) && choice < a->nchoices && a->gather[choice];
+}
+
+bool km_answer_words(const struct km_answer *a, unsigned choice, struct km_str *ret)
+{
+    if (!has_text(a, choice))
+        return false;
+    *ret = km_parts_text(a->choices[choice].parts, KM_PART_TEXT, a->arena);
+    return true;
+}
+
+void km_answer_block_place(const struct km_answer *a, unsigned choice, int64_t *ret_start,
+                           int64_t *ret_end)
+{
+    int64_t last = 0;
+
+    *ret_start = *ret_end = -1;
+    if (!has_text(a, choice))
+        return;
+    *ret_end = 0;
+    for (const struct km_part *p = a->choices[choice].parts; p; p = p->next)
+        if (p->kind == KM_PART_TEXT) {
+            last = (int64_t)km_utf8_chars(p->text);
+            *ret_end += last;
+        }
+    *ret_start = *ret_end - last;
 }
 
 /* A choice that never said anything is not open; an answer that said nothing at all has one. */

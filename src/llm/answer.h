@@ -16,6 +16,7 @@
  *   several choices may alternate.
  * - A tool's call begins with TOOL (id and name, whole) and goes on with TOOL_INPUT fragments of
  *   its JSON; a call without input has none, or "{}".
+ * - CITATION is of text that came already, and begins no block.
  * - FINISH comes once a choice.  A decoder that never saw its upstream's end says so at its end
  *   (KM_E_UPSTREAM_PROTOCOL) and invents none.
  *
@@ -26,6 +27,7 @@
 
 #include "base/buf.h"
 #include "llm/chat.h"
+#include "llm/citation.h"
 #include "policy/pace.h"
 #include "policy/price.h"
 
@@ -41,6 +43,7 @@ enum km_chat_event_kind {
     KM_CHAT_LOGPROBS, /* text: OpenAI's `logprobs` object of the piece before, JSON */
     KM_CHAT_FINISH, /* finish, and text: the stop sequence that was met, or a refusal's reason */
     KM_CHAT_USAGE, /* usage */
+    KM_CHAT_CITATION, /* citation: by km_answer_cite() */
 };
 
 enum km_finish {
@@ -59,6 +62,7 @@ struct km_chat_event {
     struct km_str text, id, name;
     enum km_finish finish;
     struct km_usage usage; /* .known: its counts can be */
+    const struct km_citation *citation; /* lives as long as the answer */
 };
 
 struct km_answer;
@@ -76,6 +80,7 @@ struct km_encoder {
     /* The end of a stream that broke: an error event.  NULL: the dialect's common one. */
     void (*fail)(struct km_answer *a, const struct km_err *err);
     bool gathers; /* streams too need the whole at their end (Responses) */
+    bool logprobs; /* has a place for them; who has none notes those of a stream itself */
 };
 
 /* One of the answers asked for, gathered. */
@@ -113,6 +118,9 @@ struct km_answer {
     bool stream; /* the client gets events */
     bool usage_asked; /* OpenAI's include_usage */
     bool legacy_calls; /* OpenAI's `functions`: km_chat's */
+    bool gathers; /* a stream is gathered too: the encoder asks for it, or citations are likely */
+    struct km_dropped *dropped; /* where it is noted what the client is not told; or NULL */
+    unsigned cited; /* citations so far */
     struct km_str model; /* the name the caller used */
     struct km_str id; /* the gateway's id of the answer, without any API's prefix */
     struct km_str upstream_id; /* START's, kept */
@@ -140,6 +148,15 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e,
  * a->out.  KM_E_NOMEM: also a choice over KM_CHOICES_MOST. */
 int km_answer_say(struct km_answer *a, const struct km_chat_event *e,
                   struct km_err *err) KM_MUST_USE;
+
+/* A citation of the choice's text, copied.  One over KM_CITATIONS_MOST is only noted. */
+int km_answer_cite(struct km_answer *a, unsigned choice, unsigned block,
+                   const struct km_citation *c, struct km_err *err) KM_MUST_USE;
+/* The block under way, in characters of the choice's text; -1 where the text is not gathered. */
+void km_answer_block_place(const struct km_answer *a, unsigned choice, int64_t *ret_start,
+                           int64_t *ret_end);
+/* The choice's text so far.  false: it is not gathered. */
+bool km_answer_words(const struct km_answer *a, unsigned choice, struct km_str *ret);
 
 /* Ends a stream early, as one whose output came to its bound: the events that its decoder owes.
  * told: what the client is told of its use.  The decoder puts nothing more; the encoder's end() is

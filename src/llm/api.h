@@ -24,6 +24,7 @@ struct km_llm_request;
 struct km_llm_stream;
 struct km_llm_cut;
 struct km_llm_body_args;
+struct km_dropped;
 
 /* One endpoint of an API: a row. */
 struct km_llm_api {
@@ -36,9 +37,11 @@ struct km_llm_api {
     enum km_dialect dialect;
 
     /* The body in the words of the API whose members parse() reads, before anything else looks at
-     * it; NULL: it comes in them. */
-    int (*rewrite)(struct km_str body, struct km_arena *arena, struct km_str *ret_body,
-                   struct km_err *err);
+     * it; NULL: it comes in them.  Notes in left what those have no words for. */
+    int (*rewrite)(struct km_str body, struct km_arena *arena, struct km_dropped *left,
+                   struct km_str *ret_body, struct km_err *err);
+    /* Notes what body() takes out of the rewritten one.  NULL: nothing. */
+    void (*left_out)(const struct km_llm_request *r, struct km_dropped *left);
     /* path_model: the model in the path, decoded, or empty.  KM_E_INVALID with the offending
      * member in err->param.  Views live as long as arena and body. */
     int (*parse)(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
@@ -142,6 +145,7 @@ struct km_llm_request {
     struct km_str user;
     struct km_str metadata; /* JSON object or empty */
     struct km_str tags; /* JSON array or empty */
+    struct km_dropped *left; /* what rewrite() had no words for; NULL: nothing was rewritten */
 };
 
 struct km_llm_body_args {

@@ -22,6 +22,7 @@
 
 struct km_json_out;
 struct km_dropped;
+struct km_citation;
 
 enum km_role {
     KM_ROLE_SYSTEM, /* OpenAI's `developer` too; stands where the caller put it */
@@ -62,6 +63,9 @@ struct km_part {
     struct km_str input_json; /* TOOL_USE: a JSON object, "{}" for none */
     struct km_part *content; /* TOOL_RESULT: text, images, documents */
     bool is_error; /* TOOL_RESULT */
+    bool cite; /* DOCUMENT, or TEXT of a search result: the answer is to say what it takes of it */
+    struct km_str context; /* DOCUMENT: what is said about it, and is not cited */
+    struct km_citation *citations; /* TEXT of an answer: what it rests on */
     struct km_media media; /* IMAGE, DOCUMENT, AUDIO */
 };
 
@@ -168,6 +172,7 @@ struct km_chat {
     enum km_tool_choice tool_choice;
     struct km_str tool_name; /* KM_CHOICE_NAMED */
     bool parallel_tools; /* false only when the caller forbade it */
+    bool calls_validated; /* Google's: calls are held to their schemas, and are not forced */
     bool legacy_calls; /* it knows `functions` only: a call is told as function_call */
     enum km_format format;
     struct km_str schema_json, schema_name, schema_description; /* KM_FORMAT_SCHEMA */

@@ -30,6 +30,13 @@ const char *km_error_reason(const struct km_err *err);
  *     AWS        {"__type","message"} */
 void km_error_json(enum km_dialect dialect, const struct km_err *err, struct km_str id,
                    struct km_buf *out);
+/* Do those who read this dialect's streams raise at an error event?  Then such a stream ends as its
+ * transport should: of a torn connection the Vercel AI SDK tells that alone, and not what the event
+ * says.  Google's own clients of before 2026 and that SDK pass its error events over. */
+static inline bool km_error_event_is_heard(enum km_dialect dialect)
+{
+    return dialect == KM_DIALECT_OPENAI || dialect == KM_DIALECT_ANTHROPIC;
+}
 /* An event of a stream that says it broke. */
 void km_error_event(enum km_dialect dialect, const struct km_err *err, struct km_str id,
                     struct km_buf *out);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* traits.c - see traits.h. */
+/* traits.c - see traits.h.
+ *
+ * One walk over messages, parts and tools finds all of them, as bits; what a codec's encoder writes
+ * (`carries`) is taken from those, and the rest is noted by name.  The same bits say whether an
+ * answer may cite: then its text is kept while it streams, for places in it.
+ */
 #include "llm/traits.h"
 
 #include "llm/dropped.h"
@@ -21,6 +26,12 @@ static unsigned of_parts(const struct km_part *p)
             found |= KM_TRAIT_BIT(CACHE_POINT);
         if (p->media.detail.n && !km_str_eq(p->media.detail, KM_STR("auto")))
             found |= KM_TRAIT_BIT(IMAGE_DETAIL);
+        if (p->kind == KM_PART_REASONING || p->kind == KM_PART_REDACTED)
+            found |= KM_TRAIT_BIT(THOUGHTS);
+        if (p->cite)
+            found |= KM_TRAIT_BIT(CITE);
+        if (p->context.n)
+            found |= KM_TRAIT_BIT(CONTEXT);
         if (p->content)
             found |= of_parts(p->content);
     }
@@ -38,6 +49,12 @@ unsigned km_chat_traits(const struct km_chat *chat)
             found |= KM_TRAIT_BIT(NAME);
         last = m;
     }
+    if (chat->cache_ttl_s)
+        found |= KM_TRAIT_BIT(CACHE_ALL);
+    if (chat->cache_retention.n)
+        found |= KM_TRAIT_BIT(RETENTION);
+    if (chat->calls_validated)
+        found |= KM_TRAIT_BIT(VALIDATED);
     if (last && last->role == KM_ROLE_ASSISTANT)
         found |= KM_TRAIT_BIT(PREFILL);
     for (const struct km_tool *t = chat->tools; t; t = t->next) {
@@ -49,11 +66,21 @@ unsigned km_chat_traits(const struct km_chat *chat)
     return found;
 }
 
-void km_traits_note(const struct km_chat *chat, unsigned carries)
+bool km_chat_may_cite(const struct km_chat *chat, unsigned traits)
 {
-    unsigned lost = km_chat_traits(chat) & ~carries;
+    const struct km_tool *t = chat->tools;
+
+    while (t && !t->hosted_json.n)
+        t = t->next;
+    return t || (traits & KM_TRAIT_BIT(CITE)) || km_chat_has(chat, KM_P_WEB_SEARCH);
+}
+
+unsigned km_traits_note(const struct km_chat *chat, unsigned carries)
+{
+    unsigned found = km_chat_traits(chat), lost = found & ~carries;
 
     for (unsigned i = 0; lost && i < KM_TRAIT_COUNT; i++)
         if (lost >> i & 1)
             km_dropped_note(chat->dropped, km_str_c(names[i]));
+    return found;
 }

@@ -18,6 +18,12 @@
     XX(CACHE_POINT, "cache_control")     /* of a part or a tool */                                 \
     XX(TOOL_STRICT, "tools.strict")                                                                \
     XX(NAME, "messages.name")            /* of who speaks */                                       \
+    XX(CITE, "citations")                /* of a document: they are asked for */                   \
+    XX(CONTEXT, "context")               /* of a document */                                       \
+    XX(THOUGHTS, "thinking")             /* a model's own of earlier turns */                      \
+    XX(CACHE_ALL, "cache_control")       /* of all of it */                                        \
+    XX(RETENTION, "prompt_cache_retention")                                                        \
+    XX(VALIDATED, "toolConfig.functionCallingConfig.mode") /* calls are held to their schemas */   \
     XX(PREFILL, "prefill")               /* the last message is the assistant's own beginning */
 
 enum km_trait {
@@ -30,7 +36,9 @@ enum km_trait {
 
 /* Those that it has, a bit each. */
 unsigned km_chat_traits(const struct km_chat *chat);
-/* Notes those that carries has not. */
-void km_traits_note(const struct km_chat *chat, unsigned carries);
+/* Does it ask for citations, or may its answer rest on what is searched for?  traits: its own. */
+bool km_chat_may_cite(const struct km_chat *chat, unsigned traits);
+/* Notes those that carries has not; returns all of them. */
+unsigned km_traits_note(const struct km_chat *chat, unsigned carries);
 
 #endif

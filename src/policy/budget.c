@@ -284,10 +284,10 @@ static int refuse_reserve(const struct km_budget *b, int64_t amount, struct km_e
                        held);
     return km_fail(err, KM_E_BUDGET,
                    "Budget has been exceeded! Current cost: %s, Max budget: %s. This call may cost "
-                   "up to %s%s%s%s: lower max_tokens%s",
+                   "up to %s%s%s%s: a shorter prompt or a smaller max_tokens asks for less%s",
                    spent, max, wanted, b->reserved > 0 ? " and running calls hold " : "",
                    b->reserved > 0 ? reserved : "", kept,
-                   b->reserved > 0 ? ", or try again when they have ended" : "");
+                   b->reserved > 0 ? "; or try again when they have ended" : "");
 }
 
 int km_budget_reserve(struct km_budget *b, int64_t amount, enum km_budget_mode mode,

@@ -22,8 +22,15 @@ enum km_service {
     KM_SERVICES
 };
 
-/* What was said of how a call was, or is to be, served: of the rest nobody spoke. */
-enum km_said { KM_SAID_SERVICE = 1, KM_SAID_SPEED = 2, KM_SAID_GEO = 4, KM_SAID_SEARCH = 8 };
+/* What was said of how a call was, or is to be, served, and of what it used: of the rest nobody
+ * spoke, and of a count 0 is not what was said. */
+enum km_said {
+    KM_SAID_SERVICE = 1,
+    KM_SAID_SPEED = 2,
+    KM_SAID_GEO = 4,
+    KM_SAID_SEARCH = 8,
+    KM_SAID_REASONING = 16, /* tokens of it */
+};
 
 /* Tools that the provider runs itself, and bills by use. */
 enum km_hosted {

@@ -38,6 +38,12 @@ function checkAgent({ text, steps, usage }) {
   return faults;
 }
 
+function checkSources(sources) {
+  const found = JSON.stringify(sources?.map(({ url, title }) => ({ url, title })));
+  return found === JSON.stringify([{ url: "https://example.com/so", title: "So it says" }]) ? []
+    : [`sources: ${found}`];
+}
+
 export const tests = {
   async agent(model, cell) {
     const r = await generateText(agent(model, `tools-there-and-back.${cell}`));
@@ -58,6 +64,27 @@ export const tests = {
         type: "object", properties: { city: { type: "string" } }, required: ["city"],
         additionalProperties: false }) }) });
     return r.output?.city === "Oslo" ? [] : [`object: ${JSON.stringify(r.output)}`];
+  },
+  async sources(model, cell) {
+    return checkSources((await generateText({ model, maxRetries: 0,
+      prompt: `golden:cites.${cell} Where?` })).sources);
+  },
+  async "sources-streamed"(model, cell) {
+    const r = streamText({ model, maxRetries: 0, prompt: `golden:cites.${cell} Where?` });
+    await r.consumeStream();
+    return checkSources(await r.sources);
+  },
+  /* It says what broke, and not that a response was no success. */
+  async "broken-off"(model, cell) {
+    let fault;
+    const r = streamText({ model, maxRetries: 0, prompt: `golden:broken-error.${cell} Tell me.`,
+      onError: ({ error }) => { fault ??= error; } });
+    let text = "";
+    for await (const piece of r.textStream) text += piece;
+    const said = `${fault?.message} ${fault?.responseBody ?? ""} ${JSON.stringify(fault) ?? ""}`;
+    return [...(text === "Once upon a time" ? [] : [`before it broke: ${text}`]),
+      ...(/upstream|overloaded|broke/i.test(said) && !/Failed to process/.test(said) ? []
+        : [`what it says: ${said.slice(0, 300)}`])];
   },
   async refused(model, cell) {
     try {

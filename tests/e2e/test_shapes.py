@@ -6,13 +6,15 @@ import pytest
 
 
 def test_google_embeds_with_a_model_of_openais(gateway, upstream):
+    """And is told what those have no word for."""
     body = {"content": {"parts": [{"text": "a"}, {"text": "b"}]}, "taskType": "RETRIEVAL_QUERY",
-            "outputDimensionality": 3}
+            "outputDimensionality": 3, "title": "t"}
     answer = gateway.call("POST", "/v1beta/models/embed:embedContent", body)
     assert answer.status == 200, answer
     assert all(isinstance(n, float) for n in answer.json()["embedding"]["values"])
     sent = upstream.seen()[-1].json()
     assert sent["input"] == ["ab"] and sent["dimensions"] == 3 and "task_type" not in sent
+    assert answer.header("x-kanmon-dropped") == "title, taskType"
 
 
 def test_google_embeds_many(gateway, upstream):
@@ -20,7 +22,7 @@ def test_google_embeds_many(gateway, upstream):
                          for t in ("a", "b")]}
     answer = gateway.call("POST", "/v1beta/models/embed:batchEmbedContents", body)
     assert answer.status == 200, answer
-    assert len(answer.json()["embeddings"]) == 2
+    assert len(answer.json()["embeddings"]) == 2 and answer.header("x-kanmon-dropped") is None
     assert upstream.seen()[-1].json()["input"] == ["a", "b"]
 
 

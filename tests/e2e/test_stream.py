@@ -72,23 +72,18 @@ def test_an_error_before_the_first_event_has_its_status(gateway):
 
 
 def test_an_error_event_in_mid_stream_reaches_the_client(gateway):
-    try:
-        body = gateway.chat("any/stream-error", stream=True).body
-    except http.client.IncompleteRead as error:
-        body = error.partial
+    body = gateway.chat("any/stream-error", stream=True).body
     assert b"The mock broke in mid-stream." in body
     assert b"[DONE]" not in body
 
 
 @pytest.mark.parametrize("model", ["any/stream-cut", "any/stream-reset"])
-def test_an_upstream_that_dies_gives_an_error_event_and_a_broken_end(gateway, model):
-    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)) as caught:
-        gateway.chat(model, stream=True)
-    if isinstance(caught.value, http.client.IncompleteRead):
-        got = caught.value.partial
-        assert b"[DONE]" not in got
-        last = [line for line in got.split(b"\n") if line.startswith(b"data:")][-1]
-        assert "error" in json.loads(last[5:]), got[-400:]
+def test_an_upstream_that_dies_gives_an_error_event_as_the_last(gateway, model):
+    """The body ends well, or clients would tell of a torn connection and not what the event says."""
+    got = gateway.chat(model, stream=True).body
+    assert b"[DONE]" not in got
+    last = [line for line in got.split(b"\n") if line.startswith(b"data:")][-1]
+    assert "error" in json.loads(last[5:]), got[-400:]
 
 
 def test_events_arrive_as_they_come(gateway, upstream):

@@ -38,6 +38,7 @@ static inline void reading_init(struct reading *r, const struct dialect *dialect
     km_arena_init(&r->arena, ARENA, NULL);
     km_arena_init(&r->scratch, ARENA, NULL);
     r->answer = (struct km_answer){ .to = dialect->encoder,
+                                    .gathers = dialect->encoder->gathers,
                                     .arena = &r->arena,
                                     .out = &r->out,
                                     .stream = stream,

@@ -41,6 +41,7 @@ static int feed(struct run *run, const struct km_codec *codec, const struct km_e
     km_arena_init(&run->scratch, 64 << 20, NULL);
     km_buf_init(&run->out, 256 << 20);
     run->answer = (struct km_answer){ .to = to,
+                                      .gathers = to->gathers,
                                       .arena = &run->arena,
                                       .out = &run->out,
                                       .stream = true,

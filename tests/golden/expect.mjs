@@ -94,6 +94,23 @@ export function asked(seen, row, provider, api, second) {
   return faults;
 }
 
+/* What it cites, and which words rest on it: where the gateway knew before that it would cite, and
+ * in whole answers.  Messages cite blocks, and of who has none that is all of the text. */
+function citing(got, answer, provider, api) {
+  const wanted = answer.blocks.flatMap((b) => (b.cites ?? []).map((c) => ({ url: c.url,
+    title: c.title, of: b.text.join("") })));
+  const found = got.cites ?? [];
+  const faults = [];
+  same(found.map(({ url, title }) => ({ url, title })), wanted.map(({ url, title }) => ({ url, title })),
+    "citations", faults);
+  found.forEach((c, i) => {
+    const all = answer.blocks.flatMap((b) => b.text ?? []).join("");
+    const of = api.name === "messages" ? [wanted[i]?.of, all] : [wanted[i]?.of, ""];
+    if (!of.includes(c.of)) faults.push(`it cites for ${brief(c.of)} instead of ${brief(of)}`);
+  });
+  return faults;
+}
+
 /* What the caller must have been answered. */
 export function answered(got, answer, provider, api, { model } = {}) {
   const faults = [];
@@ -112,6 +129,7 @@ export function answered(got, answer, provider, api, { model } = {}) {
     same(got.redacted, of("redacted"), "sealed reasoning", faults);
   same(got.calls.map(({ name, input }) => ({ name, input })), answer.blocks.filter((b) => b.call)
     .map(({ call: { name, input } }) => ({ name, input })), "calls", faults);
+  faults.push(...citing(got, answer, provider, api));
   const ids = got.calls.map((c) => c.id).filter(Boolean);
   if (new Set(ids).size !== ids.length) faults.push(`ids of calls: ${ids}`);
   const finish = answer.finish === "refusal" ? [provider.refuses,

@@ -7,7 +7,7 @@
 //     parts  {text} {image: {type, data}} {call: {id, name, input}} {document: {name, data}}
 //            {result: {id, name, text, error, image}}; cache: a cache point behind it
 //     more   members of one API's request that no other has
-//   answer   blocks [{text: [pieces]} {think: [pieces], signature} {call: {id, name, input, group}}
+//   answer   blocks [{text: [pieces], cites: [{url, title, words}]} {think: [pieces], signature} {call: {id, name, input, group}}
 //            {redacted}],
 //            finish "stop" "length" "tools" "filter" "refusal"; usage: what is not 0
 //     fault  before the answer: {kind, text}; `status` is what a caller of kanmon must get
@@ -65,6 +65,12 @@ const chosen = (name, choice, blocks, finish) => ({
 export const rows = [
   { name: "plain", ask: { turns: [asked("plain", "Say hello.")], max: 64 },
     answer: say("Hel", "lo", " there", "!") },
+
+  { name: "cites", ask: { turns: [asked("cites", "Where does it say so?")], max: 64 },
+    answer: { blocks: [{ text: ["Es grünt ", "so. "] }, { text: ["Ja."], cites: [
+      { url: "https://example.com/so", title: "So it says", words: "It is so." }] }],
+    finish: "stop", usage: { input: 21, output: 9 } },
+    without: { ollama: "its API has no citations" } },
 
   { name: "settings",
     ask: {
@@ -294,6 +300,11 @@ export const scripts = [
     answer: { blocks: [{ think: ["A file."], signature: "c2lnbmVk" }, tool("Bash", "toolu_1",
       { command: "cat golden.txt", description: "Shows the file" })], finish: "tools",
     usage: { input: 100, output: 15 } },
+    then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
+      usage: { input: 121, output: 9 } } } },
+  { name: "gemini-cli",
+    answer: { blocks: [tool("run_shell_command", "call_1", { command: "cat golden.txt" })],
+      finish: "tools", usage: { input: 100, output: 15 } },
     then: { mark: "seven degrees", answer: { ...say("Seven degrees ", "it is."),
       usage: { input: 121, output: 9 } } } },
   // it brings tools of OpenAI's own (web_search): others have them dropped

@@ -7,5 +7,5 @@ part_short() {
 }
 part_long() {
     km_build asan kanmon
-    tests/clients/run --binary build/asan/kanmon
+    tests/clients/run --binary build/asan/kanmon --long
 }

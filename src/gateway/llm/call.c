@@ -20,19 +20,31 @@
 /* What every OpenAI-compatible upstream speaks. */
 #define OPENAI_WIRES ((unsigned)(KM_WIRE_CHAT | KM_WIRE_COMPLETION | KM_WIRE_EMBEDDING))
 
+static int rewrite(struct km_call *call, struct km_dropped **ret_left, struct km_err *err)
+{
+    struct km_dropped *left = *ret_left = km_arena_zalloc(&call->arena, sizeof *left);
+
+    if (!left)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    left->arena = &call->arena;
+    return call->api->rewrite(call->body, &call->arena, left, &call->body, err);
+}
+
 static int prepare(struct km_call *call, struct km_err *err)
 {
+    struct km_dropped *left = NULL;
     struct km_str from_path;
     int r = km_call_check_type(call, err);
 
     if (r == 0 && call->api->rewrite)
-        r = call->api->rewrite(call->body, &call->arena, &call->body, err);
+        r = rewrite(call, &left, err);
     if (r == 0)
         r = km_call_path_model(call, &from_path, err);
     if (r == 0)
         r = km_llm_request_parse(&call->req, call->api, &call->arena, call->body, from_path, err);
     if (r < 0)
         return r;
+    call->req.left = left;
     km_call_read_head(call);
     return km_call_find_model(call, err);
 }
@@ -295,6 +307,8 @@ static void on_head(struct km_call *call, const struct km_response *response)
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
 
     km_call_answer_head(call, response);
+    if (call->req.left)
+        km_translate_tell_left(call);
     if (call->at->coding.n)
         return; /* read to its end and then refused: it cannot be understood */
     if (call->at->convert) {
@@ -475,7 +489,7 @@ static bool last(struct km_call *call, struct km_buf *out)
         return km_call_last(call, out);
     if (call->cut) {
         km_translate_cut(call, out);
-        return call->api->encoder->fail != NULL;
+        return call->api->encoder->fail || km_error_event_is_heard(call->api->dialect);
     }
     km_translate_end(call, out);
     return true;

@@ -149,7 +149,8 @@ static int decode_request(struct km_call *call, struct km_err *err)
         r = km_chat_check(chat, call->at->convert->codec, call->at->d, call->api->param_name, arena,
                           err);
     if (r == 0)
-        km_traits_note(chat, carried_by(call->at->d));
+        call->at->convert->cites =
+            km_chat_may_cite(chat, km_traits_note(chat, carried_by(call->at->d)));
     return r;
 }
 
@@ -352,6 +353,8 @@ static void begin_answer(struct km_call *call, struct km_buf *out)
                                      .stream = call->req.stream,
                                      .usage_asked = call->req.usage_asked,
                                      .legacy_calls = tr->legacy_calls,
+                                     .gathers = call->api->encoder->gathers || tr->cites,
+                                     .dropped = &tr->dropped,
                                      .model = call->req.model,
                                      .id = km_str(call->visit->id_text, KM_UUID_LEN),
                                      .created_s = call->start_us / 1000000,
@@ -559,11 +562,11 @@ static int complete_whole(struct km_call *call, struct km_err *err)
     if (r == 0)
         km_dropped_left(&tr->dropped, tr->decode.read, tr->codec->idle);
     km_arena_done(&tr->scratch);
-    km_translate_tell_dropped(call);
     if (r == 0 && !tr->answer.started)
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer holds nothing.");
     if (r == 0 && !call->req.stream)
         r = call->api->encoder->whole(&tr->answer, err);
+    km_translate_tell_dropped(call);
     if (r < 0)
         return r;
     km_translate_count_dropped(call);

@@ -22,6 +22,8 @@ struct km_translation { /* translate.c's and translate_embed.c's */
     struct km_framer *framer; /* streams */
     struct km_answer answer;
     bool legacy_calls; /* the request's, for its answer */
+    bool
+        cites; /* the answer may say what it rests on: the request asks for it, or lets it search */
     bool owes_start; /* units have not had the answer's beginning yet */
     struct km_decode decode;
     struct km_arena scratch; /* of the event under way */
@@ -93,6 +95,8 @@ int km_rank_complete(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* --- translate_dropped.c: what went no further --- */
 /* What the answer's document under way has that its decoder did not take. */
 void km_translate_look(struct km_translation *tr);
+/* Of a request that was rewritten: into the head, where its upstream's answer begins. */
+void km_translate_tell_left(struct km_call *call);
 /* The names so far, into the head of the answer. */
 void km_translate_tell_dropped(struct km_call *call);
 /* The answer is over: what its head did not say goes to the log, and all of it is counted. */

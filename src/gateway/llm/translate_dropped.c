@@ -37,19 +37,25 @@ void km_translate_look(struct km_translation *tr)
     km_dropped_left(&tr->dropped, tr->decode.read, tr->codec->idle);
 }
 
-void km_translate_tell_dropped(struct km_call *call)
+static void tell(struct km_call *call, const struct km_dropped *what)
 {
-    struct km_translation *tr = call->at->convert;
     struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(LINE_BYTES);
 
-    if (!tr->dropped.n)
-        return;
-    tr->told = tr->dropped.n;
-    km_dropped_write(&tr->dropped, &names);
+    km_dropped_write(what, &names);
     call->at->head = km_arena_cat(&call->arena,
                                   (struct km_str[]){ call->at->head, KM_STR("x-kanmon-dropped: "),
                                                      km_buf_view(&names), KM_STR("\r\n") },
                                   4);
+}
+
+void km_translate_tell_dropped(struct km_call *call)
+{
+    struct km_translation *tr = call->at->convert;
+
+    if (!tr->dropped.n)
+        return;
+    tr->told = tr->dropped.n;
+    tell(call, &tr->dropped);
 }
 
 static void count(struct km_call *call, const char *side)
@@ -57,6 +63,21 @@ static void count(struct km_call *call, const char *side)
     const struct km_str labels[2] = { call->at->d->group, km_str_c(side) };
 
     km_metric_count(call->w->gw->metrics, &dropped, labels, call->w->index, 1);
+}
+
+/* What one deployment has no words for the next may have. */
+void km_translate_tell_left(struct km_call *call)
+{
+    struct km_dropped all = { .arena = &call->arena };
+
+    for (size_t i = 0; i < call->req.left->n; i++)
+        km_dropped_note(&all, call->req.left->v[i]);
+    if (!call->at->convert && call->api->left_out)
+        call->api->left_out(&call->req, &all);
+    if (!all.n)
+        return;
+    tell(call, &all);
+    count(call, "request");
 }
 
 static void log_dropped(struct km_call *call)

@@ -15,6 +15,7 @@
 #include "llm/api/gemini.h"
 #include "llm/api/openai.h"
 #include "llm/api/read.h"
+#include "llm/dropped.h"
 #include "llm/embed.h"
 
 #define BODY_MOST ((size_t)64 * 1024 * 1024)
@@ -100,8 +101,14 @@ static int put_all(struct asked *a, const struct km_json *root)
     return r;
 }
 
-static int rewrite(struct km_str body, bool batch, struct km_arena *arena, struct km_str *ret_body,
-                   struct km_err *err)
+static const struct km_str idle[] = {
+    KM_IDLE("model"),         KM_IDLE("content.role"),
+    KM_IDLE("requests.model"), KM_IDLE("requests.content.role"),
+    KM_IDLE(""),
+};
+
+static int rewrite(struct km_str body, bool batch, struct km_arena *arena, struct km_dropped *left,
+                   struct km_str *ret_body, struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(BODY_MOST);
     struct km_json_out o;
@@ -121,27 +128,39 @@ static int rewrite(struct km_str body, bool batch, struct km_arena *arena, struc
     if (a.task.n)
         km_out_member(&o, "task_type", a.task);
     km_out_close(&o, '}');
-    if (r == 0)
+    if (r == 0) {
         *ret_body = km_arena_str(arena, km_buf_view(&text));
+        km_dropped_left(left, root, idle);
+    }
     return r == 0 && (km_buf_failed(&text) || !ret_body->n) ? km_read_nomem(&a.rd) : r;
 }
 
-static int rewrite_one(struct km_str body, struct km_arena *arena, struct km_str *ret_body,
-                       struct km_err *err)
+static int rewrite_one(struct km_str body, struct km_arena *arena, struct km_dropped *left,
+                       struct km_str *ret_body, struct km_err *err)
 {
-    return rewrite(body, false, arena, ret_body, err);
+    return rewrite(body, false, arena, left, ret_body, err);
 }
 
-static int rewrite_batch(struct km_str body, struct km_arena *arena, struct km_str *ret_body,
-                         struct km_err *err)
+static int rewrite_batch(struct km_str body, struct km_arena *arena, struct km_dropped *left,
+                         struct km_str *ret_body, struct km_err *err)
 {
-    return rewrite(body, true, arena, ret_body, err);
+    return rewrite(body, true, arena, left, ret_body, err);
 }
 
 static int parse(struct km_llm_request *r, struct km_arena *arena, struct km_str path_model,
                  struct km_err *err)
 {
     return km_api_embedding.parse(r, arena, path_model, err);
+}
+
+static void left_out(const struct km_llm_request *r, struct km_dropped *left)
+{
+    struct km_json_span task;
+    struct km_json_object object;
+
+    if (km_json_spans(r->body, &task_type, 1, &task, &object, NULL) == 0 &&
+        task.type != KM_JSON_ABSENT)
+        km_dropped_note(left, KM_STR("taskType"));
 }
 
 /* To whoever speaks OpenAI's embeddings: a task is Google's alone, and refused there. */
@@ -245,7 +264,7 @@ static int embeds(const struct km_llm_request *r, const struct km_embed *e, stru
 #define EMBEDS                                                                                     \
     .path = "/embeddings", .call_type = "aembedding", .required = "input",                         \
     .wire = KM_WIRE_EMBEDDING, .dialect = KM_DIALECT_GOOGLE, .parse = parse, .body = body,         \
-    .answer = answer, .embeds = embeds
+    .left_out = left_out, .answer = answer, .embeds = embeds
 
 const struct km_llm_api km_api_gemini_embed = { .rewrite = rewrite_one, EMBEDS };
 const struct km_llm_api km_api_gemini_embed_batch = { .rewrite = rewrite_batch, EMBEDS };

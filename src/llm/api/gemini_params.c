@@ -152,8 +152,9 @@ static int read_tool_config(const struct reading *s, const struct km_json *v)
                                   &chat->tool_name);
         if (km_json_count(names) > 1)
             keep_allowed(chat, names);
-    } else if (!km_str_ieq(mode, KM_STR("AUTO")) && !km_str_ieq(mode, KM_STR("VALIDATED")) &&
-               !km_str_ieq(mode, KM_STR("MODE_UNSPECIFIED"))) {
+    } else if (km_str_ieq(mode, KM_STR("VALIDATED"))) {
+        chat->calls_validated = true;
+    } else if (!km_str_ieq(mode, KM_STR("AUTO")) && !km_str_ieq(mode, KM_STR("MODE_UNSPECIFIED"))) {
         return km_read_bad(&s->rd, KM_AT(at, "mode"), "must be AUTO, ANY, NONE or VALIDATED");
     }
     return 0;

@@ -57,8 +57,10 @@ static int turn_many(const struct km_reading *rd, const struct km_place *at,
     km_out_open(out, object ? '{' : '[');
     km_json_iter(v, &it);
     while (r == 0 && km_json_next(&it, &key, &item)) {
-        if (object)
+        if (object) {
+            km_json_take_this(item);
             km_out_key_str(out, key);
+        }
         r = turn(rd, at, item, depth, out);
     }
     km_out_close(out, object ? '}' : ']');
@@ -82,6 +84,7 @@ static int put_member(const struct km_reading *rd, const struct km_place *at, st
     if (is_one_of(key, many) &&
         (km_json_kind(v) == KM_JSON_OBJECT || km_json_kind(v) == KM_JSON_ARRAY))
         return turn_many(rd, at, v, depth, out);
+    km_json_take_all(v);
     if (is_one_of(key, counts) && km_json_string(v, &text) && km_str_i64(text, &n) == 0)
         km_out_i64(out, n);
     else
@@ -112,8 +115,9 @@ static int turn(const struct km_reading *rd, const struct km_place *at, const st
     km_out_open(out, '{');
     km_json_iter(v, &it);
     while (r == 0 && km_json_next(&it, &key, &item)) {
-        if (is_one_of(key, gone))
+        if (is_one_of(key, gone)) /* but for nullable they are left, and told */
             continue;
+        km_json_take_this(item);
         if (km_str_eq(key, KM_STR("type")) && km_json_string(item, &type))
             put_type(out, type, nullable);
         else
@@ -134,7 +138,6 @@ int km_gemini_schema(const struct km_reading *rd, const struct km_place *at,
         return 0;
     if (km_json_kind(schema) != KM_JSON_OBJECT)
         return km_read_bad(rd, at, "must be an object");
-    km_json_take_all(schema);
     km_json_out_init(&out, &b);
     r = turn(rd, at, schema, 0, &out);
     if (r == 0 && km_buf_failed(&b))

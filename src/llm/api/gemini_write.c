@@ -4,6 +4,7 @@
  *     TEXT, REFUSAL       ->  a chunk with {"text"}
  *     REASONING           ->  {"text","thought":true};  SIGNATURE its thoughtSignature
  *     TOOL, TOOL_INPUT    ->  gathered; {"functionCall":{id,name,args}} when its block is over
+ *     CITATION            ->  kept; groundingMetadata of the last chunk
  *     FINISH, USAGE       ->  kept; the last chunk says finishReason and usageMetadata, as Google's
  *
  * A call whose input was cut off in its middle (the answer's length) is no JSON and is left out:
@@ -11,7 +12,10 @@
  * did not ask for SSE, as the items of one array.
  */
 #include "http/json_out.h"
+#include "llm/api/citations.h"
 #include "llm/api/gemini.h"
+#include "llm/api/openai.h"
+#include "llm/dropped.h"
 #include "llm/provider/gemini.h"
 
 #define STRING(name) #name
@@ -29,6 +33,7 @@ struct tongue { /* one candidate */
     struct input input;
     enum km_finish finish;
     struct km_str finish_text;
+    struct km_citation *citations;
 };
 
 struct chunks {
@@ -124,12 +129,16 @@ static void open_candidate(struct km_json_out *o)
     km_out_open(o, '[');
 }
 
-static void close_candidate(struct km_json_out *o, unsigned index, enum km_finish finish,
-                            struct km_str text)
+static void close_content(struct km_json_out *o)
 {
     km_out_close(o, ']');
     km_out_member(o, "role", KM_STR("model"));
     km_out_close(o, '}');
+}
+
+static void close_candidate(struct km_json_out *o, unsigned index, enum km_finish finish,
+                            struct km_str text)
+{
     if (finish != KM_FINISH_NONE)
         km_out_member(o, "finishReason", km_str_c(reason_of(finish)));
     if (finish == KM_FINISH_FILTER && text.n)
@@ -210,6 +219,7 @@ static void call_chunk(struct km_answer *a, unsigned index, struct tongue *t)
         km_json_out_init(&o, a->out);
         open_candidate(&o);
         write_call(&o, t->id, t->name, args, t->signature);
+        close_content(&o);
         close_candidate(&o, index, KM_FINISH_NONE, KM_STR_NONE);
         km_buf_str(a->out, c->back);
         end_chunk(a);
@@ -268,7 +278,13 @@ static void output(struct km_answer *a, struct tongue *t, const struct km_chat_e
     case KM_CHAT_TOOL_INPUT:
         keep(a, &t->input, e->text);
         break;
-    default: /* sealed reasoning and log-probabilities have no place here */
+    case KM_CHAT_LOGPROBS:
+        km_dropped_note(a->dropped, KM_STR("logprobs"));
+        break;
+    case KM_CHAT_REDACTED:
+        km_dropped_note(a->dropped, KM_STR("thinking"));
+        break;
+    default:
         break;
     }
 }
@@ -286,6 +302,10 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "more answers than candidates");
     t = &c->tongues[e->choice];
     t->seen = true;
+    if (e->kind == KM_CHAT_CITATION) {
+        km_citation_append(a->arena, &t->citations, e->citation);
+        return 0;
+    }
     if (e->kind == KM_CHAT_FINISH || e->kind == KM_CHAT_TOOL || e->block != t->block)
         call_chunk(a, e->choice, t);
     t->block = e->block;
@@ -296,6 +316,32 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
         output(a, t, e);
     }
     return km_arena_overflowed(a->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
+}
+
+static size_t count(const struct km_citation *c)
+{
+    size_t n = 0;
+
+    for (; c; c = c->next)
+        n++;
+    return n;
+}
+
+/* A client puts the text's pieces together, and places are of that. */
+static void stream_grounding(struct km_answer *a, struct km_json_out *o, unsigned index,
+                             const struct km_citation *c)
+{
+    struct km_cited *v = c ? km_arena_zalloc(a->arena, count(c) * sizeof *v) : NULL;
+    struct km_str text = KM_STR_NONE;
+    size_t n = 0;
+
+    if (!v)
+        return;
+    if (a->gathers && index < a->nchoices)
+        text = km_parts_text(a->choices[index].parts, KM_PART_TEXT, a->arena);
+    for (; c; c = c->next)
+        v[n++] = (struct km_cited){ .c = c, .text = text };
+    km_cite_gemini(a, o, v, n);
 }
 
 static void end(struct km_answer *a)
@@ -314,6 +360,8 @@ static void end(struct km_answer *a)
             continue;
         open_candidate(&o);
         write_text(&o, KM_STR_NONE, false, KM_STR_NONE);
+        close_content(&o);
+        stream_grounding(a, &o, i, c->tongues[i].citations);
         close_candidate(&o, i, c->tongues[i].finish, c->tongues[i].finish_text);
     }
     km_out_close(&o, ']');
@@ -327,6 +375,37 @@ static void end(struct km_answer *a)
 }
 
 /* --- the whole --- */
+
+/* Is it a part there? */
+static bool is_written(const struct km_answer *a, const struct km_part *p)
+{
+    struct km_str args;
+
+    return p->kind != KM_PART_REDACTED &&
+           (p->kind != KM_PART_TOOL_USE || args_of(a->arena, p->input_json, &args));
+}
+
+static void whole_grounding(struct km_answer *a, struct km_json_out *o, const struct km_part *parts)
+{
+    struct km_cited *v;
+    unsigned part = 0;
+    size_t n = 0;
+
+    for (const struct km_part *p = parts; p; p = p->next)
+        n += count(p->citations);
+    v = n ? km_arena_zalloc(a->arena, n * sizeof *v) : NULL;
+    if (!v)
+        return;
+    n = 0;
+    for (const struct km_part *p = parts; p; p = p->next) {
+        for (const struct km_citation *c = p->citations; c; c = c->next)
+            v[n++] = (struct km_cited){
+                .c = c, .text = p->text, .base = km_cite_base(parts, p), .part = part
+            };
+        part += is_written(a, p);
+    }
+    km_cite_gemini(a, o, v, n);
+}
 
 static void write_part(struct km_json_out *o, const struct km_answer *a, const struct km_part *p)
 {
@@ -343,6 +422,9 @@ static void write_part(struct km_json_out *o, const struct km_answer *a, const s
     case KM_PART_TOOL_USE:
         if (args_of(a->arena, p->input_json, &args))
             write_call(o, p->id, p->name, args, p->signature);
+        break;
+    case KM_PART_REDACTED:
+        km_dropped_note(a->dropped, KM_STR("thinking"));
         break;
     default:
         break;
@@ -365,6 +447,8 @@ static int whole(struct km_answer *a, struct km_err *err)
         open_candidate(&o);
         for (const struct km_part *p = c->parts; p; p = p->next)
             write_part(&o, a, p);
+        close_content(&o);
+        whole_grounding(a, &o, c->parts);
         close_candidate(&o, i, c->finish, c->finish_text);
     }
     km_out_close(&o, ']');

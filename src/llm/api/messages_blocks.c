@@ -55,6 +55,7 @@ static int read_text_source(const struct km_reading *rd, const struct km_place *
     struct km_str text = KM_STR_NONE;
     int r = km_read_needed(rd, KM_AT(at, "data"), km_json_take(source, "data"), &text);
 
+    (void)km_json_take(source, "media_type"); /* there is one */
     return r == 0 ? as_base64(rd, text, m) : r;
 }
 
@@ -112,6 +113,11 @@ static int read_document(const struct km_reading *rd, const struct km_place *at,
 {
     int r = km_read_string(rd, KM_AT(at, "title"), km_json_take(v, "title"), &part->media.name);
 
+    if (r == 0)
+        r = km_read_string(rd, KM_AT(at, "context"), km_json_take(v, "context"), &part->context);
+    if (r == 0)
+        r = km_read_bool(rd, KM_AT(at, "citations.enabled"),
+                         km_json_take(km_json_take(v, "citations"), "enabled"), &part->cite);
     return r == 0 ? read_source(rd, at, v, part) : r;
 }
 

@@ -6,6 +6,7 @@
  *     TEXT, REFUSAL                content_block_delta text_delta
  *     REASONING                    ... thinking_delta
  *     TOOL_INPUT                   ... input_json_delta
+ *     CITATION                     ... citations_delta, of the text that is open
  *     SIGNATURE                    kept; one signature_delta before its block stops, for clients
  *                                  take each for the whole
  *     REDACTED                     content_block_start with all of it
@@ -16,7 +17,9 @@
  * what is known then is an estimate, and message_delta says all of it again.  Only one answer can
  * be given: of several choices the first.
  */
+#include "llm/api/citations.h"
 #include "llm/api/messages.h"
+#include "llm/dropped.h"
 #include "llm/usage.h"
 
 enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_REDACTED };
@@ -303,6 +306,26 @@ static int on_content(struct km_answer *a, const struct km_chat_event *e, struct
     }
 }
 
+static void on_citation(struct km_answer *a, const struct km_chat_event *e)
+{
+    const struct state *s = a->state;
+    struct km_json_out o;
+
+    if (e->choice != 0 || s->kind != BLOCK_TEXT) {
+        km_cite_lost(a);
+        return;
+    }
+    open_event(a, &o, "content_block_delta");
+    km_out_member_i64(&o, "index", s->index);
+    km_out_key(&o, "delta");
+    km_out_open(&o, '{');
+    km_out_member(&o, "type", KM_STR("citations_delta"));
+    km_out_key(&o, "citation");
+    km_cite_messages(a, &o, e->citation);
+    km_out_close(&o, '}');
+    close_event(a, &o);
+}
+
 static int on_event(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
 {
     struct state *s = a->state;
@@ -312,7 +335,12 @@ static int on_event(struct km_answer *a, const struct km_chat_event *e, struct k
         on_start(a);
         return 0;
     case KM_CHAT_USAGE:
+        return 0;
     case KM_CHAT_LOGPROBS:
+        km_dropped_note(a->dropped, KM_STR("logprobs"));
+        return 0;
+    case KM_CHAT_CITATION:
+        on_citation(a, e);
         return 0;
     case KM_CHAT_FINISH:
         if (e->choice == 0) {
@@ -346,7 +374,18 @@ static void on_end(struct km_answer *a)
 
 /* --- whole answers --- */
 
-static void write_part(struct km_json_out *o, struct km_arena *arena, const struct km_part *p)
+static void write_citations(struct km_answer *a, struct km_json_out *o, const struct km_part *p)
+{
+    if (!p->citations)
+        return;
+    km_out_key(o, "citations");
+    km_out_open(o, '[');
+    for (const struct km_citation *c = p->citations; c; c = c->next)
+        km_cite_messages(a, o, c);
+    km_out_close(o, ']');
+}
+
+static void write_part(struct km_answer *a, struct km_json_out *o, const struct km_part *p)
 {
     km_out_open(o, '{');
     switch (p->kind) {
@@ -360,12 +399,13 @@ static void write_part(struct km_json_out *o, struct km_arena *arena, const stru
         km_out_member(o, "data", p->text);
         break;
     case KM_PART_TOOL_USE:
-        write_use(o, signed_id(arena, p->id, p->signature), p->name,
+        write_use(o, signed_id(a->arena, p->id, p->signature), p->name,
                   p->input_json.n ? p->input_json : KM_STR("{}"));
         break;
     default:
         km_out_member(o, "type", KM_STR("text"));
         km_out_member(o, "text", p->text);
+        write_citations(a, o, p);
         break;
     }
     km_out_close(o, '}');
@@ -415,7 +455,7 @@ static int on_whole(struct km_answer *a, struct km_err *err)
     for (const struct km_part *p = c->parts; r == 0 && p; p = p->next) {
         r = check_input(a, p, err);
         if (r == 0)
-            write_part(&o, a->arena, p);
+            write_part(a, &o, p);
     }
     km_out_close(&o, ']');
     write_stop(&o, finish_of(c), c->finish_text);

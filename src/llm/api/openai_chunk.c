@@ -17,6 +17,7 @@
  * written once and copied.
  */
 #include "base/buf.h"
+#include "llm/api/citations.h"
 #include "llm/api/openai.h"
 
 struct reasoning {
@@ -229,6 +230,22 @@ static void logprobs_chunk(struct km_answer *a, const struct km_chat_event *e)
     km_buf_str(a->out, c->back);
 }
 
+static void annotation_chunk(struct km_answer *a, const struct km_chat_event *e)
+{
+    struct km_json_out o;
+
+    if (!km_citation_is_page(e->citation)) {
+        km_cite_lost(a);
+        return;
+    }
+    open_chunk(a, e->choice);
+    km_buf_str(a->out, KM_STR("\"annotations\":["));
+    km_json_out_init(&o, a->out);
+    (void)km_cite_chat(a, &o, e->citation);
+    km_buf_str(a->out, KM_STR("]"));
+    close_chunk(a);
+}
+
 static void output(struct km_answer *a, struct choice *ch, const struct km_chat_event *e)
 {
     switch (e->kind) {
@@ -259,9 +276,17 @@ static void output(struct km_answer *a, struct choice *ch, const struct km_chat_
     case KM_CHAT_LOGPROBS:
         logprobs_chunk(a, e);
         break;
+    case KM_CHAT_CITATION:
+        annotation_chunk(a, e);
+        break;
     default:
         break;
     }
+}
+
+static bool begins_blocks(enum km_chat_event_kind kind)
+{
+    return kind < KM_CHAT_LOGPROBS;
 }
 
 static int event(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
@@ -282,12 +307,12 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
         km_buf_str(a->out, KM_STR("\"role\":\"assistant\",\"content\":\"\""));
         close_chunk(a);
     }
-    if (e->kind == KM_CHAT_FINISH || (e->kind != KM_CHAT_LOGPROBS && e->block != ch->block))
+    if (e->kind == KM_CHAT_FINISH || (begins_blocks(e->kind) && e->block != ch->block))
         end_block(a, ch, e->choice);
     if (e->kind == KM_CHAT_FINISH) {
         finish_chunk(a, e);
     } else {
-        if (e->kind != KM_CHAT_LOGPROBS)
+        if (begins_blocks(e->kind))
             ch->block = e->block;
         output(a, ch, e);
     }
@@ -318,4 +343,5 @@ const struct km_encoder km_encoder_chat = {
     .event = event,
     .end = end,
     .whole = km_openai_whole,
+    .logprobs = true,
 };

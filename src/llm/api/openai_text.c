@@ -7,7 +7,9 @@
  * it is asked for, which is refused.
  */
 #include "http/json_take.h"
+#include "llm/api/citations.h"
 #include "llm/api/openai.h"
+#include "llm/dropped.h"
 #include "llm/api/read.h"
 
 static bool says_nothing(const struct km_json *v, bool number)
@@ -86,6 +88,10 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
     bool finish = e->kind == KM_CHAT_FINISH;
 
     (void)err;
+    if (e->kind == KM_CHAT_CITATION)
+        km_cite_lost(a);
+    else if (e->kind == KM_CHAT_LOGPROBS)
+        km_dropped_note(a->dropped, KM_STR("logprobs"));
     if (!finish && (e->kind != KM_CHAT_TEXT || !e->text.n))
         return 0;
     front(a);
@@ -131,6 +137,9 @@ static int whole(struct km_answer *a, struct km_err *err)
         km_out_member_i64(&o, "index", (int64_t)i);
         km_out_member_raw(&o, "logprobs", KM_STR_NONE);
         km_out_member(&o, "finish_reason", km_str_c(km_openai_finish(a, c->finish)));
+        for (const struct km_part *part = c->parts; part; part = part->next)
+            if (part->citations)
+                km_cite_lost(a);
         km_out_close(&o, '}');
     }
     return km_openai_tail(a, &o, err);

@@ -6,6 +6,7 @@
  * where calls stand alone.  reasoning_content and thinking_blocks are LiteLLM's: with them a
  * client can send its provider's signed reasoning back.
  */
+#include "llm/api/citations.h"
 #include "llm/api/openai.h"
 #include "llm/usage.h"
 
@@ -46,10 +47,12 @@ void km_openai_usage(struct km_json_out *o, const struct km_usage *u)
         km_usage_write_split(o, u);
     }
     km_out_close(o, '}');
-    km_out_key(o, "completion_tokens_details");
-    km_out_open(o, '{');
-    km_out_member_i64(o, "reasoning_tokens", u->reasoning_tokens);
-    km_out_close(o, '}');
+    if (u->reasoning_tokens || (u->said & KM_SAID_REASONING)) { /* not known is not 0 */
+        km_out_key(o, "completion_tokens_details");
+        km_out_open(o, '{');
+        km_out_member_i64(o, "reasoning_tokens", u->reasoning_tokens);
+        km_out_close(o, '}');
+    }
     if (u->cache_write_tokens || u->cached_tokens) { /* LiteLLM's names */
         km_out_member_i64(o, "cache_creation_input_tokens", u->cache_write_tokens);
         km_out_member_i64(o, "cache_read_input_tokens", u->cached_tokens);
@@ -180,6 +183,7 @@ static void message(struct km_answer *a, struct km_json_out *o, const struct km_
         km_out_str(o, refusal);
     else
         km_out_null(o);
+    km_cite_chat_parts(a, o, c->parts);
     if (reasoning.n)
         km_out_member(o, "reasoning_content", reasoning);
     thinking(o, c->parts);

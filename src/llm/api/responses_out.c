@@ -15,6 +15,7 @@
  *
  * The response object gives back what was asked for, from the request's own bytes.
  */
+#include "llm/api/citations.h"
 #include "llm/api/responses.h"
 #include "llm/dialect.h"
 
@@ -26,6 +27,7 @@ struct state {
     uint64_t sequence;
     unsigned items; /* begun */
     unsigned block; /* of the item under way */
+    unsigned annotations; /* of it that were told */
     enum block_kind kind; /* of the item under way; B_NONE: none is */
     const struct km_part *part; /* what is gathered of it */
     enum km_finish finish;
@@ -86,7 +88,9 @@ static void begin_of_item(struct km_answer *a, struct km_json_out *o, const char
     km_out_member_i64(o, "output_index", s->items - 1);
 }
 
-static void text_part(struct km_json_out *o, enum block_kind kind, struct km_str text)
+/* of: the part whose text it is, for what it rests on; NULL: it is only begun. */
+static void text_part(struct km_answer *a, struct km_json_out *o, enum block_kind kind,
+                      struct km_str text, const struct km_part *of)
 {
     km_out_open(o, '{');
     if (kind == B_REASONING) {
@@ -98,7 +102,11 @@ static void text_part(struct km_json_out *o, enum block_kind kind, struct km_str
     } else {
         km_out_member(o, "type", KM_STR("output_text"));
         km_out_member(o, "text", text);
-        km_out_member_raw(o, "annotations", KM_STR("[]"));
+        km_out_key(o, "annotations");
+        km_out_open(o, '[');
+        for (const struct km_citation *c = of ? of->citations : NULL; c; c = c->next)
+            km_cite_responses(a, o, a->choices[0].parts, of, c);
+        km_out_close(o, ']');
         km_out_member_raw(o, "logprobs", KM_STR("[]"));
     }
     km_out_close(o, '}');
@@ -149,8 +157,8 @@ static void call_id(const struct km_answer *a, struct km_json_out *o, const stru
     km_out_member(o, "name", tool.name);
 }
 
-static void reasoning_item(const struct km_answer *a, struct km_json_out *o,
-                           const struct km_part *part, bool done)
+static void reasoning_item(struct km_answer *a, struct km_json_out *o, const struct km_part *part,
+                           bool done)
 {
     bool redacted = part->kind == KM_PART_REDACTED;
 
@@ -158,7 +166,7 @@ static void reasoning_item(const struct km_answer *a, struct km_json_out *o,
     km_out_key(o, "summary");
     km_out_open(o, '[');
     if (done && !redacted && part->text.n)
-        text_part(o, B_REASONING, part->text);
+        text_part(a, o, B_REASONING, part->text, NULL);
     km_out_close(o, ']');
     if (!done)
         return;
@@ -183,7 +191,7 @@ static struct km_str item_status(const struct km_part *part, enum km_finish f, b
 }
 
 /* An item as it stands: at its beginning without its content, at its end with all of it. */
-static void item(const struct km_answer *a, struct km_json_out *o, const struct km_part *part,
+static void item(struct km_answer *a, struct km_json_out *o, const struct km_part *part,
                  enum block_kind kind, unsigned index, enum km_finish f, bool done)
 {
     struct km_str status = item_status(part, f, done);
@@ -208,7 +216,7 @@ static void item(const struct km_answer *a, struct km_json_out *o, const struct 
         km_out_key(o, "content");
         km_out_open(o, '[');
         if (done)
-            text_part(o, kind, part->text);
+            text_part(a, o, kind, part->text, part);
         km_out_close(o, ']');
     }
     km_out_close(o, '}');
@@ -237,13 +245,14 @@ void km_responses_usage(struct km_json_out *o, const struct km_usage *u)
     km_out_member_i64(o, "output_tokens", u->completion_tokens);
     km_out_key(o, "output_tokens_details");
     km_out_open(o, '{');
+    /* Clients read the number without asking whether it is there: 0 where nobody counted. */
     km_out_member_i64(o, "reasoning_tokens", u->reasoning_tokens);
     km_out_close(o, '}');
     km_out_member_i64(o, "total_tokens", u->prompt_tokens + u->completion_tokens);
     km_out_close(o, '}');
 }
 
-static void output(const struct km_answer *a, struct km_json_out *o, enum km_finish f, bool done)
+static void output(struct km_answer *a, struct km_json_out *o, enum km_finish f, bool done)
 {
     unsigned index = 0;
 
@@ -282,8 +291,8 @@ static void error(struct km_json_out *o, const struct km_err *err)
     km_out_close(o, '}');
 }
 
-static void object(const struct km_answer *a, struct km_json_out *o, const char *status,
-                   enum km_finish f, const struct km_err *err)
+static void object(struct km_answer *a, struct km_json_out *o, const char *status, enum km_finish f,
+                   const struct km_err *err)
 {
     bool done = status[0] != 'i' || status[3] == 'o'; /* not "in_progress" */
     bool stored = a->request && km_responses_stored(a->request);
@@ -359,7 +368,7 @@ static void part_event(struct km_answer *a, bool done)
                           : (done ? "response.content_part.done" : "response.content_part.added"));
     km_out_member_i64(&o, summary ? "summary_index" : "content_index", 0);
     km_out_key(&o, "part");
-    text_part(&o, s->kind, done ? s->part->text : KM_STR(""));
+    text_part(a, &o, s->kind, done ? s->part->text : KM_STR(""), done ? s->part : NULL);
     finish(a, &o);
 }
 
@@ -436,9 +445,29 @@ static void begin_item(struct km_answer *a, const struct km_chat_event *e)
     s->kind = kind_of(a, s->part);
     s->block = e->block;
     s->items++;
+    s->annotations = 0;
     item_event(a, "response.output_item.added", false);
     if (s->kind == B_TEXT || s->kind == B_REFUSAL)
         part_event(a, false);
+}
+
+/* One of an item that is over is told with the whole output. */
+static void annotation(struct km_answer *a)
+{
+    struct state *s = a->state;
+    const struct km_citation *c = s->kind == B_TEXT ? s->part->citations : NULL;
+    struct km_json_out o;
+
+    for (unsigned i = 0; c && i < s->annotations; i++)
+        c = c->next;
+    if (!c)
+        return;
+    begin_of_item(a, &o, "response.output_text.annotation.added");
+    km_out_member_i64(&o, "content_index", 0);
+    km_out_member_i64(&o, "annotation_index", s->annotations++);
+    km_out_key(&o, "annotation");
+    km_cite_responses(a, &o, a->choices[0].parts, s->part, c);
+    finish(a, &o);
 }
 
 static void piece(struct km_answer *a, const struct km_chat_event *e)
@@ -477,7 +506,9 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
     }
     if (e->kind == KM_CHAT_USAGE || e->kind == KM_CHAT_LOGPROBS || e->choice != 0)
         return 0;
-    if (e->kind == KM_CHAT_FINISH) {
+    if (e->kind == KM_CHAT_CITATION) {
+        annotation(a);
+    } else if (e->kind == KM_CHAT_FINISH) {
         s->finish = e->finish;
         end_item(a);
     } else {

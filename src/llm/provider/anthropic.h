@@ -37,7 +37,7 @@ int km_messages_encode(const struct km_messages_options *options, const struct k
                        struct km_err *err) KM_MUST_USE;
 
 /* Of the row: for other rows too. */
-#define KM_MESSAGES_STATE (104 + sizeof(struct km_usage)) /* bytes of state */
+#define KM_MESSAGES_STATE (112 + sizeof(struct km_usage)) /* bytes of state */
 int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *err) KM_MUST_USE;
 int km_messages_event(struct km_decode *d, const struct km_frame_event *e,
                       struct km_err *err) KM_MUST_USE;
@@ -107,7 +107,8 @@ struct km_str km_tool_said(const struct km_tool_alias *aliases, struct km_str sa
 
 #define KM_MESSAGES_CARRIES                                                                        \
     (KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |          \
-     KM_TRAIT_BIT(PREFILL))
+     KM_TRAIT_BIT(PREFILL) | KM_TRAIT_BIT(CITE) | KM_TRAIT_BIT(CONTEXT) |               \
+     KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(CACHE_ALL))
 /* Places of its answers that say nothing (llm/dropped.h). */
 extern const struct km_str km_messages_idle[];
 

@@ -9,13 +9,14 @@
  *
  * Usage is cumulative: what a later event says replaces what an earlier one said, and what it
  * leaves out stays.  Blocks come one behind the other; those we do not know (a tool run by the
- * server, its results, citations) are passed over, for they mean nothing outside of Messages.
+ * server, its results) are passed over, for they mean nothing outside of Messages.
  *
  * Where a tool stood for the answer's schema (anthropic_tools.c), its input is the answer's text.
  */
 #include "http/json_take.h"
 #include "llm/dropped.h"
 #include "llm/provider/anthropic.h"
+#include "llm/provider/citations.h"
 #include "llm/usage.h"
 
 enum block_kind { BLOCK_NONE, BLOCK_OTHER, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_JSON };
@@ -25,6 +26,7 @@ struct state {
     bool json_tool; /* a tool stands for the answer's schema */
     int64_t input, cache_read, cache_write, output, thinking; /* tokens, as last said */
     struct km_usage beside; /* what else of it counts: tools, the cache's hour, the service */
+    struct km_citation *citations; /* of the block under way */
     int64_t index; /* the upstream's number of the block under way */
     enum block_kind kind;
     unsigned blocks; /* given out so far: the next one's number */
@@ -72,6 +74,8 @@ static void read_usage(struct state *s, const struct km_json *usage)
     km_usage_replace(usage, "cache_creation_input_tokens", &s->cache_write, &s->bad);
     s->output = km_usage_due(usage, "output_tokens", &s->bad);
     km_usage_replace(out, "thinking_tokens", &s->thinking, &s->bad);
+    if (km_json_kind(km_json_take(out, "thinking_tokens")) == KM_JSON_NUMBER)
+        s->beside.said |= KM_SAID_REASONING;
     km_usage_extras(usage, &s->beside, &s->bad);
 }
 
@@ -157,6 +161,27 @@ static int put_input(struct km_decode *d, const struct km_json *input, struct km
                      km_buf_view(&json), err);
 }
 
+static void note_citation(struct km_decode *d, const struct km_json *v)
+{
+    struct state *s = d->state;
+    struct km_citation c;
+
+    if (km_messages_citation(v, &c))
+        km_citation_append(d->arena, &s->citations, &c);
+}
+
+static void note_citations(struct km_decode *d, const struct km_json *list)
+{
+    const struct km_json *item;
+    struct km_json_iter it;
+    struct km_str key;
+
+    if (km_json_kind(list) != KM_JSON_ARRAY)
+        return;
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &item);)
+        note_citation(d, item);
+}
+
 /* whole: the block is complete; in a stream an empty input is only its beginning. */
 static int begin_block(struct km_decode *d, const struct km_json *block, bool whole,
                        struct km_err *err)
@@ -169,6 +194,7 @@ static int begin_block(struct km_decode *d, const struct km_json *block, bool wh
     s->kind = BLOCK_OTHER;
     if (km_str_eq(type, KM_STR("text"))) {
         s->kind = BLOCK_TEXT;
+        note_citations(d, km_json_take(block, "citations"));
         return put_piece(d, KM_CHAT_TEXT, text_of(block, "text"), err);
     }
     if (km_str_eq(type, KM_STR("thinking"))) {
@@ -186,11 +212,16 @@ static int begin_block(struct km_decode *d, const struct km_json *block, bool wh
     return r;
 }
 
-static void end_block(struct state *s)
+static int end_block(struct km_decode *d, struct km_err *err)
 {
+    struct state *s = d->state;
+    int r = km_cite_block(d, s->blocks, s->citations, err);
+
     s->blocks += s->begun;
     s->begun = false;
     s->kind = BLOCK_NONE;
+    s->citations = NULL;
+    return r;
 }
 
 static int on_delta(struct km_decode *d, const struct km_json *delta, struct km_err *err)
@@ -198,6 +229,10 @@ static int on_delta(struct km_decode *d, const struct km_json *delta, struct km_
     const struct state *s = d->state;
     struct km_str type = text_of(delta, "type");
 
+    if (s->kind == BLOCK_TEXT && km_str_eq(type, KM_STR("citations_delta"))) {
+        note_citation(d, km_json_take(delta, "citation"));
+        return 0;
+    }
     if (s->kind == BLOCK_TEXT && km_str_eq(type, KM_STR("text_delta")))
         return put_piece(d, KM_CHAT_TEXT, text_of(delta, "text"), err);
     if (s->kind == BLOCK_THINKING && km_str_eq(type, KM_STR("thinking_delta")))
@@ -248,7 +283,8 @@ static int put_finish(struct km_decode *d, const struct km_json *root, struct km
     if (e.finish == KM_FINISH_FILTER) {
         e.text = why;
         r = put_piece(d, KM_CHAT_REFUSAL, why, err);
-        end_block(s);
+        if (r == 0)
+            r = end_block(d, err);
     }
     s->finished = true;
     return r == 0 ? km_answer_put(d->answer, &e, err) : r;
@@ -311,7 +347,8 @@ int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *e
     for (km_json_iter(km_json_take(root, "content"), &it);
          r == 0 && km_json_next(&it, &ignored, &block);) {
         r = begin_block(d, block, true, err);
-        end_block(d->state);
+        if (r == 0)
+            r = end_block(d, err);
     }
     if (r == 0 && km_json_kind(km_json_take(root, "usage")) == KM_JSON_OBJECT)
         r = put_usage(d, err);
@@ -323,11 +360,14 @@ int km_messages_decode(struct km_decode *d, struct km_str body, struct km_err *e
 static int on_block_start(struct km_decode *d, const struct km_json *root, struct km_err *err)
 {
     struct state *s = d->state;
+    int r = 0;
 
     if (!s->started)
         return broken(err, "content before message_start");
     if (s->kind != BLOCK_NONE)
-        end_block(s);
+        r = end_block(d, err);
+    if (r < 0)
+        return r;
     if (!km_json_i64(km_json_take(root, "index"), &s->index))
         return broken(err, "a block without index");
     return begin_block(d, km_json_take(root, "content_block"), false, err);
@@ -353,8 +393,8 @@ static int on_message_delta(struct km_decode *d, const struct km_json *root, str
 
     if (!s->started)
         return broken(err, "message_delta before message_start");
-    end_block(s);
-    if (km_json_kind(usage) == KM_JSON_OBJECT) {
+    r = end_block(d, err);
+    if (r == 0 && km_json_kind(usage) == KM_JSON_OBJECT) {
         read_usage(s, usage);
         r = put_usage(d, err);
     }
@@ -388,10 +428,8 @@ int km_messages_event(struct km_decode *d, const struct km_frame_event *e, struc
         return on_block_delta(d, root, err);
     if (km_str_eq(type, KM_STR("content_block_start")))
         return on_block_start(d, root, err);
-    if (km_str_eq(type, KM_STR("content_block_stop"))) {
-        end_block(s);
-        return 0;
-    }
+    if (km_str_eq(type, KM_STR("content_block_stop")))
+        return end_block(d, err);
     if (km_str_eq(type, KM_STR("message_start")))
         return start(d, km_json_take(root, "message"), err);
     if (km_str_eq(type, KM_STR("message_delta")))

@@ -148,6 +148,10 @@ static int write_media(const struct km_messages_writer *w, const struct km_part 
     r = text ? write_text_source(w, m, err) : write_source(w, m, type, err);
     if (r == 0 && !image && m->name.n)
         km_out_member(w->out, "title", m->name);
+    if (r == 0 && p->context.n)
+        km_out_member(w->out, "context", p->context);
+    if (r == 0 && p->cite)
+        km_out_member_raw(w->out, "citations", KM_STR("{\"enabled\":true}"));
     return r;
 }
 

@@ -432,7 +432,8 @@ const struct km_codec km_codec_converse = {
     .encode = km_converse_encode,
     .idle = km_converse_idle,
     .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |
-               KM_TRAIT_BIT(PREFILL),
+               KM_TRAIT_BIT(PREFILL) | KM_TRAIT_BIT(CITE) | KM_TRAIT_BIT(CONTEXT) |
+               KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(CACHE_ALL),
     .decode = km_converse_decode,
     .event = km_converse_event,
     .end = km_converse_end,

@@ -48,7 +48,7 @@ struct km_str km_bedrock_betas(const struct km_encode_args *args, const struct k
 int km_converse_encode(const struct km_encode_args *args, const struct km_chat *chat,
                        struct km_json_out *out, struct km_err *err) KM_MUST_USE;
 
-#define KM_CONVERSE_STATE 96 /* bytes of state */
+#define KM_CONVERSE_STATE 104 /* bytes of state */
 /* What the answer's reading must know of the request: into the state. */
 void km_converse_note(void *state, const struct km_chat *chat, bool json_tool,
                       struct km_arena *keep);

@@ -20,6 +20,7 @@
  */
 #include "http/json_take.h"
 #include "llm/dropped.h"
+#include "llm/provider/citations.h"
 #include "llm/provider/converse.h"
 #include "llm/usage.h"
 
@@ -29,6 +30,7 @@ enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_REASONING, BLOCK_TOOL, BLOCK_JSO
 
 struct state {
     const struct km_tool_alias *aliases; /* by encode() */
+    struct km_citation *citations; /* of the block under way */
     int64_t index; /* the upstream's number of the block under way */
     enum block_kind kind;
     unsigned blocks; /* given out so far: the next one's number */
@@ -72,6 +74,26 @@ static void end_block(struct state *s)
     s->blocks += s->begun;
     s->begun = false;
     s->kind = BLOCK_NONE;
+}
+
+/* The block under way is complete. */
+static int close_block(struct km_decode *d, struct km_err *err)
+{
+    struct state *s = d->state;
+    int r = km_cite_block(d, s->blocks, s->citations, err);
+
+    s->citations = NULL;
+    end_block(s);
+    return r;
+}
+
+static void note_citation(struct km_decode *d, const struct km_json *v)
+{
+    struct state *s = d->state;
+    struct km_citation c;
+
+    if (km_converse_citation(v, d->scratch, &c))
+        km_citation_append(d->arena, &s->citations, &c);
 }
 
 static int put_piece(struct km_decode *d, enum km_chat_event_kind kind, struct km_str text,
@@ -193,12 +215,13 @@ static int note_stop(struct km_decode *d, const struct km_json *root, struct km_
     };
     struct state *s = d->state;
     struct km_str reason = text_of(root, "stopReason");
+    int r;
 
     if (km_str_starts(reason, KM_STR("malformed_")) && d->answer->events == 0)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
                        "The model's output could not be read by Bedrock (%.*s).",
                        KM_STR_ARG(km_str_sub(reason, 0, 64)));
-    end_block(s);
+    r = close_block(d, err);
     s->stopped = true;
     s->finish = KM_FINISH_STOP;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -210,7 +233,7 @@ static int note_stop(struct km_decode *d, const struct km_json *root, struct km_
         s->sequence =
             km_arena_str(d->arena, text_of(km_json_take(root, "additionalModelResponseFields"),
                                            "stop_sequence"));
-    return 0;
+    return r;
 }
 
 static int put_finish(struct km_decode *d, struct km_err *err)
@@ -263,7 +286,7 @@ static int whole_reasoning(struct km_decode *d, const struct km_json *v, struct 
                   : r;
 }
 
-/* Text with citations: the text is its own, the citations mean nothing outside. */
+/* Text and what it rests on. */
 static int whole_cited(struct km_decode *d, const struct km_json *v, struct km_err *err)
 {
     const struct km_json *item;
@@ -274,6 +297,9 @@ static int whole_cited(struct km_decode *d, const struct km_json *v, struct km_e
     km_json_iter(km_json_take(v, "content"), &it);
     while (r == 0 && km_json_next(&it, &key, &item))
         r = put_in(d, BLOCK_TEXT, KM_CHAT_TEXT, text_of(item, "text"), err);
+    km_json_iter(km_json_take(v, "citations"), &it);
+    while (r == 0 && km_json_next(&it, &key, &item))
+        note_citation(d, item);
     return r;
 }
 
@@ -290,8 +316,7 @@ static int whole_block(struct km_decode *d, const struct km_json *block, struct 
         r = whole_reasoning(d, v, err);
     else if ((v = km_json_take(block, "citationsContent")) != NULL)
         r = whole_cited(d, v, err);
-    end_block(d->state);
-    return r;
+    return r == 0 ? close_block(d, err) : r;
 }
 
 int km_converse_decode(struct km_decode *d, struct km_str body, struct km_err *err)
@@ -323,6 +348,7 @@ static int on_index(struct km_decode *d, const struct km_json *root, struct km_e
 {
     struct state *s = d->state;
     int64_t index;
+    int r = 0;
 
     if (!s->started)
         return broken(err, "content before messageStart");
@@ -333,9 +359,9 @@ static int on_index(struct km_decode *d, const struct km_json *root, struct km_e
     if (index < s->index)
         return broken(err, "a block goes on that was over");
     if (index > s->index)
-        end_block(s);
+        r = close_block(d, err);
     s->index = index;
-    return 0;
+    return r;
 }
 
 static int on_block_start(struct km_decode *d, const struct km_json *root, struct km_err *err)
@@ -357,11 +383,15 @@ static int on_delta(struct km_decode *d, const struct km_json *root, struct km_e
         return put_in(d, BLOCK_TEXT, KM_CHAT_TEXT, text_of(delta, "text"), err);
     if ((v = km_json_take(delta, "toolUse")) != NULL)
         return put_input(d, text_of(v, "input"), err);
+    if ((v = km_json_take(delta, "citation")) != NULL) {
+        note_citation(d, v);
+        return 0;
+    }
     v = km_json_take(delta, "reasoningContent");
     if (km_json_take(v, "redactedContent"))
         return put_redacted(d, text_of(v, "redactedContent"), err);
     if (!v)
-        return 0; /* a citation, a kind of content from later */
+        return 0; /* a kind of content from later */
     r = put_in(d, BLOCK_REASONING, KM_CHAT_REASONING, text_of(v, "text"), err);
     return r == 0 ? put_in(d, BLOCK_REASONING, KM_CHAT_SIGNATURE, text_of(v, "signature"), err) : r;
 }
@@ -390,8 +420,7 @@ int km_converse_event(struct km_decode *d, const struct km_frame_event *e, struc
     if (km_str_eq(e->type, KM_STR("contentBlockStop"))) {
         int r = on_index(d, root, err);
 
-        end_block(s);
-        return r;
+        return r == 0 ? close_block(d, err) : r;
     }
     if (km_str_eq(e->type, KM_STR("messageStart")))
         return start(d, err);

@@ -13,6 +13,7 @@
  * punctuation, and a document without a text beside it.  So blank text is left out and with it
  * messages that hold nothing else; names are made to fit; a document alone gets a few words.
  */
+#include "llm/dropped.h"
 #include "llm/provider/converse.h"
 
 #define KIND(k) (1U << KM_PART_##k)
@@ -206,6 +207,21 @@ static struct km_str document_name(struct km_converse_writer *w, const struct km
     return km_arena_printf(w->args->arena, "%.*s (%u)", KM_STR_ARG(name), w->documents);
 }
 
+/* Claude's alone. */
+static void write_citing(const struct km_converse_writer *w, const struct km_part *p)
+{
+    bool claude = km_converse_is(w, KM_FAMILY_CLAUDE);
+
+    if (p->context.n && claude)
+        km_out_member(w->out, "context", p->context);
+    else if (p->context.n)
+        km_dropped_note(w->chat->dropped, KM_STR("context"));
+    if (p->cite && claude)
+        km_out_member_raw(w->out, "citations", KM_STR("{\"enabled\":true}"));
+    else if (p->cite)
+        km_dropped_note(w->chat->dropped, KM_STR("citations"));
+}
+
 static int write_media(struct km_converse_writer *w, const struct km_part *p, struct km_err *err)
 {
     const struct km_media *m = &p->media;
@@ -223,6 +239,8 @@ static int write_media(struct km_converse_writer *w, const struct km_part *p, st
     if (!image)
         km_out_member(w->out, "name", document_name(w, m, format));
     r = write_source(w, m, err);
+    if (!image)
+        write_citing(w, p);
     km_out_close(w->out, '}');
     return r;
 }

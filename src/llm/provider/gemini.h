@@ -23,6 +23,7 @@ struct km_gemini_candidate {
 
 struct km_gemini_state {
     struct km_gemini_candidate candidates[KM_GEMINI_CANDIDATES];
+    struct km_gemini_cited *cited; /* citations so far */
     unsigned calls; /* whose ids were made here */
     bool usable; /* the usage that was said last can be */
 };

@@ -12,6 +12,7 @@
  */
 #include "http/json_take.h"
 #include "llm/dropped.h"
+#include "llm/provider/citations.h"
 #include "llm/provider/gemini.h"
 
 #include "llm/usage.h"
@@ -66,6 +67,7 @@ bool km_gemini_usage(const struct km_json *v, struct km_usage *ret)
         km_usage_count(v, "candidatesTokenCount", &bad) + ret->reasoning_tokens;
     bad = bad || km_json_kind(km_json_take(v, "candidatesTokenCount")) == KM_JSON_NULL;
     km_usage_judge(ret, bad);
+    ret->said |= KM_SAID_REASONING; /* what it leaves out is 0 */
     ret->hosted[KM_HOSTED_WEB_SEARCH] = searches; /* it stands beside, in the candidates */
     km_usage_served_by(ret, v, "trafficType");
     km_usage_served_by(ret, v, "serviceTier");
@@ -319,6 +321,8 @@ static int candidate(struct km_decode *d, unsigned place, const struct km_json *
     while (r == 0 && km_json_next(&it, &key, &part))
         r = put_part(d, (unsigned)index, part, err);
     if (r == 0)
+        r = km_gemini_cite(d, (unsigned)index, s->candidates[index].block, v, &s->cited, err);
+    if (r == 0)
         r = put_logprobs(d, (unsigned)index, km_json_take(v, "logprobsResult"), err);
     return r == 0 ? note_finish(d, &s->candidates[index], v, err) : r;
 }
@@ -331,7 +335,9 @@ static void note_block(struct km_decode *d, const struct km_json *root)
     struct km_gemini_candidate *c = &s->candidates[0];
     struct km_str reason = KM_STR_NONE, text = KM_STR_NONE;
 
-    if (!km_json_string(km_json_take(feedback, "blockReason"), &reason) || !reason.n || c->seen)
+    if (c->seen) /* there is an answer all the same: what is said of the prompt is told */
+        return;
+    if (!km_json_string(km_json_take(feedback, "blockReason"), &reason) || !reason.n)
         return;
     (void)km_json_string(km_json_take(feedback, "blockReasonMessage"), &text);
     c->seen = true;

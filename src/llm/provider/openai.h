@@ -40,7 +40,8 @@ enum km_finish km_openai_read_finish(struct km_str reason);
 int km_openai_read_error(const struct km_json *error, struct km_err *err);
 
 #define KM_OPENAI_CARRIES                                                                          \
-    (KM_TRAIT_BIT(IMAGE_DETAIL) | KM_TRAIT_BIT(TOOL_STRICT) | KM_TRAIT_BIT(NAME))
+    (KM_TRAIT_BIT(IMAGE_DETAIL) | KM_TRAIT_BIT(TOOL_STRICT) | KM_TRAIT_BIT(NAME) |                \
+     KM_TRAIT_BIT(RETENTION))
 /* Places of its answers that say nothing (llm/dropped.h). */
 extern const struct km_str km_openai_idle[];
 

@@ -11,6 +11,7 @@
 #include "http/json_take.h"
 #include "llm/api.h"
 #include "llm/usage.h"
+#include "llm/provider/citations.h"
 #include "llm/provider/openai_inside.h"
 
 /* What came out, where its own count is left out: embeddings have none, and what a total has above
@@ -78,6 +79,8 @@ bool km_openai_read_usage(const struct km_json *v, struct km_usage *ret)
         ret->completion_tokens = km_usage_value(completion, &bad);
     else if (prompt)
         ret->completion_tokens = rest_of_total(v, ret->prompt_tokens, &bad);
+    if (km_json_kind(km_json_take(out, "reasoning_tokens")) == KM_JSON_NUMBER)
+        ret->said |= KM_SAID_REASONING;
     if (!ret->prompt_tokens && !ret->completion_tokens)
         ret->prompt_tokens = km_usage_count(v, "total_tokens", &bad);
     if (!ret->cached_tokens) /* DeepSeek's name */
@@ -250,6 +253,8 @@ int km_openai_read_text(struct km_decode *d, struct km_openai_choice *c, const s
         r = list_content(d, c, content, KM_CHAT_TEXT, err);
     if (r == 0 && km_json_string(km_json_take(m, "refusal"), &text))
         r = km_openai_piece(d, c, KM_CHAT_REFUSAL, text, err);
+    if (r == 0)
+        r = km_openai_cite(d, c->index, c->block, km_json_take(m, "annotations"), err);
     return r;
 }
 

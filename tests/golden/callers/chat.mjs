@@ -64,6 +64,8 @@ const resultOf = (whole) => {
     text: m.content ?? "", refusal: m.refusal ?? "", think: m.reasoning_content ?? m.reasoning ?? "",
     signature: m.thinking_blocks?.map((b) => b.signature ?? "").join("") ?? "",
     redacted: m.thinking_blocks?.map((b) => b.data ?? "").join("") ?? "",
+    cites: (m.annotations ?? []).map(({ url_citation: c }) => ({ url: c.url, title: c.title,
+      of: [...m.content ?? ""].slice(c.start_index, c.end_index).join("") })),
     calls: (m.tool_calls ?? []).map((c) => ({ id: c.id, name: c.function.name,
       input: JSON.parse(c.function.arguments) })),
     finish: FINISH[finish] ?? finish, usage: usageOf(whole.usage), model: whole.model,

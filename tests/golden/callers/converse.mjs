@@ -39,11 +39,16 @@ export function request(ask) {
 const FINISH = { end_turn: "stop", stop_sequence: "stop", max_tokens: "length", tool_use: "tools",
   guardrail_intervened: "filter", content_filtered: "filter" };
 
+/* Text that cites is a block of its own kind. */
+const textOf = (b) => b.text ?? b.citationsContent?.content.map((c) => c.text).join("") ?? "";
+
 function resultOf(content, reason, u) {
   const thoughts = content.filter((b) => b.reasoningContent?.reasoningText).map((b) =>
     b.reasoningContent.reasoningText);
   return {
-    text: content.map((b) => b.text ?? "").join(""), refusal: "",
+    text: content.map(textOf).join(""), refusal: "",
+    cites: content.flatMap((b) => (b.citationsContent?.citations ?? b.cites ?? []).map((c) => ({
+      url: c.location.web.url, title: c.title, of: textOf(b) }))),
     think: thoughts.map((t) => t.text).join(""), signature: thoughts.map((t) => t.signature).join(""),
     calls: content.filter((b) => b.toolUse).map(({ toolUse: t }) => ({ id: t.toolUseId,
       name: t.name, input: t.input })),
@@ -87,7 +92,9 @@ export async function call({ url, model, ask, stream, back, credentials, token, 
       const d = e.contentBlockDelta?.delta;
       if (d?.text !== undefined) {
         text += d.text;
-        content[i] = { text: (content[i]?.text ?? "") + d.text };
+        content[i] = { ...content[i], text: (content[i]?.text ?? "") + d.text };
+      } else if (d?.citation) {
+        content[i] = { ...content[i], cites: [...content[i]?.cites ?? [], d.citation] };
       } else if (d?.toolUse) {
         content[i].toolUse.input += d.toolUse.input;
       } else if (d?.reasoningContent) {

@@ -41,6 +41,16 @@ export function request(ask) {
 const FINISH = { STOP: "stop", MAX_TOKENS: "length", SAFETY: "filter", PROHIBITED_CONTENT: "filter",
   OTHER: "stop" };
 
+/* A support's words are those its bytes say, of its part or of all that came. */
+function citesOf({ groundingChunks: chunks, groundingSupports: supports } = {}, parts) {
+  return (supports ?? []).flatMap(({ segment: s, groundingChunkIndices: at }) => at.map((i) => {
+    const text = parts ? parts[s.partIndex ?? 0]?.text ?? "" : s.text;
+    const of = parts ? Buffer.from(text).subarray(s.startIndex ?? 0, s.endIndex).toString() : text;
+    return { url: chunks[i].web?.uri, title: chunks[i].web?.title, of };
+  })).concat((supports ?? []).length ? [] : (chunks ?? []).map(({ web }) => ({ url: web?.uri,
+    title: web?.title, of: "" })));
+}
+
 function resultOf(parts, finish, u, model) {
   const calls = parts.filter((p) => p.functionCall).map(({ functionCall: f }) => ({
     id: f.id, name: f.name, input: f.args ?? {} }));
@@ -84,12 +94,13 @@ export async function call({ url, key, model, ask, stream, back, options, Sdk = 
       const r = await google.models.generateContent(body);
       const parts = r.candidates?.[0]?.content?.parts ?? [];
       return { ...resultOf(parts, r.candidates?.[0]?.finishReason ?? blockOf(r), r.usageMetadata,
-        r.modelVersion), carry: parts };
+        r.modelVersion), carry: parts, cites: citesOf(r.candidates?.[0]?.groundingMetadata, parts) };
     }
     const parts = [];
     let finish;
     let usage;
     let version;
+    let grounding;
     for await (const r of await google.models.generateContentStream(body)) {
       for (const p of r.candidates?.[0]?.content?.parts ?? []) {
         if (p.text === "" && !p.thoughtSignature) continue;
@@ -99,10 +110,11 @@ export async function call({ url, key, model, ask, stream, back, options, Sdk = 
       finish = r.candidates?.[0]?.finishReason ?? blockOf(r) ?? finish;
       usage = r.usageMetadata ?? usage;
       version = r.modelVersion ?? version;
+      grounding = r.candidates?.[0]?.groundingMetadata ?? grounding;
     }
     // this SDK takes any end of a stream for its end: who reads it must look for the reason
     if (!finish) return { error: { thrown: "the stream ended without a finishReason" }, text };
-    return { ...resultOf(parts, finish, usage, version), carry: parts };
+    return { ...resultOf(parts, finish, usage, version), carry: parts, cites: citesOf(grounding) };
   } catch (e) {
     return { error: errorOf(e), text };
   }

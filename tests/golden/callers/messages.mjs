@@ -52,6 +52,8 @@ export const resultOf = (m) => {
     think: of("thinking").map((b) => b.thinking).join(""),
     signature: of("thinking").map((b) => b.signature).join(""),
     redacted: of("redacted_thinking").map((b) => b.data).join(""),
+    cites: of("text").flatMap((b) => (b.citations ?? []).map((c) => ({ url: c.url, title: c.title,
+      words: c.cited_text, of: b.text }))),
     calls: of("tool_use").map((b) => ({ id: b.id, name: b.name, input: b.input })),
     finish: FINISH[m.stop_reason] ?? m.stop_reason,
     usage: { input: u.input_tokens + (u.cache_read_input_tokens ?? 0) +

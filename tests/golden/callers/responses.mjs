@@ -52,6 +52,8 @@ const resultOf = (r) => {
     think: of("reasoning").map((o) => o.summary.map((s) => s.text).join("") ||
       (o.content ?? []).map((s) => s.text).join("")).join(""),
     signature: of("reasoning").map((o) => o.encrypted_content ?? "").join(""),
+    cites: parts.flatMap((p) => (p.annotations ?? []).map((c) => ({ url: c.url, title: c.title,
+      of: [...p.text].slice(c.start_index, c.end_index).join("") }))),
     calls: calls.map((c) => ({ id: c.call_id, name: c.name, input: JSON.parse(c.arguments) })),
     finish: r.status === "incomplete" ? ends[r.incomplete_details.reason]
       : calls.length ? "tools" : r.status === "completed" ? "stop" : r.status,

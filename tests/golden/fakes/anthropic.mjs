@@ -218,6 +218,9 @@ const ended = (answer) => ({ stop_reason: answer.stopped ? "stop_sequence" : STO
   stop_details: answer.finish === "refusal" ? { type: "refusal", category: "general_harms",
     explanation: null } : null });
 
+const citation = ({ url, title, words }) => ({ type: "web_search_result_location", url, title,
+  cited_text: words, encrypted_index: "Eo8BCioIAhgBIiQ4" });
+
 export function whole(model, answer) {
   return {
     id: "msg_golden", type: "message", role: "assistant", model,
@@ -226,7 +229,7 @@ export function whole(model, answer) {
       if (k.redacted) return { type: "redacted_thinking", data: k.redacted };
       if (k.call)
         return { type: "tool_use", id: toolId(k.call), name: k.call.name, input: k.call.input };
-      return { type: "text", text: k.text.join(""), citations: null };
+      return { type: "text", text: k.text.join(""), citations: k.cites?.map(citation) ?? null };
     }),
     ...ended(answer), usage: usage(answer.usage),
   };
@@ -256,6 +259,7 @@ export function* events(model, answer) {
     } else {
       yield { type: "content_block_start", index, content_block: { type: "text", text: "" } };
       for (const piece of k.text) yield delta({ type: "text_delta", text: piece });
+      for (const c of k.cites ?? []) yield delta({ type: "citations_delta", citation: citation(c) });
     }
     yield { type: "content_block_stop", index };
   }

@@ -164,6 +164,9 @@ const usageOf = (u) => ({ inputTokens: u.input - (u.cached ?? 0) - (u.written ??
   outputTokens: u.output, totalTokens: u.input + u.output,
   cacheReadInputTokens: u.cached ?? 0, cacheWriteInputTokens: u.written ?? 0 });
 
+const citation = ({ url, title, words }) => ({ title, sourceContent: [{ text: words }],
+  location: { web: { url } } });
+
 function whole(answer) {
   return {
     output: { message: { role: "assistant", content: answer.blocks.map((k) => {
@@ -172,6 +175,8 @@ function whole(answer) {
         signature: k.signature } } };
       if (k.call)
         return { toolUse: { toolUseId: toolId(k.call), name: k.call.name, input: k.call.input } };
+      if (k.cites) return { citationsContent: { content: [{ text: k.text.join("") }],
+        citations: k.cites.map(citation) } };
       return { text: k.text.join("") };
     }) } },
     stopReason: answer.stopped ? "stop_sequence" : STOP[answer.finish], usage: usageOf(answer.usage), metrics: { latencyMs: 321 },
@@ -195,6 +200,7 @@ function* events(answer) {
       yield delta({ reasoningContent: { signature: k.signature } });
     } else {
       for (const piece of k.text) yield delta({ text: piece });
+      for (const c of k.cites ?? []) yield delta({ citation: citation(c) });
     }
     yield ["contentBlockStop", { contentBlockIndex }];
   }

@@ -11,6 +11,8 @@ export const KEY = "AIza-golden-upstream";
 export const PROJECT = "golden-project";
 export const LOCATION = "us-central1";
 
+/* What its documentation gives who has no signature. */
+const UNSIGNED = "skip_thought_signature_validator";
 const blob = obj({ "mimeType!": str, "data!": base64, displayName: str });
 /* Google's SDK for Python writes protobuf's own names here. */
 const file = ({ file_uri: uri, mime_type: type, ...rest }, path) => obj({ mimeType: str,
@@ -26,7 +28,8 @@ const part = (v, path) => {
     executableCode: any, codeExecutionResult: any,
   })(data, path);
   if (thought !== undefined) bool(thought, `${path}.thought`);
-  if (thoughtSignature !== undefined) base64(thoughtSignature, `${path}.thoughtSignature`);
+  if (![undefined, UNSIGNED].includes(thoughtSignature))
+    base64(thoughtSignature, `${path}.thoughtSignature`);
 };
 const system = obj({ role: str, "parts!": list(part, { least: 1 }) });
 const schema = map(any);
@@ -90,7 +93,7 @@ function rules(b, model) {
     }
     for (const [j, p] of c.parts.entries()) {
       const s = p.thoughtSignature;
-      if (s && !/^c2lnbm/.test(s) && s !== "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=")
+      if (s && !/^c2lnbm/.test(s) && s !== UNSIGNED && s !== "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=")
         throw new Bad(`${at}.parts[${j}]`, "Thought signature is not valid.");
     }
   });
@@ -171,8 +174,28 @@ const usageOf = (u, vertex) => ({
 
 const base = (model, answer, vertex) => ({ modelVersion: model, responseId: "golden",
   usageMetadata: usageOf(answer.usage, vertex) });
-const candidate = (parts, finishReason) => ({ content: { parts, role: "model" }, index: 0,
-  ...(finishReason ? { finishReason } : {}) });
+const candidate = (parts, finishReason, more) => ({ content: { parts, role: "model" }, index: 0,
+  ...(finishReason ? { finishReason } : {}), ...more });
+
+/* Its places are bytes: of a part, of a stream's all text. */
+function grounding(answer, streaming) {
+  const blocks = answer.blocks.filter((k) => k.text);
+  const before = (k) => (streaming ? blocks.slice(0, blocks.indexOf(k)) : [])
+    .map((o) => o.text.join("")).join("");
+  const cited = blocks.filter((k) => k.cites);
+  if (!cited.length) return {};
+  const chunks = cited.flatMap((k) => k.cites);
+  return { groundingMetadata: {
+    groundingChunks: chunks.map(({ url, title }) => ({ web: { uri: url, title } })),
+    groundingSupports: cited.map((k) => {
+      const startIndex = Buffer.byteLength(before(k));
+      const text = k.text.join("");
+      const partIndex = streaming ? 0 : answer.blocks.indexOf(k);
+      return { segment: { ...(partIndex ? { partIndex } : {}), ...(startIndex ? { startIndex } : {}),
+        endIndex: startIndex + Buffer.byteLength(text), text },
+      groundingChunkIndices: k.cites.map((c) => chunks.indexOf(c)) };
+    }) } };
+}
 
 /* Parts of an answer; the signature of a thought stands on what follows it. */
 function* partsOf(answer, whole) {
@@ -244,7 +267,7 @@ async function generate(x, model, streaming, vertex) {
   }
   if (!streaming) {
     return json(x, 200, { candidates: [candidate([...partsOf(answer, true)],
-      STOP[answer.finish])], ...last });
+      STOP[answer.finish], grounding(answer, false))], ...last });
   }
   const write = answer.escape ? ascii : JSON.stringify;
   const parts = [...partsOf(answer, false)];
@@ -252,7 +275,8 @@ async function generate(x, model, streaming, vertex) {
     totalTokenCount: answer.usage.input } };
   const events = parts.map((p) => ({ candidates: [candidate([p])], ...middle }));
   // the last one has the reason, and sometimes an empty text
-  events.push({ candidates: [candidate([{ text: "" }], STOP[answer.finish])], ...last });
+  events.push({ candidates: [candidate([{ text: "" }], STOP[answer.finish],
+    grounding(answer, true))], ...last });
   if (x.query.get("alt") !== "sse") return json(x, 200, events);
   const all = events.map((e) => `data: ${write(e)}\r\n\r\n`);
   const at = parts.length;

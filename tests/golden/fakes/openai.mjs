@@ -174,6 +174,17 @@ export const usageOf = (u, reports) => ({
 const base = (b, object) => ({ id: "chatcmpl-golden", object, created: 1700000000,
   model: `${b.model}-2026-01-01`, service_tier: "default", system_fingerprint: "fp_golden" });
 
+/* Characters of all the text. */
+function annotations(answer) {
+  let at = 0;
+  return answer.blocks.filter((k) => k.text && !k.refusal).flatMap((k) => {
+    const start_index = at;
+    at += [...k.text.join("")].length;
+    return (k.cites ?? []).map(({ url, title }) => ({ type: "url_citation", url_citation: {
+      start_index, end_index: at, url, title } }));
+  });
+}
+
 function whole(b, answer, how) {
   const calls = answer.blocks.filter((k) => k.call);
   const words = answer.blocks.filter((k) => k.text && !k.refusal).map((k) => k.text.join(""));
@@ -187,7 +198,7 @@ function whole(b, answer, how) {
       message: {
         role: "assistant", content: words.length || !calls.length && !refusal
           ? words.join("") : null,
-        refusal: refusal || null, annotations: [],
+        refusal: refusal || null, annotations: annotations(answer),
         ...(thought && how.reasoning ? { [how.vllm ? "reasoning" : "reasoning_content"]: thought }
           : {}),
         ...(calls.length ? { tool_calls: calls.map(({ call: c }) => ({ id: c.id, type: "function",
@@ -223,6 +234,7 @@ function* chunks(b, answer, how) {
     for (let i = 0; i < input.length; i += 7)
       yield delta({ tool_calls: [{ index, function: { arguments: input.slice(i, i + 7) } }] });
   }
+  if (annotations(answer).length) yield delta({ annotations: annotations(answer) });
   yield delta({}, FINISH[answer.finish]);
   if (options.include_usage) yield chunk([], { usage: usageOf(answer.usage, how) });
 }

@@ -101,7 +101,9 @@ function items(answer) {
     }
     return { id: `msg_${i}`, type: "message", role: "assistant", status: "completed",
       content: [k.refusal ? { type: "refusal", refusal: k.text.join("") }
-        : { type: "output_text", text: k.text.join(""), annotations: [], logprobs: [] }] };
+        : { type: "output_text", text: k.text.join(""), annotations: (k.cites ?? []).map(
+          ({ url, title }) => ({ type: "url_citation", start_index: 0,
+            end_index: [...k.text.join("")].length, url, title })), logprobs: [] }] };
   });
 }
 
@@ -167,6 +169,8 @@ function* events(b, answer) {
       const more = k.refusal ? {} : { logprobs: [] };
       for (const delta of k.text) yield { type: `response.${kind}.delta`, ...part, delta, ...more };
       const text = k.text.join("");
+      for (const [annotation_index, annotation] of (item.content[0].annotations ?? []).entries())
+        yield { type: "response.output_text.annotation.added", ...part, annotation_index, annotation };
       yield { type: `response.${kind}.done`, ...part, ...more,
         ...(k.refusal ? { refusal: text } : { text }) };
       yield { type: "response.content_part.done", ...part, part: item.content[0] };

@@ -111,6 +111,7 @@ static inline void begin_answer(struct chat_fixture *f, const struct km_encoder 
 {
     km_buf_reset(&f->out);
     f->answer = (struct km_answer){ .to = to,
+                                    .gathers = to->gathers,
                                     .arena = &f->arena,
                                     .out = &f->out,
                                     .stream = stream,

@@ -36,6 +36,7 @@ static inline void codec_begin(struct codec_fixture *f)
     f->notes = (struct codec_notes){ 0 };
     f->err = (struct km_err){ 0 };
     f->answer = (struct km_answer){ .to = &codec_notes_encoder,
+                                    .gathers = codec_notes_encoder.gathers,
                                     .state = &f->notes,
                                     .arena = &f->arena,
                                     .out = &f->out,

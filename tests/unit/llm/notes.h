@@ -19,7 +19,7 @@ static inline int codec_note(struct km_answer *a, const struct km_chat_event *e,
         [KM_CHAT_REDACTED] = "redacted",   [KM_CHAT_REFUSAL] = "refusal",
         [KM_CHAT_TOOL] = "tool",           [KM_CHAT_TOOL_INPUT] = "input",
         [KM_CHAT_LOGPROBS] = "logprobs",   [KM_CHAT_FINISH] = "finish",
-        [KM_CHAT_USAGE] = "usage",
+        [KM_CHAT_USAGE] = "usage",         [KM_CHAT_CITATION] = "citation",
     };
     struct codec_notes *n = a->state;
     bool more = n->last == e->kind && n->block == e->block && e->kind != KM_CHAT_START &&
@@ -38,6 +38,8 @@ static inline int codec_note(struct km_answer *a, const struct km_chat_event *e,
         km_buf_printf(a->out, " %d %d %d %d", (int)e->usage.prompt_tokens,
                       (int)e->usage.completion_tokens, (int)e->usage.cached_tokens,
                       (int)e->usage.cache_write_tokens);
+    if (e->kind == KM_CHAT_CITATION)
+        km_buf_printf(a->out, " %.*s", KM_STR_ARG(e->citation->title));
     if (e->text.n)
         km_buf_printf(a->out, "%s%.*s", more ? "" : " ", KM_STR_ARG(e->text));
     return 0;

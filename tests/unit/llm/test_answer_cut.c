@@ -95,6 +95,7 @@ static void run_init(struct run *r, const struct source *from, const struct told
                                           KM_STR("m"), &r->err),
                      0);
     r->answer = (struct km_answer){ .to = to->encoder,
+                                    .gathers = to->encoder->gathers,
                                     .request = &r->request,
                                     .arena = &r->arena,
                                     .out = &r->out,

@@ -26,6 +26,7 @@ static void begin(struct fixture *f)
     f->notes = (struct codec_notes){ 0 };
     memset(f->state, 0, sizeof f->state);
     f->answer = (struct km_answer){ .to = &codec_notes_encoder,
+                                    .gathers = codec_notes_encoder.gathers,
                                     .state = &f->notes,
                                     .arena = &f->arena,
                                     .out = &f->out,

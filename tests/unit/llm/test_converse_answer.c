@@ -29,6 +29,7 @@ static void begin(struct fixture *f)
     f->err = (struct km_err){ 0 };
     memset(f->state, 0, sizeof f->state);
     f->answer = (struct km_answer){ .to = &codec_notes_encoder,
+                                    .gathers = codec_notes_encoder.gathers,
                                     .state = &f->notes,
                                     .arena = &f->arena,
                                     .out = &f->out,
@@ -244,7 +245,7 @@ static void what_is_unknown_is_passed_over(void **state)
                              DELTA(1, "{\"reasoningContent\":{\"redactedContent\":\"AA==\"}}")
                                  STOP(1) END("end_turn") META),
         0);
-    expect(f, "start 0 /\ntext 0 a\nredacted 1 AA==\nusage 0 15 5 3 2\nfinish 0 1");
+    expect(f, "start 0 /\ntext 0 a\ncitation 0 x\nredacted 1 AA==\nusage 0 15 5 3 2\nfinish 0 1");
 }
 
 static void names_come_back_as_the_caller_spelled_them(void **state)

@@ -141,6 +141,7 @@ static void begin(struct stream *s, const struct km_codec *codec, const struct k
                          0);
     }
     s->answer = (struct km_answer){ .to = to,
+                                    .gathers = to->gathers,
                                     .request = &s->request,
                                     .arena = &s->call,
                                     .out = &s->out,

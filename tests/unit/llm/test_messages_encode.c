@@ -19,6 +19,7 @@ static void begin(struct fixture *f, bool stream)
 {
     km_buf_reset(&f->out);
     f->a = (struct km_answer){ .to = &km_messages_encoder,
+                               .gathers = km_messages_encoder.gathers,
                                .arena = &f->arena,
                                .out = &f->out,
                                .stream = stream,

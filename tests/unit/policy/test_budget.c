@@ -39,12 +39,14 @@ static void the_text_is_litellms(void **state)
     b.spent = USD / 2;
     assert_int_equal(km_budget_reserve(&b, USD, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
     assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1. "
-                                  "This call may cost up to 1: lower max_tokens");
+                                  "This call may cost up to 1: a shorter prompt or a smaller "
+                                  "max_tokens asks for less");
     b.reserved = USD / 4;
     assert_int_equal(km_budget_reserve(&b, USD / 2, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
     assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1. "
                                   "This call may cost up to 0.5 and running calls hold 0.25: "
-                                  "lower max_tokens, or try again when they have ended");
+                                  "a shorter prompt or a smaller max_tokens asks for less; or "
+                                  "try again when they have ended");
 }
 
 static void what_is_held_is_kept_back_and_ends_by_its_time(void **state)
@@ -66,7 +68,8 @@ static void what_is_held_is_kept_back_and_ends_by_its_time(void **state)
     assert_string_equal(err.text,
                         "Budget has been exceeded! Current cost: 0, Max budget: 1. This "
                         "call may cost up to 0.25, and 0.875 is held for calls that ended "
-                        "with the gateway before this one: lower max_tokens");
+                        "with the gateway before this one: a shorter prompt or a smaller "
+                        "max_tokens asks for less");
     km_budget_drop_holds(&b, 999);
     assert_int_equal(b.held, USD / 2 + USD / 4 + USD / 8);
     km_budget_drop_holds(&b, 1000);

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing that the vendors' schemas allow is lost in silence: every member of a request, as the
+vendors' own SDKs declare it, is put alone into a request to a model of another vendor, and every
+member of an answer into one to a caller of another API.  Then what comes out is another, or the
+answer names the member (x-kanmon-dropped), or it is refused by name."""
+
+import copy
+import http.server
+import inspect
+import json
+import threading
+import types
+import typing
+from collections.abc import Iterable, Mapping
+
+import anthropic.types.message_create_params
+import openai.types.chat
+import openai.types.chat.completion_create_params
+import openai.types.responses.response_create_params
+import pydantic
+import pytest
+import typing_extensions
+from google.genai import types as google
+
+from gateway import MASTER, Gateway
+
+WRAPPERS = (typing.Required, typing.NotRequired, typing.Annotated, typing_extensions.Required,
+            typing_extensions.NotRequired, typing_extensions.Annotated)
+DEEP = 9
+
+# What a member of this name can hold; others get a word.
+VALUES = {
+    "index": 0, "url": "https://example.com/a.png", "image_url": "https://example.com/a.png",
+    "fileUri": "https://example.com/a.png", "file_url": "https://example.com/a.pdf",
+    "data": "AAAA", "file_data": "data:application/pdf;base64,JVBERi0x", "media_type": "image/png",
+    "mimeType": "image/png", "arguments": "{}", "logit_bias": {"1": 2}, "input_schema": {
+        "type": "object"}, "schema": {"type": "object"}, "temperature": 0.5, "top_p": 0.5,
+    "topP": 0.5, "topK": 5, "top_k": 5, "call_id": "call_1", "tool_call_id": "call_1",
+    "tool_use_id": "call_1", "budget_tokens": 1024, "parameters": {"type": "object"},
+}
+
+
+def bare(t):
+    while typing.get_origin(t) in WRAPPERS:
+        t = typing.get_args(t)[0]
+    return t
+
+
+def fields(t):
+    """{name: (type, is it required)}; None: no object."""
+    if inspect.isclass(t) and issubclass(t, pydantic.BaseModel):
+        return {f.alias or n: (f.annotation, f.is_required()) for n, f in t.model_fields.items()}
+    if hasattr(t, "__required_keys__"):
+        hints = typing_extensions.get_type_hints(t, include_extras=True)
+        return {n: (h, n in t.__required_keys__) for n, h in hints.items()}
+    return None
+
+
+def choices(t):
+    """The alternatives of a type, but None."""
+    t = bare(t)
+    if typing.get_origin(t) is typing.Union or isinstance(t, types.UnionType):
+        return [c for a in typing.get_args(t) for c in choices(a)]
+    return [] if t in (type(None), None) else [t]
+
+
+def is_list(t):
+    o = typing.get_origin(t)
+    return o in (list, tuple) or (inspect.isclass(o) and issubclass(o, Iterable) and
+                                  not issubclass(o, Mapping))
+
+
+def value(t, name, depth=0):
+    """The least that the type allows."""
+    t = bare(t)
+    if name in VALUES:
+        return VALUES[name]
+    some = choices(t)
+    if len(some) != 1 or some[0] is not t:
+        plain = [c for c in some if c in (str, int, float, bool)]
+        return value((plain or some or [str])[0], name, depth)
+    if typing.get_origin(t) in (typing.Literal, typing_extensions.Literal):
+        return typing.get_args(t)[0]
+    if is_list(t):
+        return [value(typing.get_args(t)[0], name, depth + 1)] if depth < DEEP else []
+    of = fields(t)
+    if of is not None:
+        return {n: value(h, n, depth + 1) for n, (h, needed) in of.items() if needed}
+    if inspect.isclass(t) and issubclass(t, str) and t is not str:  # an enum
+        return list(t)[-1].value
+    return {str: "word", int: 3, float: 0.5, bool: True}.get(t, {"a": 1})
+
+
+def members(t, depth=0, seen=()):
+    """(places below, a value that has the last of them alone): each optional member of each
+    alternative, however deep; a place is names, None for the item of a list."""
+    for c in choices(t):
+        if is_list(c):
+            for path, v in members(typing.get_args(c)[0], depth + 1, seen):
+                yield (None, *path), [v]
+            continue
+        of = fields(c)
+        if of is None or depth > DEEP or seen.count(c) > 0:
+            continue
+        least = value(c, "", depth)
+        yield (), least
+        for n, (h, needed) in of.items():
+            if not needed:
+                yield (n,), {**least, n: value(h, n, depth + 1)}
+            for path, v in members(h, depth + 1, (*seen, c)):
+                yield (n, *path), {**least, n: v}
+
+
+HI = [{"role": "user", "content": "hi"}]
+APIS = {
+    "chat": ("/v1/chat/completions", "claude", {"model": "claude", "messages": HI},
+             openai.types.chat.completion_create_params.CompletionCreateParamsBase),
+    "responses": ("/v1/responses", "claude", {"model": "claude", "input": "hi"},
+                  openai.types.responses.response_create_params.ResponseCreateParamsBase),
+    "messages": ("/v1/messages", "gpt", {"model": "gpt", "max_tokens": 9, "messages": HI},
+                 anthropic.types.message_create_params.MessageCreateParamsBase),
+    "gemini": ("/v1beta/models/claude:generateContent", "claude",
+               {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}, None),
+}
+GEMINI = {"contents": list[google.Content], "systemInstruction": google.Content,
+          "generationConfig": google.GenerationConfig, "tools": list[google.Tool],
+          "toolConfig": google.ToolConfig, "safetySettings": list[google.SafetySetting]}
+
+
+class Upstream:
+    """Both vendors: it keeps what it was asked last, and answers it."""
+
+    def __init__(self):
+        own = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                own.asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                kind = "messages" if "messages" in self.path else \
+                    "gemini" if "generateContent" in self.path else "chat"
+                text = json.dumps(own.answer or ANSWERS[kind])
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+        self.asked = self.answer = None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+ANSWERS = {
+    "messages": {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [
+        {"type": "text", "text": "ok"}], "stop_reason": "end_turn", "stop_sequence": None,
+        "usage": {"input_tokens": 1, "output_tokens": 1}},
+    "gemini": {"candidates": [{"content": {"role": "model", "parts": [{"text": "ok"}]},
+                              "finishReason": "STOP", "index": 0}],
+               "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1,
+                                 "totalTokenCount": 2}},
+    "chat": {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ok"}}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}},
+}
+
+CONFIG = """
+model_list:
+  - model_name: claude
+    litellm_params: {{model: anthropic/claude-sonnet-4-5, api_base: "{url}", api_key: sk-u}}
+  - model_name: gpt
+    litellm_params: {{model: openai/gpt-golden, api_base: "{url}/v1", api_key: sk-u}}
+  - model_name: gem
+    litellm_params: {{model: gemini/gemini-2.5-flash, api_base: "{url}", api_key: sk-u}}
+general_settings: {{master_key: {master}}}
+kanmon_settings: {{state_dir: "{state}"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    upstream = Upstream()
+    folder = tmp_path_factory.mktemp("members")
+    with Gateway(folder, CONFIG.format(url=upstream.url, master=MASTER,
+                                       state=folder / "state")) as gateway:
+        yield gateway, upstream
+    upstream.server.shutdown()
+
+
+def without(v, path):
+    """v without what stands at its path: what it would be had nobody said it."""
+    v = copy.deepcopy(v)
+    at = v
+    for name in path[:-1]:
+        at = at[0 if name is None else name]
+    if path[-1] is None:
+        at.pop()
+    else:
+        at.pop(path[-1], None)
+    return v
+
+
+class Asked:
+    def __init__(self, both, path):
+        self.gateway, self.upstream = both
+        self.path, self.known = path, {}
+
+    def __call__(self, body):
+        text = json.dumps(body, sort_keys=True)
+        if text not in self.known:
+            self.upstream.asked = None
+            answer = self.gateway.call("POST", self.path, body)
+            said = "" if answer.status == 200 else answer.body.decode()
+            self.known[text] = (answer.status, self.upstream.asked,
+                                answer.header("x-kanmon-dropped") or "", said)
+        return self.known[text]
+
+
+def is_told(names, path, v):
+    """A name is the member's place, one above it, or, of what goes by another word inside, a part
+    of it; of an item of a list, its kind."""
+    path = tuple("citations" if n == "annotations" else n for n in path)
+    dotted = ".".join(n for n in path if n)
+    return any(dotted == n or dotted.startswith(n + ".") or n.startswith(dotted + ".") or
+               n == "..." or n.rpartition(".")[2] in path or (path[-1] is None and n in str(v))
+               for n in names.split(", ") if n)
+
+
+def by_the_model(root, v):
+    """The same said by the model, after its caller; None: nobody says it."""
+    turns = {"messages": {"role": "assistant"}, "contents": {"role": "model"}}.get(root)
+    if not turns or not v or not isinstance(v[0], dict):
+        return None
+    first = {"role": "user", "content": "hi"} if root == "messages" else \
+        {"role": "user", "parts": [{"text": "hi"}]}
+    return [first, {**v[0], **turns}]
+
+
+# What changes nothing by itself, by API: the gateway's own, what holds without it too, what needs
+# another member, and words that are none.
+IDLE = {
+    "chat": {"stream", "model", "metadata", "stream_options", "function_call", "tool_choice",
+             "parallel_tool_calls", "service_tier", "modalities", "messages.audio"},
+    "responses": {"stream", "model", "stream_options", "parallel_tool_calls", "service_tier",
+                  "store", "tool_choice"},
+    "messages": {"stream", "model"},
+    "gemini": {"contents.role", "systemInstruction.role", "generationConfig.thinkingConfig",
+               "generationConfig.responseSchema.nullable",  # of no type
+               "toolConfig.functionCallingConfig.allowedFunctionNames"},
+}
+
+
+def says_nothing(v):
+    """{}, or one that holds nothing else, how deep it may lie."""
+    if isinstance(v, dict):
+        return all(says_nothing(x) for x in v.values())
+    return isinstance(v, list) and all(says_nothing(x) for x in v)
+
+
+def is_idle(api, place, v):
+    dotted = ".".join(n for n in place if n)
+    return says_nothing(v) or any(dotted == n or dotted.startswith(n + ".") for n in IDLE[api])
+
+
+@pytest.mark.parametrize("api", list(APIS))
+def test_no_member_of_a_request_is_lost_in_silence(both, api):
+    path, _, base, schema = APIS[api]
+    ask = Asked(both, path)
+    roots = GEMINI.items() if schema is None else [(n, h) for n, (h, _) in fields(schema).items()]
+    lost, asked, seen = [], 0, {"refused": 0, "told": 0, "mapped": 0}
+    for root, hint in roots:
+        for below, v in [((), value(hint, root)), *members(hint)]:
+            place = (root, *below)
+            if is_idle(api, place, v):
+                continue
+            body = {**base, root: v}
+            status, got, names, said = ask(body)
+            before = ask({**base, **without(body, place)} if root not in base or below else base)
+            again = by_the_model(root, v) if status != 200 and len(below) > 1 else None
+            if again:
+                body = {**base, root: again}
+                status, got, names, said = ask(body)
+                before = ask(without(body, (root, 1, *below[1:])))
+            asked += 1
+            if status != 200:
+                seen["refused"] += 1
+                if status not in (400, 404):  # what it names may not be there
+                    lost.append((place, status, said[:200]))
+            elif got != before[1]:
+                seen["mapped"] += 1
+            elif is_told(names, place, v):
+                seen["told"] += 1
+            else:
+                lost.append((place, str(v)[:160], names))
+    print(api, asked, seen)
+    assert asked > 100 and seen["mapped"] > 10
+    assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+READ = {
+    "messages": ("/v1/chat/completions", {"model": "claude", "messages": HI},
+                 anthropic.types.Message),
+    "chat": ("/v1/messages", {"model": "gpt", "max_tokens": 9, "messages": HI},
+             openai.types.chat.ChatCompletion),
+    "gemini": ("/v1/chat/completions", {"model": "gem", "messages": HI},
+               google.GenerateContentResponse),
+}
+# Of its own form, or of which build answered; the SDK's own; what is counted in the books.
+FORM = {
+    "messages": {"id", "type", "role", "model", "usage", "stop_sequence", "stop_reason",
+                 "stop_details"},  # of an answer that was no refusal
+    "chat": {"id", "object", "created", "choices.logprobs.content", "choices.logprobs.refusal", "model", "system_fingerprint", "usage", "service_tier",
+             "choices.index", "choices.message.role"},
+    "gemini": {"responseId", "modelVersion", "createTime", "usageMetadata", "sdkHttpResponse",
+               "automaticFunctionCallingHistory", "parsed", "candidates.content.role",
+               "candidates.index"},
+}
+
+
+@pytest.mark.parametrize("api", list(READ))
+def test_no_member_of_an_answer_is_lost_in_silence(both, api):
+    path, body, schema = READ[api]
+    gateway, upstream = both
+    known = {}
+
+    def told(answer):
+        text = json.dumps(answer, sort_keys=True)
+        if text not in known:
+            upstream.answer = answer
+            got = gateway.call("POST", path, body)
+            upstream.answer = None
+            plain = got.json() if got.status == 200 else {}
+            for name in ("id", "created"):
+                plain.pop(name, None)
+            known[text] = (got.status, plain, got.header("x-kanmon-dropped") or "", got.body[:200])
+        return known[text]
+
+    lost, asked = [], 0
+    for root, (hint, _) in fields(schema).items():
+        for below, v in [((), value(hint, root)), *members(hint)]:
+            place = (root, *below)
+            dotted = ".".join(n for n in place if n)
+            if dotted == "choices.message" and None in below[-2:]:
+                continue  # who speaks, and nothing said
+            if says_nothing(v) or any(dotted == n or dotted.startswith(n + ".") for n in FORM[api]):
+                continue
+            base = ANSWERS[api]
+            status, got, names, said = told({**base, root: v})
+            before = told({**base, **without({root: v}, place)} if root not in base or below
+                          else base)
+            asked += 1
+            if status == 200 and got == before[1] and not is_told(names, place, v):
+                lost.append((place, str(v)[:160], names))
+    print(api, asked)
+    assert asked > 20
+    assert not lost, "\n".join(str(one)[:300] for one in lost)
