@@ -134,7 +134,7 @@ static size_t count_lines(const struct logs *l)
 static int print_round(struct logs *l, struct km_err *err)
 {
     size_t room = count_lines(l), n = 0;
-    struct line *lines = calloc(room, sizeof *lines);
+    struct line *lines = calloc(room + 1, sizeof *lines);
 
     if (!lines)
         return km_fail(err, KM_E_NOMEM, "out of memory");

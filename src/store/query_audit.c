@@ -141,7 +141,8 @@ static int ends_of(struct km_db *db, const struct asked *a, struct range *range,
     if (r == 0 && a->from_us)
         r = older_than(s, a->from_us - SLACK_US, last.seq, &range->above, err);
     if (r == 0 && a->to_us) {
-        r = older_than(s, a->to_us + SLACK_US, last.seq, &below, err);
+        r = older_than(s, a->to_us < INT64_MAX - SLACK_US ? a->to_us + SLACK_US : INT64_MAX,
+                       last.seq, &below, err);
         if (below + 1 < range->before)
             range->before = below + 1;
     }

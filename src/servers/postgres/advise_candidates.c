@@ -363,8 +363,8 @@ static bool single(const struct km_pg_candidate *c, const struct km_json *table)
 static void take_pairs(struct making *m, const struct km_json *table)
 {
     struct km_pg_advice *a = m->a;
-    size_t n = a->ncandidates;
     struct km_pg_candidate c = { .table = table, .share = 1 };
+    size_t n;
 
     for (size_t i = 0; i < m->s->uses.n; i++) { /* a range alone too, beside an equality */
         c.n = 0;

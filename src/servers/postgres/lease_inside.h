@@ -63,7 +63,6 @@ struct km_pg_lease {
     const struct km_pg_request *request;
     const struct km_pg_lease_events *events;
     void *ctx;
-    bool typed; /* the caller says of what type a parameter is */
     struct km_pg_verdict v;
     struct km_pg_wait wait;
     struct km_pg_conn *conn;
@@ -79,6 +78,7 @@ struct km_pg_lease {
     struct km_deferred ended; /* of what never left */
     int shift; /* of COST: places are so many characters later */
     uint64_t began_ns;
+    bool typed; /* the caller says of what type a parameter is */
     bool overdue; /* COMMIT is; it was cancelled */
     bool abandoned; /* what runs on the connection is nobody's any more */
     bool clean; /* the session is as it was */
