@@ -25,6 +25,15 @@ MADE = """
     CREATE OPERATOR === (LEFTARG = num, RIGHTARG = word, FUNCTION = nw);
     CREATE OPERATOR && (LEFTARG = anyelement, RIGHTARG = text[], FUNCTION = el);
     CREATE OPERATOR - (RIGHTARG = text, FUNCTION = before);
+    CREATE FUNCTION tt(text[], text[]) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(85); RETURN true; END';
+    CREATE FUNCTION rr(int4range, int4range) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(86); RETURN true; END';
+    CREATE OPERATOR = (LEFTARG = text[], RIGHTARG = text[], FUNCTION = tt);
+    CREATE OPERATOR = (LEFTARG = int4range, RIGHTARG = int4range, FUNCTION = rr);
+    CREATE DOMAIN "int4[]" AS text;
+    CREATE TABLE odd ("?column?" int, text int, concat int);
+    INSERT INTO odd VALUES (1, 1, 1);
     CREATE TABLE nums (id num, w word, ws word[]);
     INSERT INTO nums VALUES (1, 'x', '{x}');
     GRANT USAGE ON SCHEMA ops TO mcp_ro; GRANT SELECT ON ALL TABLES IN SCHEMA ops TO mcp_ro"""
@@ -92,6 +101,15 @@ REACHES = [
     "SELECT * FROM t_acct a JOIN (SELECT name AS id FROM t_acct) b USING (id)",
     "SELECT * FROM t_acct a NATURAL JOIN (SELECT name AS id FROM t_acct) b",
     "SELECT * FROM (SELECT lower(name) FROM t_acct) q WHERE 1 = lower",
+    # names that PostgreSQL gives, or calls, and a table has too
+    "SELECT 1 = q.\"?column?\" FROM (SELECT 'x' || 'y') q, odd",
+    "SELECT 1 = g.text FROM generate_series(1, 1) g, odd",
+    "SELECT 1 = concat FROM (SELECT a.concat FROM t_acct a) q, (SELECT id FROM nums, odd) r",
+    "SELECT 1 = 'x'::\"int4[]\"",
+    # what is polymorphic becomes a type for which somebody's operator is made
+    "SELECT array_agg(name) = array_agg(name) FROM t_acct",
+    "SELECT array_agg(name) && array_agg(name) FROM t_acct",
+    "SELECT range_merge('[1,2)'::int4range, '[1,2)') = range_merge('[1,2)'::int4range, '[1,2)')",
 ]
 
 # The type of a parameter is told by what it stands beside first.

@@ -390,8 +390,10 @@ static int refer_calls(struct km_pg_walk *w)
     for (const struct km_pg_ref *f = w->calls; r == 0 && f; f = f->next)
         for (const struct km_pg_ref *c = w->columns; r == 0 && c; c = c->next)
             if (c->schema.n && !km_str_eq(c->name, KM_STR("*")) &&
-                (km_str_eq(f->name, KM_STR("*")) || km_str_eq(f->name, c->schema)))
+                (km_str_eq(f->name, KM_STR("*")) || km_str_eq(f->name, c->schema))) {
+                km_pg_make(w, c->name); /* g.text may be a cast of g, whatever columns there are */
                 r = km_pg_refer(w, KM_PG_REF_SCALAR, KM_STR_NONE, c->name, NULL, c->at);
+            }
     return r;
 }
 

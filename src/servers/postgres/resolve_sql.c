@@ -138,18 +138,21 @@ static const char *const pieces[] = {
     "UNION SELECT c.oid FROM refs r JOIN pg_namespace n ON n.nspname = r.s "
     "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.n WHERE r.k = 'system') v "
     "JOIN pg_attribute b ON b.attrelid = v.oid AND b.attname = w.n AND NOT b.attisdropped "
-    /* a.b calls b(a) where a has no column b, so it may be what that gives */
-    "WHERE w.d ~ '^[cd]:' OR (w.d ~ '^[qr]:' AND NOT EXISTS (SELECT 1 FROM pg_proc p "
+    /* a.b calls b(a) where a has no column b, so it may be what that gives: here, or in what a
+     * subselect calls b */
+    "WHERE w.d ~ '^[cdqr]:' AND NOT EXISTS (SELECT 1 FROM pg_proc p "
     "JOIN pg_type z ON z.oid = CASE WHEN p.provariadic <> 0 AND p.pronargs = 1 "
     "THEN p.provariadic ELSE p.proargtypes[0] END WHERE p.proname = w.n AND p.pronargs >= 1 "
     "AND z.typtype IN ('p', 'c', 'd')) AND NOT EXISTS (SELECT 1 FROM pg_cast k "
     "JOIN pg_type z ON z.oid = k.castsource AND z.typtype IN ('c', 'd') "
-    "JOIN pg_type g ON g.oid = k.casttarget AND g.typname = w.n WHERE k.oid >= 16384)) "
+    "JOIN pg_type g ON g.oid = k.casttarget AND g.typname = w.n WHERE k.oid >= 16384) "
     "UNION SELECT w.d, p.prorettype FROM words w JOIN pg_proc p ON p.proname = w.n "
     "AND p.pronamespace = 'pg_catalog'::regnamespace WHERE w.d LIKE 'f:%' "
     "UNION SELECT w.d, o.oprresult FROM words w JOIN pg_operator o ON o.oprname = w.n "
     "WHERE w.d LIKE 'o:%'), "
-    "sides(d, t, how) AS MATERIALIZED (SELECT d, t, 't' FROM told UNION ALL "
+    /* of what is polymorphic nothing is known: of anyarray, that it is an array */
+    "sides(d, t, how) AS MATERIALIZED (SELECT d, t, CASE WHEN EXISTS (SELECT 1 FROM pg_type y "
+    "WHERE y.oid = t AND y.typtype <> 'p') THEN 't' ELSE '?' END FROM told UNION ALL "
     "SELECT d, 0::oid, CASE WHEN d IN ('l', 'p') THEN 'l' WHEN d = '-' THEN '-' ELSE '?' END "
     "FROM words WHERE d NOT IN (SELECT d FROM told)) ",
     /* --- which of them can become what such an operator takes, by itself --- */
