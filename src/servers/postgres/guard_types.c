@@ -295,6 +295,18 @@ int km_pg_pair_list(struct km_pg_walk *w, struct km_str schema, struct km_str na
     return r;
 }
 
+/* One of ARRAY[a, b], as what it is; NULL where it may be an array whose elements are meant. */
+static const char *element(const char *told)
+{
+    static const char *const plain[] = { "l",      "t:text", "t:int4",    "t:int8", "t:numeric",
+                                         "t:bool", "t:date", "t:varchar", "t:uuid" };
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (told && strcmp(told, plain[i]) == 0)
+            return told;
+    return NULL;
+}
+
 /* x = ANY (array): beside its elements. */
 int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
                    const PgQuery__Node *left, const PgQuery__Node *array)
@@ -309,7 +321,7 @@ int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str nam
             if (told && (*told == 'l' || *told == 'p')) /* of literals alone it is one of texts */
                 r = keep(w, schema, name, l, "t:text", at);
             if (r == 0)
-                r = keep(w, schema, name, l, again(told), at);
+                r = keep(w, schema, name, l, element(told), at);
         }
         return r;
     }

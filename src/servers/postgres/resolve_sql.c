@@ -40,7 +40,7 @@ static const char *const pieces[] = {
     "ours AS MATERIALIZED (SELECT oid FROM pg_extension "
     "WHERE extname = ANY (string_to_array($2, ','))), "
     "path AS MATERIALIZED (SELECT n.oid, n.nspname, p.i "
-    "FROM unnest(current_schemas(true)) WITH ORDINALITY AS p(nspname, i) "
+    "FROM unnest(current_setting('" KM_PG_SCHEMAS "')::name[]) WITH ORDINALITY AS p(nspname, i) "
     "JOIN pg_namespace n ON n.nspname = p.nspname), "
     /* what relations and types stand for: the first on the path */
     "rels AS MATERIALIZED (SELECT r.a, c.oid, c.relkind, c.relnamespace, c.relname "
@@ -215,7 +215,9 @@ static const char *const pieces[] = {
     "WHERE r.k = 'function' AND r.o LIKE '@%' AND r.o <> '@pg_catalog'))) "
     "WHEN c.casttarget = 'json'::regtype AND c.castsource IN (SELECT oid FROM hand) "
     "AND EXISTS (SELECT 1 FROM views) THEN true "
-    "ELSE c.casttarget IN (SELECT oid FROM hand WHERE made) "
+    /* WHERE, LIMIT, RANGE and others take what can be assigned to what they need */
+    "ELSE (c.casttarget IN (SELECT oid FROM hand WHERE made) OR (c.castcontext = 'a' "
+    "AND c.casttarget IN (16, 20, 25, 142, 700, 701))) " /* bool, int8, text, xml, float4, float8 */
     "AND (c.castsource IN (SELECT oid FROM hand) "
     "OR " KNOWN("'pg_type'::regclass", "c.castsource") ") END "
     /* what sorts, groups and compares values of a type; what a range does with its bounds */
@@ -231,6 +233,10 @@ static const char *const pieces[] = {
     "JOIN pg_index i ON i.indrelid = f.oid) "
     "OR c.oid IN (SELECT unnest(k.partclass::oid[]) FROM family f "
     "JOIN pg_partitioned_table k ON k.partrelid = f.oid)) "
+    /* and what was added to a family of PostgreSQL's, as in_range of RANGE BETWEEN */
+    "UNION ALL SELECT 'class', -1, 'pg_proc'::regclass, m.amproc FROM pg_amproc m "
+    "JOIN pg_proc p ON p.oid = m.amproc WHERE m.oid >= 16384 AND m.amprocfamily < 16384 "
+    "AND m.amproc >= 16384 AND p.prolang <> 13 "
     "UNION ALL SELECT 'class', -1, 'pg_proc'::regclass, x.f FROM hand h "
     "JOIN pg_range g ON g.rngtypid = h.oid "
     "CROSS JOIN LATERAL (VALUES (g.rngcanonical::oid), (g.rngsubdiff::oid)) x(f) "
