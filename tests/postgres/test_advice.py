@@ -241,10 +241,22 @@ def test_what_is_not_tried_is_spoken_of(reader):
     for condition in ("lower(title) = 'x'", "body->>'k' = '7'"):
         assert "an index on that expression" in hints(
             f"SELECT id FROM shop.papers WHERE {condition}")
-    assert "an index on that expression" in hints(
-        "SELECT id FROM shop.orders WHERE date_trunc('day', at) = '2026-01-02'")
     assert "OR over several" in hints("SELECT id FROM shop.orders WHERE amount = 1 OR note = 'y'")
     assert hints("SELECT id FROM shop.orders WHERE amount = 1 AND note = lower('Y')") == ""
+
+
+@pytest.mark.parametrize("hypopg", [False, True])
+def test_what_no_index_can_be_made_of_is_spoken_of(shop, reader, hypopg):
+    if hypopg:
+        shop.psql("CREATE EXTENSION hypopg")
+    try:
+        for condition, told in (("date_trunc('day', at) = '2026-01-02'", "with a range"),
+                                ("amount + 1 = 5", "an index on that expression")):
+            got = reader.ok("advise_indexes",
+                            queries=[f"SELECT id FROM shop.orders WHERE {condition}"])
+            assert got["indexes"] == [] and told in " ".join(got.get("hints", [])), got
+    finally:
+        shop.psql("DROP EXTENSION IF EXISTS hypopg")
 
 
 def test_advice_for_what_ran(shop):
