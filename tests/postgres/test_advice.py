@@ -232,6 +232,8 @@ def test_the_advice_fits_a_size(shop, reader):
     assert sum(i["estimated_bytes"] for i in got["indexes"]) > 2 ** 20
     small = reader.ok("advise_indexes", queries=queries, max_index_size_mb=1)
     assert sum(i["estimated_bytes"] for i in small["indexes"]) <= 2 ** 20
+    assert "does not fit within max_index_size_mb" in small["hints"][-1]
+    assert "max_index_size_mb" not in str(got.get("hints"))
 
 
 def test_what_is_not_tried_is_spoken_of(reader):

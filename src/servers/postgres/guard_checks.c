@@ -98,8 +98,8 @@ static int refuse_function(struct km_pg_walk *w, int at, struct km_str schema, s
                         KM_STR_ARG(schema), schema.n ? "." : "", KM_STR_ARG(name));
 }
 
-/* What makes JSON of a value takes a cast to json, if the value's type has one; these are written in
- * SQL, and cast to text. */
+/* What makes JSON of a value takes a cast to json, if the value's type has one; these are written
+ * in SQL, and cast to text. */
 static int refer_casts(struct km_pg_walk *w, struct km_str name)
 {
     static const char *const to_text[] = { "quote_literal", "quote_nullable", "anytextcat",
