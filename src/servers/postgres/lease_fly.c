@@ -3,6 +3,7 @@
  *
  *     POSTURE  what the role may do
  *     OPEN     BEGIN READ ONLY; anchor; [[prepare;] look-up]     one group
+ *              or of a text of our own: its declaration, and READ fetches
  *     LOOKUP   [prepare;] look-up                                one group
  *     EMPTIES  which tables TRUNCATE or DROP empties
  *     COUNT    their rows

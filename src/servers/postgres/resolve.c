@@ -17,8 +17,8 @@
  * its rule depends on, and its text goes through the guard for the built-in ones, which the
  * catalogue does not record.  So do the CHECK of a domain and a policy.
  *
- * The query runs in the transaction of the statement, with pg_catalog first on the path, so that
- * its own names are what they seem.  A name that stands for nothing is the server's to refuse.
+ * The query runs in the transaction of the statement, with pg_catalog alone on the path, so that
+ * its own names are what they seem: the path that it asks about is a setting.  A name that stands for nothing is the server's to refuse.
  */
 #include "servers/postgres/resolve.h"
 
