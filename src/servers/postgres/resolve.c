@@ -18,7 +18,8 @@
  * catalogue does not record.  So do the CHECK of a domain and a policy.
  *
  * The query runs in the transaction of the statement, with pg_catalog alone on the path, so that
- * its own names are what they seem: the path that it asks about is a setting.  A name that stands for nothing is the server's to refuse.
+ * its own names are what they seem: the path that it asks about is a setting.  A name that stands
+ * for nothing is the server's to refuse.
  */
 #include "servers/postgres/resolve.h"
 
