@@ -25,6 +25,15 @@ MADE = """
     CREATE OPERATOR === (LEFTARG = num, RIGHTARG = word, FUNCTION = nw);
     CREATE OPERATOR && (LEFTARG = anyelement, RIGHTARG = text[], FUNCTION = el);
     CREATE OPERATOR - (RIGHTARG = text, FUNCTION = before);
+    CREATE FUNCTION tt(text[], text[]) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(85); RETURN true; END';
+    CREATE FUNCTION rr(int4range, int4range) RETURNS bool LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_lock(86); RETURN true; END';
+    CREATE OPERATOR = (LEFTARG = text[], RIGHTARG = text[], FUNCTION = tt);
+    CREATE OPERATOR = (LEFTARG = int4range, RIGHTARG = int4range, FUNCTION = rr);
+    CREATE DOMAIN "int4[]" AS text;
+    CREATE TABLE odd ("?column?" int, text int, concat int);
+    INSERT INTO odd VALUES (1, 1, 1);
     CREATE TABLE nums (id num, w word, ws word[]);
     INSERT INTO nums VALUES (1, 'x', '{x}');
     GRANT USAGE ON SCHEMA ops TO mcp_ro; GRANT SELECT ON ALL TABLES IN SCHEMA ops TO mcp_ro"""
@@ -92,6 +101,16 @@ REACHES = [
     "SELECT * FROM t_acct a JOIN (SELECT name AS id FROM t_acct) b USING (id)",
     "SELECT * FROM t_acct a NATURAL JOIN (SELECT name AS id FROM t_acct) b",
     "SELECT * FROM (SELECT lower(name) FROM t_acct) q WHERE 1 = lower",
+    # names that PostgreSQL gives, or calls, and a table has too
+    "SELECT 1 = q.\"?column?\" FROM (SELECT 'x' || 'y') q, odd",
+    "SELECT 1 = g.text FROM generate_series(1, 1) g, odd",
+    "SELECT 1 = concat FROM (SELECT a.concat FROM t_acct a) q, (SELECT id FROM nums, odd) r",
+    "SELECT 1 = 'x'::\"int4[]\"",
+    "SELECT NULL = ANY (ARRAY[string_to_array(name, ',')]) FROM t_acct",
+    # what is polymorphic becomes a type for which somebody's operator is made
+    "SELECT array_agg(name) = array_agg(name) FROM t_acct",
+    "SELECT array_agg(name) && array_agg(name) FROM t_acct",
+    "SELECT range_merge('[1,2)'::int4range, '[1,2)') = range_merge('[1,2)'::int4range, '[1,2)')",
 ]
 
 # The type of a parameter is told by what it stands beside first.
@@ -141,3 +160,85 @@ def test_what_the_owner_vouches_for_runs(ops, postgres):
         assert server.ok("execute_sql", sql="SELECT 1 === 'x'::text")["rows"] == [[True]]
         assert server.error("execute_sql", sql="SELECT id = name FROM t_acct")["code"] == \
             "GUARD_OPERATOR"
+
+
+# Pairs of types that a text of the server's own may compare by one of PostgreSQL's operators after
+# one of them became something else: somebody's, made for just the two, would be taken instead.
+OWN = """oid,int4 name,text text,name int8,int4 int4,int8 "char",text int2,int4 float4,int4
+    float4,numeric float8,numeric int8,numeric numeric,int4 float8,int4 int4,numeric regclass,oid
+    oid,regclass oid,regproc xid,int4 regclass,regclass regtype,oid oid,regtype float8,int8
+    int8,float8 oid,int8 int8,oid numeric,int8 numeric,float8 name,varchar oid,regnamespace"""
+
+
+@pytest.fixture
+def everywhere(postgres):
+    made = "CREATE SCHEMA own; GRANT USAGE ON SCHEMA own TO mcp_ro;"
+    for pair in OWN.split():
+        left, right = pair.split(",")
+        made += f"""CREATE FUNCTION own.hit({left}, {right}) RETURNS bool LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''hit''; END';"""
+        for name in ("=", "<>", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||"):
+            made += f"""CREATE OPERATOR own.{name}
+                (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = own.hit);"""
+    postgres.psql(made)
+    yield "?options=-c%20search_path%3Down,public"
+    postgres.psql("DROP SCHEMA own CASCADE")
+
+
+def test_what_the_server_asks_itself_runs_nobodys_operators(postgres, everywhere):
+    calls = {
+        "execute_sql": {"sql": "SELECT 1"}, "describe_table": {"table": "t_acct"},
+        "explain_query": {"sql": "SELECT 1"}, "select_rows": {"table": "t_acct"},
+        "count_rows": {"table": "t_acct"}, "search_objects": {"query": "id"},
+        "advise_indexes": {"queries": ["SELECT id FROM t_ord WHERE qty = 5"]}}
+    for user in ("mcp_ro", "postgres"):
+        with Server(postgres.dsn(user, everywhere)) as server:
+            tools = server.request("tools/list")["result"]["tools"]
+            assert len(tools) >= 14
+            for tool in tools:
+                text = str(server.ok(tool["name"], **calls.get(tool["name"], {})))
+                assert "'hit'" not in text and "error" not in text[:40], (tool["name"], text)
+
+
+# What runs a cast that nobody wrote: WHERE and LIMIT take what can be assigned, || casts to text.
+CASTS = [
+    ("bool", "AS ASSIGNMENT", "SELECT 1 FROM moods WHERE m"),
+    ("bool", "AS ASSIGNMENT", "SELECT CASE WHEN m THEN 1 END FROM moods"),
+    ("int8", "AS ASSIGNMENT", "SELECT 1 LIMIT (SELECT m FROM moods)"),
+    ("text", "", "SELECT m || 'x' FROM moods"),
+    ("text", "", "SELECT quote_literal(m) FROM moods"),
+]
+
+
+@pytest.mark.parametrize("target,how,sql", CASTS)
+def test_a_cast_that_is_not_written_is_refused(postgres, target, how, sql):
+    postgres.psql(f"""
+        CREATE SCHEMA casts; SET search_path = casts; CREATE TYPE mood AS ENUM ('a', 'b');
+        CREATE TABLE moods (m mood); INSERT INTO moods VALUES ('a');
+        CREATE FUNCTION hit(mood) RETURNS {target} LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''hit''; END';
+        CREATE CAST (mood AS {target}) WITH FUNCTION hit(mood) {how};
+        GRANT USAGE ON SCHEMA casts TO mcp_ro; GRANT SELECT ON moods TO mcp_ro""")
+    try:
+        with Server(postgres.dsn(more="?options=-c%20search_path%3Dcasts,public")) as server:
+            error = server.error("execute_sql", sql=sql)
+            assert error["code"] == "GUARD_TYPE" and "casts.hit" in error["message"], error
+            server.ok("execute_sql", sql="SELECT name || 'x' FROM t_acct WHERE id = 1 LIMIT 1")
+    finally:
+        postgres.psql("DROP SCHEMA casts CASCADE")
+
+
+def test_a_function_added_to_a_family_of_postgresqls_is_refused(postgres):
+    postgres.psql("""
+        CREATE FUNCTION within(int, int, numeric, bool, bool) RETURNS bool LANGUAGE plpgsql AS
+            'BEGIN RAISE EXCEPTION ''hit''; END';
+        ALTER OPERATOR FAMILY integer_ops USING btree
+            ADD FUNCTION 3 (int4, numeric) within(int, int, numeric, bool, bool)""")
+    try:
+        with Server(postgres.dsn()) as server:
+            error = server.error("execute_sql", sql="SELECT sum(id) OVER (ORDER BY id RANGE "
+                                 "BETWEEN 1.5 PRECEDING AND CURRENT ROW) FROM t_acct")
+            assert error["code"] == "GUARD_OPERATOR" and "within" in error["message"], error
+    finally:
+        postgres.psql("""ALTER OPERATOR FAMILY integer_ops USING btree
+            DROP FUNCTION 3 (int4, numeric); DROP FUNCTION within""")

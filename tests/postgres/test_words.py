@@ -76,6 +76,8 @@ def test_a_list_is_an_array_where_one_is_wanted(reader, where):
 
 
 HINTS = [("SELECT nosuch FROM t_acct", [], "42703", "describe_table"),
+         ("SELECT 1 FROM v_eivl", [], "42P01", "near names: public.v_evil"),
+         ("SELECT 1 FROM public.t_acttc", [], "42P01", "near names: public.t_acct"),
          ("SELECT 1 FROM T_ACCTS", [], "42P01", "search_objects"),
          ("SELECT $1 IS NULL", [None], "42P18", '"type": "int4"'),
          ("SELECT tags && $1 FROM t_acct", [["a"]], "22P02", '"type": "text[]"'),

@@ -337,18 +337,23 @@ static void take_special(struct making *m, const struct km_json *table)
     }
 }
 
+/* Can an index be made of what this use makes? */
+static bool immutable(const struct km_json *table, const struct km_pg_use *use)
+{
+    const struct km_json *column = km_pg_fact_column(table, use->column);
+
+    return !use->made.type || km_str_eq(km_pg_fact_text(column, "type"), km_str_c(use->made.type));
+}
+
 /* Only the planner can say what they are worth: nothing is known of values that are made. */
 static void take_made(struct making *m, const struct km_json *table)
 {
     for (size_t i = 0; m->a->hypopg.n && i < m->s->uses.n; i++) {
         const struct km_pg_use *use = &m->s->uses.v[i];
-        const struct km_json *column = km_pg_fact_column(table, use->column);
         struct km_pg_candidate c = { .table = table, .share = 1, .n = 1, .made = &use->made };
 
         c.columns[0] = use->column;
-        if (means(m, i, KM_PG_USE_MADE) &&
-            (!use->made.type ||
-             km_str_eq(km_pg_fact_text(column, "type"), km_str_c(use->made.type))))
+        if (means(m, i, KM_PG_USE_MADE) && immutable(table, use))
             keep(m, &c);
     }
 }
@@ -391,10 +396,26 @@ static void hint_statement(struct km_pg_advice *a, struct km_str hint)
         a->hints[a->nhints++] = hint;
 }
 
-/* What is not tried here, and would serve. */
-static void hint_others(struct km_pg_advice *a, const struct km_pg_advised *s)
+/* Is something made of a column by a function of which there can (or cannot) be an index? */
+static bool makes(struct km_pg_advice *a, struct km_pg_advised *s, bool indexed)
 {
-    if (s->uses.computed && !a->hypopg.n)
+    for (size_t k = 0; k < s->uses.ntables; k++)
+        for (size_t i = 0; s->scans[k].facts && i < s->uses.n; i++)
+            if (means(&(struct making){ .a = a, .s = s, .k = k }, i, KM_PG_USE_MADE) &&
+                immutable(s->scans[k].facts, &s->uses.v[i]) == indexed)
+                return true;
+    return false;
+}
+
+/* What is not tried here, and would serve. */
+static void hint_others(struct km_pg_advice *a, struct km_pg_advised *s)
+{
+    if (makes(a, s, false))
+        hint_statement(a, KM_STR("date_trunc() of a date or a timestamp with time zone follows the "
+                                 "session's TimeZone, so no index can be made of it: compare the "
+                                 "column itself with a range, at >= date AND at < date + interval "
+                                 "'1 day', which an index of the column serves"));
+    else if (s->uses.computed && !(a->hypopg.n && makes(a, s, true)))
         hint_statement(a, KM_STR("a condition on what is made of a column is served by an index on "
                                  "that expression, such as CREATE INDEX ON t (lower(email)) or "
                                  "((doc->>'k')); one on a day or a month by a range as well: at >= "

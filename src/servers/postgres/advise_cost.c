@@ -287,6 +287,21 @@ static void apply(struct km_pg_advice *a, const struct km_pg_candidate *c)
     }
 }
 
+/* Nothing fits any more: would something help? */
+static void hint_size(struct km_pg_advice *a, double most)
+{
+    for (size_t i = 0; a->most_bytes > 0 && a->nhints < KM_PG_HINTS && i < a->ncandidates; i++) {
+        const struct km_pg_candidate *c = &a->candidates[i];
+
+        if (c->chosen || c->total < 0 || c->total >= most ||
+            a->nchosen + 1 + (c->also > 0) > a->most)
+            continue;
+        a->hints[a->nhints++] = KM_STR("there is an index that would help and does not fit within "
+                                       "max_index_size_mb: ask without it, or with more");
+        return;
+    }
+}
+
 /* Within the number and the size of indexes that are wanted. */
 static bool fits(const struct km_pg_advice *a, const struct km_pg_candidate *c)
 {
@@ -320,8 +335,10 @@ bool km_pg_advice_choose(struct km_pg_advice *a)
             c->total <= bound * best->total && smaller(c, chosen))
             chosen = c;
     }
-    if (!chosen)
+    if (!chosen) {
+        hint_size(a, most);
         return false;
+    }
     chosen->chosen = true;
     a->chosen[a->nchosen++] = (size_t)(chosen - a->candidates);
     if (chosen->also && !a->candidates[chosen->also - 1].chosen) {

@@ -33,6 +33,12 @@ static bool is_token(const struct km_pg_walk *w, int at, struct km_str name)
     return s.p[0] == '"' || km_str_istarts(s, KM_STR("u&\"")) || km_str_istarts(s, name);
 }
 
+/* A cast to text may run without being written. */
+static int refer_text(struct km_pg_walk *w)
+{
+    return km_pg_refer(w, KM_PG_REF_TYPE, KM_STR("pg_catalog"), KM_STR("text"), NULL, -1);
+}
+
 static int qualify(struct km_pg_walk *w, int at, struct km_str name)
 {
     if (!is_token(w, at, name) || !km_pg_put(w, (size_t)at, KM_STR("pg_catalog.")))
@@ -92,6 +98,21 @@ static int refuse_function(struct km_pg_walk *w, int at, struct km_str schema, s
                         KM_STR_ARG(schema), schema.n ? "." : "", KM_STR_ARG(name));
 }
 
+/* What makes JSON of a value takes a cast to json, if the value's type has one; these are written
+ * in SQL, and cast to text. */
+static int refer_casts(struct km_pg_walk *w, struct km_str name)
+{
+    static const char *const to_text[] = { "quote_literal", "quote_nullable", "anytextcat",
+                                           "textanycat" };
+
+    if (km_str_find(name, KM_STR("json")) < name.n)
+        return km_pg_refer(w, KM_PG_REF_TYPE, KM_STR("pg_catalog"), KM_STR("json"), NULL, -1);
+    for (size_t i = 0; i < sizeof to_text / sizeof to_text[0]; i++)
+        if (km_str_eq(name, km_str_c(to_text[i])))
+            return refer_text(w);
+    return 0;
+}
+
 int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__FuncCall *f = KM_PG_MESSAGE(PgQuery__FuncCall, message);
@@ -106,9 +127,7 @@ int km_pg_check_function(struct km_pg_walk *w, const ProtobufCMessage *message)
                             "a function without a name");
     if (km_pg_check_slow(w, f, name) < 0)
         return KM_E_FORBIDDEN;
-    /* What makes JSON of a value takes a cast to json, if the value's type has one. */
-    if (km_str_find(name, KM_STR("json")) < name.n &&
-        km_pg_refer(w, KM_PG_REF_TYPE, KM_STR("pg_catalog"), KM_STR("json"), NULL, -1) < 0)
+    if (refer_casts(w, name) < 0)
         return w->v->code ? KM_E_FORBIDDEN : KM_E_NOMEM;
     if (vouched(w, schema, name)) {
         w->v->pure = false;
@@ -203,6 +222,14 @@ int km_pg_check_indirection(struct km_pg_walk *w, const ProtobufCMessage *messag
 
 /* --- operators and types --- */
 
+/* x || 'text' casts x to text. */
+static int note_operator(struct km_pg_walk *w, struct km_str name, const PgQuery__Node *left,
+                         const PgQuery__Node *right, int at)
+{
+    km_pg_note_operator(w, name, left, right, at);
+    return km_str_eq(name, KM_STR("||")) ? refer_text(w) : 0;
+}
+
 /* CASE x WHEN y compares without writing it. */
 int km_pg_check_case(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
@@ -221,12 +248,13 @@ int km_pg_refer_operator(struct km_pg_walk *w, PgQuery__Node *const *nodes, size
                          const PgQuery__Node *left, const PgQuery__Node *right)
 {
     struct km_str schema, name;
+    int r;
 
     if (!km_pg_names(nodes, n, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "A_Expr", at, NULL, "an operator without a name");
-    km_pg_note_operator(w, name, left, right, at);
-    if (km_str_eq(schema, KM_STR("pg_catalog")))
-        return 0;
+    r = note_operator(w, name, left, right, at);
+    if (r < 0 || km_str_eq(schema, KM_STR("pg_catalog")))
+        return r;
     return right && !left ? km_pg_pair_before(w, schema, name, at, right)
                           : km_pg_pair(w, schema, name, at, left, right);
 }
@@ -255,6 +283,7 @@ int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__AExpr *e = KM_PG_MESSAGE(PgQuery__AExpr, message);
     struct km_str schema, name;
+    int r;
 
     if (e->kind >= PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN)
         return check_between(w, e);
@@ -265,9 +294,9 @@ int km_pg_check_operator(struct km_pg_walk *w, const ProtobufCMessage *message)
     if (!km_pg_names(e->name, e->n_name, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "A_Expr", e->location, NULL,
                             "an operator without a name");
-    km_pg_note_operator(w, name, e->lexpr, e->rexpr, e->location);
-    if (km_str_eq(schema, KM_STR("pg_catalog")))
-        return 0;
+    r = note_operator(w, name, e->lexpr, e->rexpr, e->location);
+    if (r < 0 || km_str_eq(schema, KM_STR("pg_catalog")))
+        return r;
     return e->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN
                ? km_pg_pair_list(w, schema, name, e->location, e->lexpr, e->rexpr)
                : km_pg_pair_any(w, schema, name, e->location, e->lexpr, e->rexpr);
@@ -277,15 +306,16 @@ int km_pg_check_sublink(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__SubLink *s = KM_PG_MESSAGE(PgQuery__SubLink, message);
     struct km_str schema = KM_STR_NONE, name = KM_STR("="); /* x IN (SELECT ...) */
+    int r = 0;
 
     w->gathers = w->gathers || s->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ARRAY_SUBLINK;
     if (s->n_oper_name && !km_pg_names(s->oper_name, s->n_oper_name, &schema, &name))
         return km_pg_refuse(w, "GUARD_NODE", "SubLink", s->location, NULL,
                             "an operator without a name");
     if (s->n_oper_name)
-        km_pg_note_operator(w, name, NULL, NULL, s->location);
-    if (!s->testexpr || km_str_eq(schema, KM_STR("pg_catalog")))
-        return 0;
+        r = note_operator(w, name, NULL, NULL, s->location);
+    if (r < 0 || !s->testexpr || km_str_eq(schema, KM_STR("pg_catalog")))
+        return r;
     return km_pg_pair_selected(w, schema, name, s->location, s->testexpr, s->subselect);
 }
 
@@ -390,8 +420,10 @@ static int refer_calls(struct km_pg_walk *w)
     for (const struct km_pg_ref *f = w->calls; r == 0 && f; f = f->next)
         for (const struct km_pg_ref *c = w->columns; r == 0 && c; c = c->next)
             if (c->schema.n && !km_str_eq(c->name, KM_STR("*")) &&
-                (km_str_eq(f->name, KM_STR("*")) || km_str_eq(f->name, c->schema)))
+                (km_str_eq(f->name, KM_STR("*")) || km_str_eq(f->name, c->schema))) {
+                km_pg_make(w, c->name); /* g.text may be a cast of g, whatever columns there are */
                 r = km_pg_refer(w, KM_PG_REF_SCALAR, KM_STR_NONE, c->name, NULL, c->at);
+            }
     return r;
 }
 

@@ -152,6 +152,7 @@ int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str nam
 /* Names that a statement gives, and parameters by how often they stand there. */
 km_pg_check_fn km_pg_check_alias, km_pg_check_made, km_pg_check_opaque, km_pg_check_subselect,
     km_pg_check_cte;
+void km_pg_make(struct km_pg_walk *w, struct km_str name);
 void km_pg_see_relation(struct km_pg_walk *w, const PgQuery__RangeVar *v);
 void km_pg_see_call(struct km_pg_walk *w, const PgQuery__RangeFunction *f);
 void km_pg_see_param(struct km_pg_walk *w, unsigned number);

@@ -87,7 +87,7 @@ static const char *type(struct km_pg_walk *w, const PgQuery__TypeName *t)
     struct km_str schema, name;
 
     if (!t || t->setof || t->pct_type || !km_pg_names(t->names, t->n_names, &schema, &name) ||
-        !ours(schema))
+        !ours(schema) || km_str_chr(name, '[') < name.n) /* or a name would look like an array */
         return NULL;
     return tell(w, "t:", name, t->n_array_bounds ? "[]" : "");
 }
@@ -123,6 +123,9 @@ static const char *expression(struct km_pg_walk *w, const PgQuery__AExpr *e)
 
     switch (e->kind) {
     case PG_QUERY__A__EXPR__KIND__AEXPR_OP:
+    case PG_QUERY__A__EXPR__KIND__AEXPR_LIKE:
+    case PG_QUERY__A__EXPR__KIND__AEXPR_ILIKE:
+    case PG_QUERY__A__EXPR__KIND__AEXPR_SIMILAR:
         return km_pg_names(e->name, e->n_name, &schema, &name) ? tell(w, "o:", name, "") : NULL;
     case PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF:
         return NULL;
@@ -292,6 +295,18 @@ int km_pg_pair_list(struct km_pg_walk *w, struct km_str schema, struct km_str na
     return r;
 }
 
+/* One of ARRAY[a, b], as what it is; NULL where it may be an array whose elements are meant. */
+static const char *element(const char *told)
+{
+    static const char *const plain[] = { "l",      "t:text", "t:int4",    "t:int8", "t:numeric",
+                                         "t:bool", "t:date", "t:varchar", "t:uuid" };
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (told && strcmp(told, plain[i]) == 0)
+            return told;
+    return NULL;
+}
+
 /* x = ANY (array): beside its elements. */
 int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str name, int at,
                    const PgQuery__Node *left, const PgQuery__Node *array)
@@ -306,7 +321,7 @@ int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str nam
             if (told && (*told == 'l' || *told == 'p')) /* of literals alone it is one of texts */
                 r = keep(w, schema, name, l, "t:text", at);
             if (r == 0)
-                r = keep(w, schema, name, l, again(told), at);
+                r = keep(w, schema, name, l, element(told), at);
         }
         return r;
     }
@@ -323,9 +338,21 @@ int km_pg_pair_any(struct km_pg_walk *w, struct km_str schema, struct km_str nam
 
 /* --- names that the statement gives --- */
 
-static void make(struct km_pg_walk *w, struct km_str name)
+static bool made(const struct km_pg_walk *w, struct km_str name)
 {
-    struct km_pg_ref *m = w->nmade < MADE ? km_arena_zalloc(w->arena, sizeof *m) : NULL;
+    for (const struct km_pg_ref *m = w->made; m; m = m->next)
+        if (km_str_eq(m->name, name))
+            return true;
+    return false;
+}
+
+void km_pg_make(struct km_pg_walk *w, struct km_str name)
+{
+    struct km_pg_ref *m;
+
+    if (made(w, name))
+        return;
+    m = w->nmade < MADE ? km_arena_zalloc(w->arena, sizeof *m) : NULL;
 
     w->opaque = w->opaque || !m;
     if (!m)
@@ -340,7 +367,7 @@ static void make_all(struct km_pg_walk *w, PgQuery__Node *const *names, size_t n
 {
     for (size_t i = 0; i < n; i++)
         if (names[i]->node_case == PG_QUERY__NODE__NODE_STRING)
-            make(w, km_str_c(names[i]->string->sval));
+            km_pg_make(w, km_str_c(names[i]->string->sval));
         else
             w->opaque = true;
 }
@@ -349,7 +376,7 @@ int km_pg_check_alias(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__Alias *a = KM_PG_MESSAGE(PgQuery__Alias, message);
 
-    make(w, km_str_c(a->aliasname)); /* a name for whole rows, or for what a function gives */
+    km_pg_make(w, km_str_c(a->aliasname)); /* a name for whole rows, or for what a function gives */
     make_all(w, a->colnames, a->n_colnames);
     return 0;
 }
@@ -358,7 +385,7 @@ int km_pg_check_made(struct km_pg_walk *w, const ProtobufCMessage *message)
 {
     const PgQuery__ColumnDef *c = KM_PG_MESSAGE(PgQuery__ColumnDef, message);
 
-    make(w, km_str_c(c->colname));
+    km_pg_make(w, km_str_c(c->colname));
     return 0;
 }
 
@@ -372,7 +399,7 @@ int km_pg_check_opaque(struct km_pg_walk *w, const ProtobufCMessage *message)
 void km_pg_see_relation(struct km_pg_walk *w, const PgQuery__RangeVar *v)
 {
     if (!v->alias)
-        make(w, km_str_c(v->relname));
+        km_pg_make(w, km_str_c(v->relname));
 }
 
 /* What PostgreSQL calls a column that has no name: of what it is the name of is told here. */
@@ -382,19 +409,21 @@ static void see_unnamed(struct km_pg_walk *w, const PgQuery__Node *n)
 
     switch (n ? n->node_case : PG_QUERY__NODE__NODE__NOT_SET) {
     case PG_QUERY__NODE__NODE_COLUMN_REF: /* it keeps name and type */
-    case PG_QUERY__NODE__NODE_A_CONST: /* ?column?, as what follows */
+        return;
+    case PG_QUERY__NODE__NODE_A_CONST:
     case PG_QUERY__NODE__NODE_BOOL_EXPR:
     case PG_QUERY__NODE__NODE_NULL_TEST:
-        return;
     case PG_QUERY__NODE__NODE_A_EXPR:
-        make(w, KM_STR("nullif"));
+        km_pg_make(w, KM_STR("?column?")); /* a table may have one: CREATE TABLE t AS SELECT 1 */
+        km_pg_make(w, KM_STR("bool")); /* true and false, up to release 14 */
+        km_pg_make(w, KM_STR("nullif"));
         return;
     case PG_QUERY__NODE__NODE_COALESCE_EXPR:
-        make(w, KM_STR("coalesce"));
+        km_pg_make(w, KM_STR("coalesce"));
         return;
     case PG_QUERY__NODE__NODE_FUNC_CALL:
         if (km_pg_names(n->func_call->funcname, n->func_call->n_funcname, &schema, &name))
-            make(w, name);
+            km_pg_make(w, name);
         return;
     default:
         w->opaque = true;
@@ -428,7 +457,7 @@ static void see_rows(struct km_pg_walk *w, const PgQuery__Node *n, bool named)
         else if (!t->res_target->name || !*t->res_target->name)
             see_unnamed(w, t->res_target->val);
         else if (!keeps_name(t->res_target))
-            make(w, km_str_c(t->res_target->name));
+            km_pg_make(w, km_str_c(t->res_target->name));
     }
 }
 
@@ -465,12 +494,12 @@ void km_pg_see_call(struct km_pg_walk *w, const PgQuery__RangeFunction *f)
             : NULL;
     struct km_str name;
 
-    make(w, KM_STR("key"));
-    make(w, KM_STR("value"));
-    make(w, KM_STR("ordinality"));
+    km_pg_make(w, KM_STR("key"));
+    km_pg_make(w, KM_STR("value"));
+    km_pg_make(w, KM_STR("ordinality"));
     if (call && call->node_case == PG_QUERY__NODE__NODE_FUNC_CALL &&
         builtin(w, call->func_call, &name)) {
-        make(w, name);
+        km_pg_make(w, name);
         if (f->n_coldeflist) /* they are all there is */
             return;
         for (size_t i = 0; i < sizeof scalar / sizeof scalar[0]; i++)
@@ -497,14 +526,6 @@ static bool reads_or_writes_rows(const char *root)
     return root && (strcmp(root, "SelectStmt") == 0 || strcmp(root, "InsertStmt") == 0 ||
                     strcmp(root, "UpdateStmt") == 0 || strcmp(root, "DeleteStmt") == 0 ||
                     strcmp(root, "MergeStmt") == 0 || strcmp(root, "ExplainStmt") == 0);
-}
-
-static bool made(const struct km_pg_walk *w, struct km_str name)
-{
-    for (const struct km_pg_ref *m = w->made; m; m = m->next)
-        if (km_str_eq(m->name, name))
-            return true;
-    return false;
 }
 
 static const char *settle(const struct km_pg_walk *w, const char *told)

@@ -3,6 +3,7 @@
  *
  *     POSTURE  what the role may do
  *     OPEN     BEGIN READ ONLY; anchor; [[prepare;] look-up]     one group
+ *              or of a text of our own: its declaration, and READ fetches
  *     LOOKUP   [prepare;] look-up                                one group
  *     EMPTIES  which tables TRUNCATE or DROP empties
  *     COUNT    their rows
@@ -68,10 +69,33 @@ static unsigned put_end(struct km_pg_lease *l, unsigned n, const char *end)
     return n;
 }
 
+/* A text of our own, which is declared first; what else there is runs as it stands. */
+static bool declares(const struct km_pg_request *q)
+{
+    return q->own &&
+           (km_str_starts(q->sql, KM_STR("SELECT")) || km_str_starts(q->sql, KM_STR("WITH")));
+}
+
+static void put_own(struct km_pg_lease *l, unsigned *n)
+{
+    const struct km_pg_request *q = l->request;
+
+    put_step(l, n, km_pg_own_begins, 0, NULL);
+    if (declares(q)) {
+        put_step(l, n,
+                 km_arena_printf(l->arena, "%s%.*s", km_pg_own_declares, KM_STR_ARG(q->sql)).p,
+                 q->nparams, q->values);
+        l->steps[*n - 1].types = q->types;
+    }
+    put_step(l, n, km_pg_own_path_back, 0, NULL);
+}
+
 static struct km_pg_step statement_of(const struct km_pg_lease *l)
 {
     const struct km_pg_request *q = l->request;
 
+    if (declares(q))
+        return (struct km_pg_step){ .sql = km_pg_own_runs, .rows = true };
     return (struct km_pg_step){
         .sql = q->own ? q->sql.p : km_arena_cstr(l->arena, l->v.sql),
         .nparams = q->nparams,
@@ -341,7 +365,7 @@ void km_pg_fly_open(struct km_pg_lease *l)
     put_step(l, &n, begin_text(l), 0, NULL);
     put_step(l, &n, l->db->args.pooled ? km_pg_anchor_pooled : km_pg_anchor, 2, l->anchor_values);
     if (l->request->own)
-        put_step(l, &n, km_pg_jit_off, 0, NULL);
+        put_own(l, &n);
     l->hopeful = lookup && !l->missed && km_pg_unchanged_likely(&l->db->unchanged, l->v.seen);
     if (lookup && !l->hopeful) {
         if (!know_refs(l)) {
@@ -359,7 +383,7 @@ void km_pg_fly_role(struct km_pg_lease *l)
     unsigned n = 0;
 
     put_step(l, &n, "BEGIN READ ONLY", 0, NULL);
-    put_step(l, &n, km_pg_jit_off, 0, NULL);
+    put_step(l, &n, km_pg_own_begins, 0, NULL);
     km_assert(n == KM_PG_ROLE_STEP);
     put_step(l, &n, km_pg_posture_sql, 0, NULL);
     l->steps[n - 1].sync = true;

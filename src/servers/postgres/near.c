@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* near.c - see near.h.
  *
- *     custmers ── cu us st tm me er rs ──┐ six in common, of seven and eight: near
- *     customers ─ cu us st to om me er rs┘
+ *     custmers ── _c cu us st tm me er rs s_ ──┐ eight in common, of nine and ten: near
+ *     customers ─ _c cu us st to om me er rs s_┘
  *
  * PostgreSQL offers near names for columns, none for relations.  Pairs of letters need no
- * extension, and find a name with a letter too many, a plural, and one that is in another schema.
+ * extension, and find a name with a letter too many, two that changed places, a plural, and one
+ * that is in another schema.
  */
 #include "servers/postgres/near.h"
 
 const char km_pg_near_sql[] =
     "SELECT string_agg(q.name, ', ' ORDER BY q.near DESC, q.name) FROM (SELECT "
     "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, (SELECT count(*) FROM ("
-    "SELECT substr(lower(c.relname), i, 2) FROM generate_series(1, length(c.relname) - 1) i "
-    "INTERSECT SELECT substr(lower($1), i, 2) FROM generate_series(1, length($1) - 1) i) s) * 2.0 "
-    "/ "
-    "nullif(length(c.relname) + length($1) - 2, 0) AS near FROM pg_class c JOIN pg_namespace n ON "
+    "SELECT substr(lower(' ' || c.relname || ' '), i, 2) FROM generate_series(1, length(c.relname) "
+    "+ 1) i INTERSECT SELECT substr(lower(' ' || $1 || ' '), i, 2) FROM generate_series(1, "
+    "length($1) + 1) i) s) * 2.0 / (length(c.relname) + length($1) + 2) AS near FROM pg_class c "
+    "JOIN pg_namespace n ON "
     "n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition "
     "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)' "
     "AND has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR "

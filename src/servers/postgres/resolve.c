@@ -17,8 +17,9 @@
  * its rule depends on, and its text goes through the guard for the built-in ones, which the
  * catalogue does not record.  So do the CHECK of a domain and a policy.
  *
- * The query runs in the transaction of the statement, with pg_catalog first on the path, so that
- * its own names are what they seem.  A name that stands for nothing is the server's to refuse.
+ * The query runs in the transaction of the statement, with pg_catalog alone on the path, so that
+ * its own names are what they seem: the path that it asks about is a setting.  A name that stands
+ * for nothing is the server's to refuse.
  */
 #include "servers/postgres/resolve.h"
 
@@ -80,12 +81,26 @@ const char km_pg_anchor_pooled[] =
 /* Compiling the look-up (jit) takes a quarter of a second, three hundred times as long as it runs:
  * the planner expects that much of it from about 150 tables on. */
 #define JIT_AS_IT_WAS "kanmon.jit"
+
+/* An operator that is made for just the types beside it is taken before one of pg_catalog's that
+ * they must become something for: somebody's <(oid, int4) would run in our own texts, wherever on
+ * the path it is.  So they are parsed with pg_catalog alone; the path is back where they run. */
+#define PATH_AS_IT_WAS "kanmon.path"
+#define OURS_ALONE                                                                                 \
+    "pg_catalog.set_config('" PATH_AS_IT_WAS "', " OWN_PATH ", true), "                            \
+    "pg_catalog.set_config('" KM_PG_SCHEMAS "', "                                                  \
+    "pg_catalog.concat(pg_catalog.current_schemas(true)), true), "                                 \
+    "pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
+#define PATH_BACK                                                                                  \
+    "pg_catalog.set_config('search_path', pg_catalog.current_setting('" PATH_AS_IT_WAS "'), true)"
+
 const char km_pg_plan_once[] =
-    "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true), "
+    "SELECT " OURS_ALONE ", "
+    "pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true), "
     "pg_catalog.set_config('" JIT_AS_IT_WAS "', pg_catalog.current_setting('jit'), true), "
     "pg_catalog.set_config('jit', 'off', true)";
 const char km_pg_plan_as_ever[] =
-    "SELECT pg_catalog.set_config('plan_cache_mode', 'auto', true), "
+    "SELECT " PATH_BACK ", pg_catalog.set_config('plan_cache_mode', 'auto', true), "
     "pg_catalog.set_config('jit', pg_catalog.current_setting('" JIT_AS_IT_WAS "'), true)";
 const char km_pg_session[] =
     "SELECT pg_catalog.set_config('statement_timeout', $1, false), "
@@ -94,7 +109,11 @@ const char km_pg_session[] =
     "pg_catalog.length(" OWN_PATH ") OPERATOR(pg_catalog.>) 0 THEN " OWN_PATH " END, 'pg_temp'), "
     "false)";
 
-const char km_pg_jit_off[] = "SELECT pg_catalog.set_config('jit', 'off', true)";
+const char km_pg_own_begins[] = "SELECT " OURS_ALONE ", pg_catalog.set_config('jit', 'off', true), "
+                                "pg_catalog.set_config('cursor_tuple_fraction', '1', true)";
+const char km_pg_own_declares[] = "DECLARE kanmon_own NO SCROLL CURSOR FOR ";
+const char km_pg_own_path_back[] = "SELECT " PATH_BACK;
+const char km_pg_own_runs[] = "FETCH ALL FROM kanmon_own";
 
 const char km_pg_changed[] =
     "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::pg_catalog.int8 "
@@ -259,15 +278,25 @@ static int take_text(const struct km_pg_guard *guard, const struct km_pg_guard_o
     return 0;
 }
 
+/* Skips a name and what stands behind it, where the text begins so; the name may be quoted. */
+static bool skip_name(struct km_str *text, struct km_str name, char behind)
+{
+    size_t quote = text->n && text->p[0] == '"', n = name.n + 2 * quote;
+
+    if (text->n <= n || !km_str_starts(km_str_skip(*text, quote), name) ||
+        (quote && text->p[n - 1] != '"') || text->p[n] != behind)
+        return false;
+    *text = km_str_skip(*text, n + 1);
+    return true;
+}
+
 static bool vouched(const struct km_pg_guard_options *options, struct km_str what)
 {
     for (size_t i = 0; i < options->nfunctions; i++) {
         struct km_str rest = what;
-        const struct km_pg_named *f = &options->functions[i];
 
-        if (km_str_starts(rest, f->schema) && rest.n > f->schema.n && rest.p[f->schema.n] == '.')
-            rest = km_str_skip(rest, f->schema.n + 1);
-        if (km_str_starts(rest, f->name) && rest.n > f->name.n && rest.p[f->name.n] == '(')
+        (void)skip_name(&rest, options->functions[i].schema, '.');
+        if (skip_name(&rest, options->functions[i].name, '('))
             return true;
     }
     return false;

@@ -22,8 +22,12 @@ extern const char km_pg_anchor[], km_pg_anchor_sure[], km_pg_anchor_pooled[];
 extern const char km_pg_plan_once[], km_pg_plan_as_ever[];
 /* The anchor's settings for the session: where there is no transaction. */
 extern const char km_pg_session[];
-/* Before a text of our own, which is about the catalogue too. */
-extern const char km_pg_jit_off[];
+/* A text of our own is about the catalogue too: not compiled, and with no operators but
+ * PostgreSQL's.  It begins, the text is put behind the declaration, the path comes back for what it
+ * says of names, and it runs. */
+extern const char km_pg_own_begins[], km_pg_own_declares[], km_pg_own_path_back[], km_pg_own_runs[];
+/* The setting that has the schemas of the path, where our texts have it no more. */
+#define KM_PG_SCHEMAS "kanmon.schemas"
 /* Rows the session has changed, those of triggers and cascades too: one number that only grows
  * within a transaction. */
 extern const char km_pg_changed[];

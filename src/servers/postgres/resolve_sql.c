@@ -40,7 +40,7 @@ static const char *const pieces[] = {
     "ours AS MATERIALIZED (SELECT oid FROM pg_extension "
     "WHERE extname = ANY (string_to_array($2, ','))), "
     "path AS MATERIALIZED (SELECT n.oid, n.nspname, p.i "
-    "FROM unnest(current_schemas(true)) WITH ORDINALITY AS p(nspname, i) "
+    "FROM unnest(current_setting('" KM_PG_SCHEMAS "')::name[]) WITH ORDINALITY AS p(nspname, i) "
     "JOIN pg_namespace n ON n.nspname = p.nspname), "
     /* what relations and types stand for: the first on the path */
     "rels AS MATERIALIZED (SELECT r.a, c.oid, c.relkind, c.relnamespace, c.relname "
@@ -138,18 +138,21 @@ static const char *const pieces[] = {
     "UNION SELECT c.oid FROM refs r JOIN pg_namespace n ON n.nspname = r.s "
     "JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.n WHERE r.k = 'system') v "
     "JOIN pg_attribute b ON b.attrelid = v.oid AND b.attname = w.n AND NOT b.attisdropped "
-    /* a.b calls b(a) where a has no column b, so it may be what that gives */
-    "WHERE w.d ~ '^[cd]:' OR (w.d ~ '^[qr]:' AND NOT EXISTS (SELECT 1 FROM pg_proc p "
+    /* a.b calls b(a) where a has no column b, so it may be what that gives: here, or in what a
+     * subselect calls b */
+    "WHERE w.d ~ '^[cdqr]:' AND NOT EXISTS (SELECT 1 FROM pg_proc p "
     "JOIN pg_type z ON z.oid = CASE WHEN p.provariadic <> 0 AND p.pronargs = 1 "
     "THEN p.provariadic ELSE p.proargtypes[0] END WHERE p.proname = w.n AND p.pronargs >= 1 "
     "AND z.typtype IN ('p', 'c', 'd')) AND NOT EXISTS (SELECT 1 FROM pg_cast k "
     "JOIN pg_type z ON z.oid = k.castsource AND z.typtype IN ('c', 'd') "
-    "JOIN pg_type g ON g.oid = k.casttarget AND g.typname = w.n WHERE k.oid >= 16384)) "
+    "JOIN pg_type g ON g.oid = k.casttarget AND g.typname = w.n WHERE k.oid >= 16384) "
     "UNION SELECT w.d, p.prorettype FROM words w JOIN pg_proc p ON p.proname = w.n "
     "AND p.pronamespace = 'pg_catalog'::regnamespace WHERE w.d LIKE 'f:%' "
     "UNION SELECT w.d, o.oprresult FROM words w JOIN pg_operator o ON o.oprname = w.n "
     "WHERE w.d LIKE 'o:%'), "
-    "sides(d, t, how) AS MATERIALIZED (SELECT d, t, 't' FROM told UNION ALL "
+    /* of what is polymorphic nothing is known: of anyarray, that it is an array */
+    "sides(d, t, how) AS MATERIALIZED (SELECT d, t, CASE WHEN EXISTS (SELECT 1 FROM pg_type y "
+    "WHERE y.oid = t AND y.typtype <> 'p') THEN 't' ELSE '?' END FROM told UNION ALL "
     "SELECT d, 0::oid, CASE WHEN d IN ('l', 'p') THEN 'l' WHEN d = '-' THEN '-' ELSE '?' END "
     "FROM words WHERE d NOT IN (SELECT d FROM told)) ",
     /* --- which of them can become what such an operator takes, by itself --- */
@@ -212,7 +215,9 @@ static const char *const pieces[] = {
     "WHERE r.k = 'function' AND r.o LIKE '@%' AND r.o <> '@pg_catalog'))) "
     "WHEN c.casttarget = 'json'::regtype AND c.castsource IN (SELECT oid FROM hand) "
     "AND EXISTS (SELECT 1 FROM views) THEN true "
-    "ELSE c.casttarget IN (SELECT oid FROM hand WHERE made) "
+    /* WHERE, LIMIT, RANGE and others take what can be assigned to what they need */
+    "ELSE (c.casttarget IN (SELECT oid FROM hand WHERE made) OR (c.castcontext = 'a' "
+    "AND c.casttarget IN (16, 20, 25, 142, 700, 701))) " /* bool, int8, text, xml, float4, float8 */
     "AND (c.castsource IN (SELECT oid FROM hand) "
     "OR " KNOWN("'pg_type'::regclass", "c.castsource") ") END "
     /* what sorts, groups and compares values of a type; what a range does with its bounds */
@@ -228,6 +233,10 @@ static const char *const pieces[] = {
     "JOIN pg_index i ON i.indrelid = f.oid) "
     "OR c.oid IN (SELECT unnest(k.partclass::oid[]) FROM family f "
     "JOIN pg_partitioned_table k ON k.partrelid = f.oid)) "
+    /* and what was added to a family of PostgreSQL's, as in_range of RANGE BETWEEN */
+    "UNION ALL SELECT 'class', -1, 'pg_proc'::regclass, m.amproc FROM pg_amproc m "
+    "JOIN pg_proc p ON p.oid = m.amproc WHERE m.oid >= 16384 AND m.amprocfamily < 16384 "
+    "AND m.amproc >= 16384 AND p.prolang <> 13 "
     "UNION ALL SELECT 'class', -1, 'pg_proc'::regclass, x.f FROM hand h "
     "JOIN pg_range g ON g.rngtypid = h.oid "
     "CROSS JOIN LATERAL (VALUES (g.rngcanonical::oid), (g.rngsubdiff::oid)) x(f) "
