@@ -200,6 +200,14 @@ def test_what_the_server_asks_itself_runs_nobodys_operators(postgres, everywhere
                 assert "'hit'" not in text and "error" not in text[:40], (tool["name"], text)
 
 
+def test_what_counts_the_rows_of_truncate_runs_nobodys_operators(postgres, everywhere):
+    with Server(postgres.dsn("postgres", everywhere), "--mode", "ddl") as server:
+        server.ok("execute_sql", sql="CREATE TABLE t_gone (id int)")
+        text = str(server.call("execute_sql", sql="TRUNCATE t_gone"))
+        server.ok("execute_sql", sql="DROP TABLE t_gone")
+        assert "hit" not in text, text
+
+
 # What runs a cast that nobody wrote: WHERE and LIMIT take what can be assigned, || casts to text.
 CASTS = [
     ("bool", "AS ASSIGNMENT", "SELECT 1 FROM moods WHERE m"),

@@ -15,6 +15,6 @@ const char km_pg_empties_sql[] =
     "CROSS JOIN LATERAL (SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = e.o UNION ALL "
     "SELECT k.conrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = e.o AND "
     "$2::bool) x(o)) SELECT 'SELECT count(*) FROM (' || string_agg(format('SELECT 1 FROM ONLY "
-    "%I.%I', n.nspname, c.relname), ' UNION ALL ') || ' LIMIT ' || $3::int8 || ') q' FROM every e "
+    "%I.%I', n.nspname, c.relname), ' UNION ALL ') || ' LIMIT ' || $3::text || ') q' FROM every e "
     "JOIN pg_class c ON c.oid = e.o AND c.relkind = 'r' JOIN pg_namespace n ON n.oid = "
     "c.relnamespace";
