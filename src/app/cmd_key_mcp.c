@@ -10,6 +10,7 @@
  */
 #include "app/cmd_key_mcp.h"
 
+#include "app/say.h"
 #include "base/near.h"
 
 #define ITEMS_MOST 512
@@ -355,6 +356,6 @@ void km_key_mcp_print(const struct km_json *permission)
             !km_json_count(km_json_get(permission, "mcp_access_groups")))
             km_buf_str(&text, KM_STR("none"));
         if (text.n)
-            printf("  %-12s %.*s\n", labels[part], KM_STR_ARG(km_buf_view(&text)));
+            km_say(stdout, "  %-12s %.*s", labels[part], KM_STR_ARG(km_buf_view(&text)));
     }
 }
