@@ -18,14 +18,14 @@
 #define TARGET_BYTES ((size_t)8 * 1024)
 #define CELL_BYTES ((size_t)64 * 1024)
 #define VERIFY_MS 600000 /* the trail is read from its first record */
-#define VALUE_BYTES ((size_t)256 * 1024)
+#define VALUE_BYTES ((size_t)64 * 1024 * 1024) /* one that names all tools of a server */
 
 /* --- a line a record --- */
 
 /* As wide as its column; longer ones push the rest of their line. */
 static void put_cell(struct km_buf *line, int width, struct km_str text)
 {
-    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(CELL_BYTES);
+    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
 
     km_scan_line(&plain, text);
     km_buf_printf(line, "%-*s", width, plain.n ? km_buf_cstr(&plain) : "");
