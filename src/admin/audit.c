@@ -18,6 +18,7 @@
 #include "store/audit.h"
 
 #define BODY_BYTES 1024
+#define RECORD_BYTES ((int64_t)32 * 1024 * 1024) /* one that names all tools of a server, parsed */
 
 static void on_json(void *ctx, struct km_str json, const struct km_err *err)
 {
@@ -129,7 +130,7 @@ static int verify(struct km_admin *a, struct km_err *err)
 }
 
 KM_ADMIN_HANDLER(on_list, BODY_BYTES, list)
-KM_ADMIN_HANDLER(on_show, BODY_BYTES, show)
+KM_ADMIN_HANDLER(on_show, RECORD_BYTES, show)
 KM_ADMIN_HANDLER(on_verify, BODY_BYTES, verify)
 
 static const struct km_route rows[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mcp_names.c - every name that a key's object_permission can have, for the administrator.
  *
- *     GET /kanmon/mcp/names   {"servers": [{"name", "alias", "server_id", "known",
+ *     GET /kanmon/mcp/names   {"servers": [{"name", "alias", "server_id", "builtin", "known",
  *                                           "tools": [{"name", "parameters": [...]}]}],
  *                              "virtual": [...], "groups": [...]}
  *
@@ -11,6 +11,7 @@
 #include "admin/admin.h"
 #include "admin/mcp.h"
 #include "mcp/ask.h"
+#include "mcp/builtin.h"
 #include "mcp/view/virtual.h"
 
 #define BODY_BYTES 1024
@@ -49,6 +50,8 @@ static void put_server(struct km_mcp_upstream *u, struct km_buf *out)
     km_buf_json(out, u->alias);
     km_buf_str(out, KM_STR(",\"server_id\":"));
     km_buf_json(out, u->id);
+    km_buf_str(out, KM_STR(",\"builtin\":")); /* empty: it takes no modes or values of a key */
+    km_buf_json(out, u->builtin ? u->builtin->name : KM_STR_NONE);
     km_buf_printf(out, ",\"known\":%s,\"tools\":[",
                   tools->known == KM_MCP_LIST_UNKNOWN ? "false" : "true");
     for (size_t i = 0; i < tools->n; i++) {

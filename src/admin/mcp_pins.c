@@ -8,6 +8,7 @@
  *
  * Each has its definition and, where it stands in place of another, the accepted one before it:
  * from the catalogue, else from the store, which keeps what was said (store/pins.h).
+ * definition_cut: either is longer than what is shown of it (KM_PIN_TEXT_BYTES).
  *
  * Whoever accepts says the hash of what was looked at, or takes what is there now: a server that
  * changes a definition between looking and accepting is accepted as it is then, unless the hash
@@ -77,24 +78,55 @@ static void put_description(struct km_admin *a, struct km_str definition, struct
     km_buf_json(out, km_buf_view(&plain));
 }
 
+/* Is this definition all that was pinned under the hash?  One that is too long to be kept whole is
+ * not, and what changed may stand where it was cut. */
+static bool is_whole(struct km_str name, struct km_str definition, struct km_str hash)
+{
+    struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(4 * KM_PIN_TEXT_BYTES);
+    const struct km_json *tool;
+    struct km_arena arena;
+    uint8_t digest[32] = { 0 };
+    char hex[65];
+    bool ok;
+
+    km_buf_str(&all, KM_STR("{\"name\":"));
+    km_buf_json(&all, name);
+    km_buf_str(&all, definition.n > 2 ? KM_STR(",") : KM_STR_NONE);
+    km_buf_str(&all, km_str_skip(definition, 1));
+    km_arena_init(&arena, TEXTS_BYTES, NULL);
+    ok = !km_buf_failed(&all) && km_json_parse(&arena, km_buf_view(&all), &tool, NULL) == 0 &&
+         km_pin_digest(tool, digest, NULL) == 0;
+    km_arena_done(&arena);
+    km_hex(hex, digest, sizeof digest);
+    return ok && km_str_eq(km_str(hex, 64), hash);
+}
+
+static bool is_cut(struct km_str name, struct km_str definition, struct km_str hash)
+{
+    return km_str_starts(definition, KM_STR("{")) && !is_whole(name, definition, hash);
+}
+
 /* One tool: what is said of it, its definition and the accepted one that it stands in place of. */
 static void put_tool(struct km_admin *a, const struct km_json *item, const struct km_json *texts,
                      struct km_buf *out)
 {
     struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(KM_ARGS_TEXT_BYTES);
     struct km_str hash = member(item, "hash"), before = member(item, "before");
-    struct km_str now = offered(a, member(item, "server"), member(item, "tool"), hash);
+    struct km_str name = member(item, "tool");
+    struct km_str now = offered(a, member(item, "server"), name, hash), was;
 
     if (!now.n)
         now = kept(a, texts, hash);
+    was = kept(a, texts, before);
     (void)km_args_show(item, KM_ARGS_SHOWN_BYTES, "", &said);
     km_buf_str(out, km_str_sub(km_buf_view(&said), 0, said.n ? said.n - 1 : 0));
     put_description(a, now, out);
     km_buf_str(out, KM_STR(",\"definition\":"));
     km_buf_str(out, now);
     km_buf_str(out, KM_STR(",\"definition_before\":"));
-    km_buf_str(out, kept(a, texts, before));
-    km_buf_byte(out, '}');
+    km_buf_str(out, was);
+    km_buf_printf(out, ",\"definition_cut\":%s}",
+                  is_cut(name, now, hash) || is_cut(name, was, before) ? "true" : "false");
 }
 
 static void on_texts(void *ctx, struct km_str json, const struct km_err *failed)

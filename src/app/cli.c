@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "mcp/safety/scan.h"
+#include "mcp/safety/shown_args.h"
 #include "sys/read_file.h"
 
 #define ERROR_TEXT 1024
@@ -56,11 +58,13 @@ static const struct km_option *find_option(const struct km_command *c, const cha
 static void say_json(const char *text, const char *code, int exit)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ERROR_BYTES);
+    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(4 * ERROR_BYTES);
 
     km_buf_str(&out, KM_STR("{\"error\":{\"message\":"));
     km_buf_json(&out, km_str_c(text));
     km_buf_printf(&out, ",\"code\":\"%s\",\"exit_code\":%d}}", code, exit);
-    fprintf(stderr, "%.*s\n", KM_STR_ARG(km_buf_view(&out)));
+    km_args_json(km_buf_view(&out), &plain); /* the words of a server may be in it */
+    fprintf(stderr, "%.*s\n", KM_STR_ARG(km_buf_view(&plain)));
 }
 
 int km_cli_usage(const struct km_cli *cli, const char *fmt, ...)
@@ -117,6 +121,19 @@ static int exit_of(int code, const char **ret_name)
     return KM_EXIT_FAILURE;
 }
 
+/* The words of a server may be in it: their lines do not begin where kanmon's do. */
+static void print_error(const char *text)
+{
+    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(ERROR_BYTES);
+    struct km_str rest = km_str_c(text), line;
+
+    while (km_str_split(&rest, '\n', &line)) {
+        km_buf_str(&plain, plain.n ? KM_STR("\n  ") : KM_STR("error: "));
+        km_scan_plain(&plain, line);
+    }
+    fprintf(stderr, "%.*s\n", KM_STR_ARG(km_buf_view(&plain)));
+}
+
 int km_cli_fail(const struct km_cli *cli, const struct km_err *err)
 {
     const char *name;
@@ -125,7 +142,7 @@ int km_cli_fail(const struct km_cli *cli, const struct km_err *err)
     if (km_cli_flag(cli, "json"))
         say_json(err->text, name, exit);
     else
-        fprintf(stderr, "error: %s\n", err->text);
+        print_error(err->text);
     return exit;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/find.h"
+#include "app/say.h"
 #include "app/state.h"
 #include "base/crypto.h"
 #include "http/client.h"
@@ -367,7 +368,7 @@ int km_cli_show(struct km_cli *cli, const char *method, const char *target, stru
     if (km_cli_call(cli, method, target, body, &a, &err) < 0)
         code = km_cli_fail(cli, &err);
     else if (km_cli_flag(cli, "json"))
-        printf("%.*s\n", KM_STR_ARG(km_buf_view(&a.body)));
+        km_say_json(km_buf_view(&a.body));
     else
         code = show(cli, &a);
     km_answer_done(&a);

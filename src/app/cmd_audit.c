@@ -8,6 +8,7 @@
 #include "app/cmd_audit.h"
 
 #include "app/client.h"
+#include "app/say.h"
 #include "http/message.h"
 #include "mcp/safety/scan.h"
 #include "store/audit.h"
@@ -17,16 +18,16 @@
 #define TARGET_BYTES ((size_t)8 * 1024)
 #define CELL_BYTES ((size_t)64 * 1024)
 #define VERIFY_MS 600000 /* the trail is read from its first record */
-#define VALUE_BYTES ((size_t)256 * 1024)
+#define VALUE_BYTES ((size_t)64 * 1024 * 1024) /* one that names all tools of a server */
 
 /* --- a line a record --- */
 
 /* As wide as its column; longer ones push the rest of their line. */
 static void put_cell(struct km_buf *line, int width, struct km_str text)
 {
-    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(CELL_BYTES);
+    struct km_buf plain KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
 
-    km_scan_plain(&plain, text);
+    km_scan_line(&plain, text);
     km_buf_printf(line, "%-*s", width, plain.n ? km_buf_cstr(&plain) : "");
     if (width)
         km_buf_byte(line, ' ');
@@ -100,8 +101,10 @@ static int put_query(struct km_cli *cli, uint64_t limit, struct km_str before, s
                                  "alias");
     km_buf_printf(out, "/kanmon/audit?limit=%llu",
                   (unsigned long long)(limit > KM_AUDIT_PAGE ? KM_AUDIT_PAGE : limit));
-    if (before.n)
-        km_buf_printf(out, "&before=%.*s", KM_STR_ARG(before));
+    if (before.n) {
+        km_buf_str(out, KM_STR("&before="));
+        km_url_encode(out, before);
+    }
     if (key) {
         km_buf_str(out, KM_STR("&key="));
         km_url_encode(out, km_str_c(key));
@@ -134,7 +137,8 @@ static void take_page(struct pages *p, const struct km_json *json)
             struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(VALUE_BYTES);
 
             km_json_write(record, &b);
-            printf("%s%.*s", p->had ? "," : "", KM_STR_ARG(km_buf_view(&b)));
+            fputs(p->had ? "," : "", stdout);
+            km_say_json_part(km_buf_view(&b));
         } else {
             if (!p->had)
                 print_head();
@@ -249,7 +253,7 @@ static int show_chain(const struct km_cli *cli, struct km_answer *a)
 
     (void)km_json_bool(km_json_get(a->json, "ok"), &ok);
     if (km_cli_flag(cli, "json"))
-        printf("%.*s\n", KM_STR_ARG(km_buf_view(&a->body)));
+        km_say_json(km_buf_view(&a->body));
     else if (!ok)
         fprintf(stderr, "error: record %.*s is not as it was written, or was taken out\n",
                 KM_STR_ARG(km_answer_text(a->json, "broken_at")));

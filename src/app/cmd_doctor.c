@@ -16,6 +16,7 @@
 #include "app/find.h"
 #include "config/config.h"
 #include "http/json_out.h"
+#include "mcp/safety/scan.h"
 
 #define TEXT_BYTES 4096
 #define JSON_BYTES ((size_t)4 << 20)
@@ -43,17 +44,19 @@ static void say_text(struct km_doctor *d, enum km_doctor_level level, const char
 void km_doctor_say(struct km_doctor *d, enum km_doctor_level level, const char *todo,
                    const char *fmt, ...)
 {
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
+    struct km_buf said KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(6 * TEXT_BYTES);
     const char *line;
     va_list ap;
 
     va_start(ap, fmt);
-    km_buf_vprintf(&text, fmt, ap);
+    km_buf_vprintf(&said, fmt, ap);
     va_end(ap);
-    for (size_t i = 0; i < text.n; i++) /* a server's own words may be in it */
-        if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
-            text.p[i] = ' ';
-    line = km_buf_failed(&text) ? "(too long to be shown)" : km_buf_cstr(&text);
+    for (size_t i = 0; i < said.n; i++) /* a server's own words may be in it */
+        if (said.p[i] == '\n' || said.p[i] == '\t')
+            said.p[i] = ' ';
+    km_scan_line(&text, km_buf_view(&said));
+    line = km_buf_failed(&said) ? "(too long to be shown)" : km_buf_cstr(&text);
     d->said[level]++;
     if (!d->json) {
         say_text(d, level, todo, line);

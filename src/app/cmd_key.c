@@ -9,6 +9,7 @@
 
 #include "app/cmd_key_mcp.h"
 #include "app/control.h"
+#include "app/say.h"
 #include "http/message.h"
 #include "store/key_columns.h"
 
@@ -17,7 +18,7 @@
 
 static void print_json(const struct km_answer *a)
 {
-    printf("%.*s\n", (int)a->body.n, a->body.p ? a->body.p : "");
+    km_say_json(km_buf_view(&a->body));
 }
 
 static void print_field(const char *label, const struct km_json *v, const char *name)
@@ -25,7 +26,7 @@ static void print_field(const char *label, const struct km_json *v, const char *
     struct km_str s = km_answer_text(v, name);
 
     if (s.n)
-        printf("  %-12s %.*s\n", label, KM_STR_ARG(s));
+        km_say(stdout, "  %-12s %.*s", label, KM_STR_ARG(s));
 }
 
 static void print_column(const struct km_key_column *c, const struct km_json *row)
@@ -175,7 +176,7 @@ static void show_row(const struct km_json *row)
     struct km_buf mcp KM_CLEANUP(km_buf_done) = KM_BUF(REQUEST_BYTES);
 
     km_key_mcp_word(km_json_get(row, "object_permission"), &mcp);
-    printf("%-16.*s %-20.*s %12.*s %12.*s  %-64.*s  %.*s\n",
+    km_say(stdout, "%-16.*s %-20.*s %12.*s %12.*s  %-64.*s  %.*s",
            KM_STR_ARG(km_answer_text(row, "key_name")),
            KM_STR_ARG(km_answer_text(row, "key_alias")), KM_STR_ARG(km_answer_text(row, "spend")),
            KM_STR_ARG(budget.n ? budget : KM_STR("-")), KM_STR_ARG(km_answer_text(row, "token")),
@@ -187,7 +188,8 @@ static void print_row(const struct km_json *row, bool first)
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
 
     km_json_write(row, &b);
-    printf("%s%s", first ? "" : ",", km_buf_cstr(&b));
+    fputs(first ? "" : ",", stdout);
+    km_say_json_part(km_buf_view(&b));
 }
 
 /* The gateway gives at most a thousand at a time.  Keys that come and go between two pages may
@@ -429,8 +431,8 @@ static void show_problems(const struct km_json *json)
     for (km_json_iter(list, &it); km_json_next(&it, &key, &p);) {
         struct km_str help = km_answer_text(p, "suggestion"), file = km_answer_text(p, "file");
 
-        fprintf(stderr, "%.*s[%.*s]: %.*s\n", KM_STR_ARG(km_answer_text(p, "level")),
-                KM_STR_ARG(km_answer_text(p, "code")), KM_STR_ARG(km_answer_text(p, "message")));
+        km_say(stderr, "%.*s[%.*s]: %.*s", KM_STR_ARG(km_answer_text(p, "level")),
+               KM_STR_ARG(km_answer_text(p, "code")), KM_STR_ARG(km_answer_text(p, "message")));
         if (file.n)
             fprintf(stderr, "  --> %.*s:%.*s:%.*s\n", KM_STR_ARG(file),
                     KM_STR_ARG(km_answer_text(p, "line")), KM_STR_ARG(km_answer_text(p, "column")));

@@ -10,6 +10,7 @@
  */
 #include "app/cmd_key_mcp.h"
 
+#include "app/say.h"
 #include "base/near.h"
 
 #define ITEMS_MOST 512
@@ -40,9 +41,19 @@ struct list {
     bool given;
 };
 
-static bool is_none(const char *value)
+/* The word for an empty list.  No tools are named where all of a server's may be used: "none" would
+ * say the contrary of what it does. */
+static const char *empty_word(enum part part)
 {
-    return strcmp(value, "none") == 0;
+    return part == TOOLS || part == PARAMS ? "all" : "none";
+}
+
+/* "name=value", of VALUES. */
+static bool is_assigned(struct km_str s)
+{
+    size_t at = km_str_chr(s, '=');
+
+    return at > 0 && at < s.n;
 }
 
 static int read_items(struct km_cli *cli, enum part part, struct list *list)
@@ -51,8 +62,11 @@ static int read_items(struct km_cli *cli, enum part part, struct list *list)
     struct km_str rest = km_str_c(value), one;
 
     list->given = value != NULL;
-    if (!value || is_none(value))
+    if (!value || strcmp(value, empty_word(part)) == 0)
         return 0;
+    if (strcmp(value, "none") == 0)
+        return km_cli_usage(cli, "--%s none would restrict nothing: say all, or --mcp-servers none",
+                            parts[part].option);
     while (km_str_split(&rest, ',', &one)) {
         struct item *item = &list->v[list->n];
         struct km_str left = km_str_trim(one);
@@ -63,6 +77,9 @@ static int read_items(struct km_cli *cli, enum part part, struct list *list)
         while (n < parts[part].words - 1 && km_str_split(&left, ':', &item->words[n]))
             n++;
         item->words[n] = left;
+        if (part == VALUES && !is_assigned(left))
+            return km_cli_usage(cli, "--mcp-values: '%.*s' is not SERVER:NAME=VALUE",
+                                KM_STR_ARG(km_str_sub(one, 0, 100)));
         for (unsigned i = 0; i < parts[part].words; i++)
             if (!item->words[i].n)
                 return km_cli_usage(cli, "--%s: '%.*s' is not %s", parts[part].option,
@@ -141,6 +158,11 @@ static int check_item(struct km_cli *cli, enum part part, const struct item *ite
         return 0;
     if (!server)
         return unknown(cli, "MCP server", item->words[0], servers, "`kanmon mcp list`");
+    if ((part == MODES || part == VALUES) && !km_answer_text(server, "builtin").n)
+        return km_cli_usage(cli,
+                            "--%s: '%.*s' would not be held to it, only a server that is part of "
+                            "kanmon (builtin); --unchecked takes it all the same",
+                            parts[part].option, KM_STR_ARG(item->words[0]));
     (void)km_json_bool(km_json_get(server, "known"), &known);
     if ((part != TOOLS && part != PARAMS) || !known) {
         if (part == TOOLS || part == PARAMS)
@@ -355,6 +377,6 @@ void km_key_mcp_print(const struct km_json *permission)
             !km_json_count(km_json_get(permission, "mcp_access_groups")))
             km_buf_str(&text, KM_STR("none"));
         if (text.n)
-            printf("  %-12s %.*s\n", labels[part], KM_STR_ARG(km_buf_view(&text)));
+            km_say(stdout, "  %-12s %.*s", labels[part], KM_STR_ARG(km_buf_view(&text)));
     }
 }

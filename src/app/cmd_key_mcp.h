@@ -9,8 +9,8 @@
 #define KM_KEY_MCP_OPTIONS                                                                         \
     { "mcp-servers", "A,B|none", "MCP servers it may use (default: all)", 0 },                     \
         { "mcp-groups", "A,B", "access groups of servers it may use", 0 },                         \
-        { "mcp-tools", "S:T,...", "of server S tool T alone: git:log,git:show", 0 },         \
-        { "mcp-params", "S:T:P,...", "of a tool these parameters alone", 0 },                      \
+        { "mcp-tools", "S:T,...|all", "of server S tool T alone: git:log,git:show", 0 },           \
+        { "mcp-params", "S:T:P,...|all", "of a tool these parameters alone", 0 },                  \
         { "mcp-modes", "S:MODE,...", "a lower mode of a server: shop:read-only", 0 },              \
         { "mcp-values", "S:NAME=V,...", "values a server takes of the key: shop:tenant=acme", 0 }, \
     {                                                                                              \

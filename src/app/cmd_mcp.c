@@ -9,6 +9,7 @@
 #include "app/cmd_mcp.h"
 
 #include "app/client.h"
+#include "app/say.h"
 #include "base/encode.h"
 #include "http/message.h"
 #include "http/sse.h"
@@ -83,8 +84,8 @@ static int on_event(void *ctx, const struct km_sse_event *e)
     if (km_json_get(message, "id"))
         k->a.json = message;
     else if (!km_cli_flag(k->cli, "quiet"))
-        fprintf(stderr, "%.*s\n",
-                KM_STR_ARG(km_json_compact(km_json_get(message, "params"), &k->a.arena)));
+        km_say(stderr, "%.*s",
+               KM_STR_ARG(km_json_compact(km_json_get(message, "params"), &k->a.arena)));
     return 0;
 }
 
@@ -157,7 +158,7 @@ static void print_tool(const struct km_json *tool)
 
     (void)km_json_bool(km_json_get(hints, "readOnlyHint"), &read_only);
     (void)km_json_bool(km_json_get(hints, "destructiveHint"), &destructive);
-    printf("%-32.*s %-11s  %.*s\n", KM_STR_ARG(km_answer_text(tool, "name")),
+    km_say(stdout, "%-32.*s %-11s  %.*s", KM_STR_ARG(km_answer_text(tool, "name")),
            read_only     ? "read-only"
            : destructive ? "destructive"
                          : "",
@@ -168,7 +169,8 @@ static void print_resource(const struct km_json *r)
 {
     struct km_str uri = km_answer_text(r, "uri");
 
-    printf("%-48.*s %-18.*s  %.*s\n", KM_STR_ARG(uri.n ? uri : km_answer_text(r, "uriTemplate")),
+    km_say(stdout, "%-48.*s %-18.*s  %.*s",
+           KM_STR_ARG(uri.n ? uri : km_answer_text(r, "uriTemplate")),
            KM_STR_ARG(km_answer_text(r, "mimeType")), KM_STR_ARG(km_answer_text(r, "name")));
 }
 
@@ -176,7 +178,7 @@ static void print_prompt(const struct km_json *p)
 {
     struct km_str description = km_answer_text(p, "description");
 
-    printf("%-32.*s  %.*s\n", KM_STR_ARG(km_answer_text(p, "name")),
+    km_say(stdout, "%-32.*s  %.*s", KM_STR_ARG(km_answer_text(p, "name")),
            KM_STR_ARG(km_str_sub(description, 0, km_str_chr(description, '\n'))));
 }
 
@@ -228,6 +230,13 @@ static int list_all(struct km_cli *cli, const struct list *l, struct km_buf *all
     return r;
 }
 
+static void print_list(bool first, const char *member, struct km_str items)
+{
+    printf("%c\"%s\":[", first ? '{' : ',', member);
+    km_say_json_part(items);
+    putchar(']');
+}
+
 static int run_lists(struct km_cli *cli, const struct list *lists, size_t n)
 {
     struct km_err err = { 0 };
@@ -240,8 +249,7 @@ static int run_lists(struct km_cli *cli, const struct list *lists, size_t n)
 
         r = list_all(cli, &lists[i], &all, &err);
         if (r == 0 && km_cli_flag(cli, "json"))
-            printf("%c\"%s\":[%.*s]", i ? ',' : '{', lists[i].member,
-                   KM_STR_ARG(km_buf_view(&all)));
+            print_list(i == 0, lists[i].member, km_buf_view(&all));
     }
     if (r < 0)
         return km_cli_fail(cli, &err);
@@ -352,7 +360,7 @@ static int print_result(struct ask *k)
 
     if (km_cli_flag(k->cli, "json")) {
         km_json_write(k->result, &out);
-        printf("%.*s\n", KM_STR_ARG(km_buf_view(&out)));
+        km_say_json(km_buf_view(&out));
         return failed ? KM_EXIT_FAILURE : KM_EXIT_OK;
     }
     if (km_str_eq(km_answer_text(k->result, "resultType"), KM_STR("input_required"))) {

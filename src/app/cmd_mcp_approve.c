@@ -8,6 +8,7 @@
 #include "app/cmd_mcp.h"
 
 #include "app/client.h"
+#include "app/say.h"
 #include "app/text_diff.h"
 #include "http/message.h"
 #include "mcp/safety/approval.h"
@@ -23,15 +24,15 @@ static void put_who(struct km_buf *b, const struct km_json *one)
     struct km_str subject = km_answer_text(one, "subject");
 
     if (alias.n)
-        km_scan_plain(b, alias);
+        km_scan_line(b, alias);
     if (user.n) {
         km_buf_str(b, alias.n ? KM_STR(" (user ") : KM_STR("user "));
-        km_scan_plain(b, user);
+        km_scan_line(b, user);
         km_buf_str(b, alias.n ? KM_STR(")") : KM_STR_NONE);
     }
     if (alias.n || user.n)
         km_buf_str(b, KM_STR(", "));
-    km_scan_plain(b, subject.n ? subject : km_str_sub(km_answer_text(one, "principal"), 0, 16));
+    km_scan_line(b, subject.n ? subject : km_str_sub(km_answer_text(one, "principal"), 0, 16));
 }
 
 /* One call that waits, and below it who asks and what it would be given. */
@@ -42,9 +43,9 @@ static void print_waiting(const struct km_json *one)
 
     km_buf_printf(&b, "%-24.*s %-9.*s ", KM_STR_ARG(km_answer_text(one, "id")),
                   KM_STR_ARG(km_answer_text(one, "state")));
-    km_scan_plain(&b, km_answer_text(one, "tool"));
+    km_scan_line(&b, km_answer_text(one, "tool"));
     km_buf_str(&b, KM_STR("\n    server     "));
-    km_scan_plain(&b, km_answer_text(one, "server"));
+    km_scan_line(&b, km_answer_text(one, "server"));
     km_buf_printf(&b, ", risk %.*s\n    asked by   ", KM_STR_ARG(km_answer_text(one, "risk")));
     put_who(&b, one);
     km_buf_printf(&b, "\n    asked at   %.*s, open until %.*s (UTC)",
@@ -106,6 +107,10 @@ static void print_pin(const struct km_json *t, struct km_arena *arena)
         puts("      (what it said before was not kept; it says now:)");
     km_show_definition(stdout, changed && km_json_kind(before) == KM_JSON_OBJECT ? before : NULL,
                        now);
+    if (km_json_kind(km_json_get(t, "definition_cut")) == KM_JSON_TRUE)
+        fputs("      (it is too long to be shown whole: what is not shown may have changed, too;\n"
+              "      `kanmon mcp tools SERVER --json` has all of it where it is not withheld)\n",
+              stdout);
 }
 
 static int show_pins(const struct km_cli *cli, struct km_answer *a)
@@ -130,7 +135,7 @@ static int show_accepted(const struct km_cli *cli, struct km_answer *a)
     for (km_json_iter(km_json_get(json, "accepted"), &it);
          !km_cli_flag(cli, "quiet") && km_json_next(&it, &key, &tool);)
         if (km_json_string(tool, &name))
-            printf("%.*s: accepted as it is\n", KM_STR_ARG(name));
+            km_say(stdout, "%.*s: accepted as it is", KM_STR_ARG(name));
     return KM_EXIT_OK;
 }
 
@@ -180,8 +185,10 @@ static int print_what_waits(struct km_cli *cli)
         }
         km_answer_done(&a);
     }
-    if (code == KM_EXIT_OK)
-        printf("%.*s}\n", KM_STR_ARG(km_buf_view(&b)));
+    if (code == KM_EXIT_OK) {
+        km_say_json_part(km_buf_view(&b));
+        puts("}");
+    }
     return code;
 }
 

@@ -13,6 +13,7 @@
 #include <regex.h>
 #include <stdlib.h>
 
+#include "app/say.h"
 #include "app/watch.h"
 #include "base/time.h"
 #include "http/message.h"
@@ -52,15 +53,15 @@ struct logs {
 
 static bool is_wanted(const struct logs *l, struct km_str line)
 {
-    char text[8192];
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_BYTES);
 
     if (l->since[0] && line.n >= KM_TIME_ISO_LEN && line.p[4] == '-' &&
         memcmp(line.p, l->since, KM_TIME_ISO_LEN) < 0)
         return false;
     if (!l->greps)
         return true;
-    snprintf(text, sizeof text, "%.*s", KM_STR_ARG(line));
-    return regexec(&l->grep, text, 0, NULL, 0) == 0;
+    km_buf_str(&text, line);
+    return !km_buf_failed(&text) && regexec(&l->grep, km_buf_cstr(&text), 0, NULL, 0) == 0;
 }
 
 static void print_json(const struct line *line)
@@ -71,7 +72,8 @@ static void print_json(const struct line *line)
     km_buf_json(&b, km_str_c(line->feed->name));
     km_buf_str(&b, KM_STR(",\"line\":"));
     km_buf_json(&b, line->text);
-    printf("%.*s}\n", KM_STR_ARG(km_buf_view(&b)));
+    km_buf_byte(&b, '}');
+    km_say_json(km_buf_view(&b));
 }
 
 static void print_line(const struct logs *l, const struct line *line)

@@ -9,11 +9,13 @@
 
 #include <unistd.h>
 
+#include "app/say.h"
 #include "app/watch.h"
 #include "base/time.h"
 #include "http/message.h"
 #include "mcp/safety/scan.h"
 
+#define ROW_BYTES ((size_t)64 * 1024)
 #define TARGET_BYTES 1024
 #define WATCH_BYTES ((size_t)8 * 1024 * 1024)
 
@@ -50,27 +52,29 @@ static struct km_str count_of(const struct km_json *s, const char *list)
 
 static void print_row(const struct km_json *s)
 {
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(ROW_BYTES);
     struct km_str why = km_answer_text(s, "why");
     size_t alerts = km_json_count(km_json_get(s, "alerts"));
     size_t flagged = km_json_count(km_json_get(s, "flagged"));
     struct km_str refused = km_answer_text(s, "refused");
     bool more = why.n || alerts;
 
-    printf("%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s",
-           KM_STR_ARG(km_answer_text(s, "name")), KM_STR_ARG(km_answer_text(s, "prefix")),
-           KM_STR_ARG(km_answer_text(s, "transport")), KM_STR_ARG(km_answer_text(s, "state")),
-           KM_STR_ARG(count_of(s, "tools")), KM_STR_ARG(count_of(s, "resources")),
-           KM_STR_ARG(count_of(s, "prompts")), KM_STR_ARG(why));
+    km_buf_printf(&b, "%-20.*s %-20.*s %-6.*s %-11.*s %5.*s %9.*s %7.*s  %.*s",
+                  KM_STR_ARG(km_answer_text(s, "name")), KM_STR_ARG(km_answer_text(s, "prefix")),
+                  KM_STR_ARG(km_answer_text(s, "transport")),
+                  KM_STR_ARG(km_answer_text(s, "state")), KM_STR_ARG(count_of(s, "tools")),
+                  KM_STR_ARG(count_of(s, "resources")), KM_STR_ARG(count_of(s, "prompts")),
+                  KM_STR_ARG(why));
     if (alerts)
-        printf("%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
+        km_buf_printf(&b, "%s%zu tools to look at: kanmon mcp approve", why.n ? "; " : "", alerts);
     if (flagged)
-        printf("%s%zu other texts to look at: kanmon mcp status %.*s", more ? "; " : "", flagged,
-               KM_STR_ARG(km_answer_text(s, "name")));
+        km_buf_printf(&b, "%s%zu other texts to look at: kanmon mcp status %.*s", more ? "; " : "",
+                      flagged, KM_STR_ARG(km_answer_text(s, "name")));
     if (refused.n && !km_str_eq(refused, KM_STR("0")))
-        printf("%s%.*s withheld, as no client would take them: kanmon mcp status %.*s",
-               more || flagged ? "; " : "", KM_STR_ARG(refused),
-               KM_STR_ARG(km_answer_text(s, "name")));
-    putchar('\n');
+        km_buf_printf(&b, "%s%.*s withheld, as no client would take them: kanmon mcp status %.*s",
+                      more || flagged ? "; " : "", KM_STR_ARG(refused),
+                      KM_STR_ARG(km_answer_text(s, "name")));
+    km_say(stdout, "%.*s", KM_STR_ARG(km_buf_view(&b)));
 }
 
 void km_mcp_print_alert(FILE *to, const struct km_json *t, struct km_arena *arena)
@@ -80,7 +84,7 @@ void km_mcp_print_alert(FILE *to, const struct km_json *t, struct km_arena *aren
                   hash = km_str_sub(km_answer_text(t, "hash"), 0, 12);
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-    km_scan_plain(&name, km_answer_text(t, kind.n ? "name" : "tool"));
+    km_scan_line(&name, km_answer_text(t, kind.n ? "name" : "tool"));
     fprintf(to, "  %.*s: %.*s '%.*s' is %.*s", KM_STR_ARG(km_answer_text(t, "server")),
             KM_STR_ARG(kind.n ? kind : KM_STR("tool")), KM_STR_ARG(km_buf_view(&name)),
             KM_STR_ARG(km_answer_text(t, "state")));
@@ -147,7 +151,7 @@ static void print_changed(const struct km_cli *cli, const struct km_json *s)
 
     if (km_cli_flag(cli, "json")) {
         km_json_write(s, &b);
-        printf("%.*s\n", KM_STR_ARG(km_buf_view(&b)));
+        km_say_json(km_buf_view(&b));
         return;
     }
     km_time_iso(km_wall_us(), now);
@@ -232,9 +236,9 @@ static void print_refusals(const struct km_json *list)
     for (km_json_iter(list, &it); km_json_next(&it, &key, &one);) {
         struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF((size_t)64 * 1024);
 
-        km_scan_plain(&text, km_answer_text(one, "name"));
+        km_scan_line(&text, km_answer_text(one, "name"));
         km_buf_str(&text, KM_STR(": "));
-        km_scan_plain(&text, km_answer_text(one, "why"));
+        km_scan_line(&text, km_answer_text(one, "why"));
         printf("  withheld of %.*s: %.*s\n", KM_STR_ARG(km_answer_text(one, "list")),
                KM_STR_ARG(km_buf_view(&text)));
     }
@@ -256,7 +260,7 @@ static int show_server(const struct km_cli *cli, struct km_answer *a)
         struct km_str value = km_answer_text(s, names[i]);
 
         if (value.n)
-            printf("  %-10s %.*s\n", names[i], KM_STR_ARG(value));
+            km_say(stdout, "  %-10s %.*s", names[i], KM_STR_ARG(value));
     }
     print_declared(km_json_get(s, "declared"));
     print_alerts(stdout, km_json_get(s, "alerts"));
@@ -285,10 +289,10 @@ static int show_state(const struct km_cli *cli, struct km_answer *a)
 
     if (km_cli_flag(cli, "quiet"))
         return KM_EXIT_OK;
-    printf("%.*s: %.*s", KM_STR_ARG(km_answer_text(a->json, "name")), KM_STR_ARG(state));
-    if (ill && why.n)
-        printf(" (%.*s)", KM_STR_ARG(why));
-    putchar('\n');
+    if (!ill)
+        why = KM_STR_NONE;
+    km_say(stdout, "%.*s: %.*s%s%.*s%s", KM_STR_ARG(km_answer_text(a->json, "name")),
+           KM_STR_ARG(state), why.n ? " (" : "", KM_STR_ARG(why), why.n ? ")" : "");
     return KM_EXIT_OK;
 }
 
@@ -322,7 +326,7 @@ static int show_login(const struct km_cli *cli, struct km_answer *a)
     const struct km_json *json = a->json;
     if (!km_cli_flag(cli, "quiet"))
         fputs("Open this in a browser within ten minutes:\n", stderr);
-    printf("%.*s\n", KM_STR_ARG(km_answer_text(json, "url")));
+    km_say(stdout, "%.*s", KM_STR_ARG(km_answer_text(json, "url")));
     return KM_EXIT_OK;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "mcp/asker.h"
 #include "mcp/catalogue/catalogue.h"
 #include "mcp/desk.h"
@@ -124,7 +125,7 @@ static void settle(struct km_refresh_lists *r, enum km_listing_word word, struct
     r->list++;
 }
 
-/* The server's words for it, and its number. */
+/* The server's words for it on one line, and its number. */
 static struct km_str reason_of(const struct km_json *error, int64_t *ret_code, char text[WHY_BYTES])
 {
     struct km_str message = KM_STR("an error");
@@ -132,8 +133,11 @@ static struct km_str reason_of(const struct km_json *error, int64_t *ret_code, c
     *ret_code = 0;
     (void)km_json_i64(km_json_get(error, "code"), ret_code);
     (void)km_json_string(km_json_get(error, "message"), &message);
-    snprintf(text, WHY_BYTES, "%.*s (%lld)", KM_STR_ARG(km_str_sub(message, 0, 160)),
+    snprintf(text, WHY_BYTES, "%.*s (%lld)", KM_STR_ARG(km_utf8_cut(message, 160)),
              (long long)*ret_code);
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = ' ';
     return km_str_c(text);
 }
 

@@ -75,6 +75,7 @@ WRITERS = {
     "app/commands.c": "a command's terminal",
     "app/control.c": "a command's terminal",
     "app/options.c": "a command's terminal",
+    "app/say.c": "a command's terminal",
     "app/text_diff.c": "a command's terminal",
     "app/watch.c": "a command's terminal, and a byte for its own poll",
     "app/load.c": "what is wrong with a configuration, before anything is served",

@@ -10,6 +10,7 @@ SAYS is a file of JSON, read anew at each request:
     at_list      what it does at tools/list: answers; `error` -32603, `no method` -32601, `crash`,
                  `hang` (reads nothing more), `silent` (no answer), `torn` (an error at the second
                  page)
+    because      what it says where it answers `error`
     at_start     the same at initialize: `silent`
     prompts      names of its prompts; null: it declares none, and knows no such method
 
@@ -63,7 +64,7 @@ def list_tools(number, params, said):
     elif how == "no method":
         fail(number, -32601, "Method not found")
     elif how:
-        fail(number, -32603, "database is locked")
+        fail(number, -32603, said.get("because", "database is locked"))
     else:
         send({"id": number, "result": {"tools": tools(said)}})
 

@@ -3,11 +3,12 @@
 
 import json
 import sqlite3
+import sys
 
 import pytest
 from gateway import MASTER, wait_until
 
-from served import faulty, served, until
+from served import HERE, faulty, served, until
 from sessions import text
 
 
@@ -133,6 +134,23 @@ def test_what_a_caller_wrote_does_nothing_to_a_terminal(gateway, keys):
     newest = records(gateway, "--limit", "1")[0]
     for done in (command(gateway, "list"), command(gateway, "show", newest["seq"])):
         assert "gone" in done.stdout and not {"\x1b", "\u202e"} & set(done.stdout)
+
+
+def test_a_record_that_names_all_tools_of_a_server_is_shown_whole(tmp_path):
+    says = tmp_path / "says.json"
+    says.write_text("{}")
+    entry = {"transport": "stdio", "command": sys.executable, "args": [str(HERE / "listing.py"), str(says)]}
+    with served(tmp_path, {"one": entry}) as made:
+        until(made, "one", "ready")
+        names = {f"t{i}_" + "n" * 100 for i in range(3000)}
+        says.write_text(json.dumps({"tools": sorted(names)}))
+        call(made, MASTER, "one-tell")
+        wait_until(lambda: len(made.call("GET", "/kanmon/mcp/pins").json()["tools"]) == 3000, 60, "the tools")
+        assert made.command("mcp", "approve", "one", "--config", made.config).returncode == 0
+        newest = records(made, "--action", "mcp.accept")[0]
+        assert set(newest["detail"]["accepted"]) == names
+        shown = command(made, "show", newest["seq"])
+        assert shown.returncode == 0 and all(name in shown.stdout for name in names), shown.stderr
 
 
 def test_a_record_that_was_changed_shows(gateway, keys):

@@ -54,7 +54,7 @@ def test_what_is_said_is_what_the_key_may_do(gateway):
     assert permission(gateway, none) == {"mcp_servers": []} and not tools(gateway, none) - tools(
         gateway, made(gateway, "--mcp-servers", "none"))
     assert permission(gateway, made(gateway)) is None
-    modes = made(gateway, "--mcp-modes", "git:read-only", "--mcp-values", "git:tenant=a=b,git:x=1")
+    modes = made(gateway, "--mcp-modes", "git:read-only", "--mcp-values", "git:tenant=a=b,git:x=1", "--unchecked")
     assert permission(gateway, modes) == {"mcp_servers": ["git"], "mcp_modes": {"git": "read-only"},
                                           "mcp_values": {"git": {"tenant": "a=b", "x": "1"}}}
 
@@ -67,6 +67,12 @@ def test_what_is_said_is_what_the_key_may_do(gateway):
     (("--mcp-tools", "git"), "'git' is not two words"),
     (("--mcp-params", "git:big:w"), "no parameter 'w'; did you mean 'v'?"),
     (("--mcp-params", "git:big"), "SERVER:TOOL:PARAMETER"),
+    (("--mcp-servers", "git", "--mcp-tools", "none"), "would restrict nothing: say all"),
+    (("--mcp-servers", "git", "--mcp-params", "none"), "would restrict nothing: say all"),
+    (("--mcp-modes", "git:read-only"), "'git' would not be held to it"),
+    (("--mcp-values", "git:tenant=acme"), "'git' would not be held to it"),
+    (("--mcp-values", "git:tenant"), "'git:tenant' is not SERVER:NAME=VALUE"),
+    (("--mcp-values", "git:=acme"), "'git:=acme' is not SERVER:NAME=VALUE"),
 ])
 def test_a_name_that_is_not_there_is_said(gateway, words, said):
     keys = json.loads(command(gateway, "list", "--json").stdout)["total_count"]
@@ -98,6 +104,10 @@ def test_a_key_is_changed_part_by_part_and_shown(gateway):
     listed = {line.split()[1]: line.split()[-1] for line in command(gateway, "list").stdout.splitlines()[1:]
               if len(line.split()) > 5}
     assert listed["changing"] == "docs,git"
+    done = command(gateway, "update", "changing", "--mcp-tools", "all")
+    assert gateway.key_info(key)["object_permission"] == {"mcp_servers": ["docs", "git"], "mcp_tool_permissions": {}}
+    assert "git-big" in tools(gateway, key)
+    done = command(gateway, "update", "changing", "--mcp-tools", "git:pid", "--mcp-servers", "docs,git")
     done = command(gateway, "update", "changing", "--max-budget", "3")  # says nothing of servers
     assert gateway.key_info(key)["object_permission"] == info["object_permission"]
     done = command(gateway, "info", "chnaging")

@@ -98,6 +98,17 @@ def test_a_list_that_fails_leaves_what_was_known(tmp_path, how):
         assert status(gateway, "one")["state"] == "ready"
 
 
+def test_a_servers_reason_is_told_once_and_on_one_line(tmp_path):
+    because = "the\x1b[2J base\nis locked " + "\u00e9" * 200
+    server = Listing(tmp_path, tools=["a"], at_list="error", because=because)
+    with served(tmp_path, {"one": server.entry()}) as gateway:
+        bad = until(gateway, "one", "degraded")
+        said = "tools/list: the [2J base is locked " + "\u00e9" * 67
+        assert bad["why"].startswith(said) and bad["why"].count("is locked") == 1
+        assert bad["why"].endswith("(-32603)") and "\ufffd" not in bad["why"]
+        assert row(gateway).count("is locked") == 1
+
+
 def test_a_first_list_that_fails_is_unknown_and_no_server_is_ready_without(tmp_path):
     server = Listing(tmp_path, tools=["a"], prompts=["p"], at_list="error")
     with served(tmp_path, {"one": server.entry()}) as gateway:

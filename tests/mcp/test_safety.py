@@ -176,6 +176,43 @@ def test_a_long_definition_is_kept_cut_and_says_so(tmp_path):
         assert len(json.dumps(one)) < 40000 and "(200000 bytes in all)" in gateway.words("approve")
 
 
+def test_a_change_does_not_hide_behind_the_same_name(tmp_path):
+    """A list that has the accepted definition again, beside another one under its name."""
+    with Changing(tmp_path) as gateway:
+        wait_until(lambda: gateway.names() == ALL, 30, "the tools")
+        gateway.offer("one", tool("hello", "Sends it away."), tool("hello"), tool("other"))
+        assert gateway.wait_pin("one-hello", "changed")["description"] == "Sends it away."
+        assert "+ Sends it away." in gateway.words("approve", "one", "--show")
+        gateway.words("approve", "one", "hello")
+        assert not gateway.pins()
+        gateway.offer("one", tool("hello"), tool("hello", "Sends all of it away."), tool("other"))
+        gateway.wait_pin("one-hello", "changed")
+        gateway.offer("one", tool("hello"), tool("other"))
+        wait_until(lambda: not gateway.pins(), 20, "the change to be over")
+
+
+def test_a_change_where_a_definition_is_cut_is_told(tmp_path):
+    """What is shown of both is the same, which is not to be read as no change."""
+    long, changed = ("a" * 40000 + word + "b" * 40000 for word in ("harmless", "to evil!"))
+    made = Changing(tmp_path)
+    made.offer("one", tool("hello", long), tool("other", "was"))
+    with made as gateway:
+        wait_until(lambda: "one-hello" in gateway.names(), 30, "the tools")
+        gateway.offer("one", tool("hello", changed), tool("other", "is"))
+        one = gateway.wait_pin("one-hello", "changed")
+        other = gateway.wait_pin("one-other", "changed")
+        assert one["definition"] == one["definition_before"] and one["definition_cut"] is True
+        assert other["definition_cut"] is False
+        for restarted in (False, True):
+            if restarted:
+                gateway.stop()
+                gateway.start()
+                wait_until(lambda: "one-hello" in gateway.names(), 30, "the tools")
+            shown = gateway.words("approve", "one", "--show")
+            assert shown.count("is too long to be shown whole") == 1
+            assert gateway.pins()["one-other"]["definition_cut"] is False
+
+
 @pytest.mark.parametrize("era", ["old", "new"])
 def test_strict_pins_withhold_what_changed_or_is_new(tmp_path, era):
     with Changing(tmp_path, mcp_safety={"pin": "strict"}) as gateway:

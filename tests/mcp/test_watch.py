@@ -139,6 +139,8 @@ def test_since_and_grep_leave_out_what_is_not_asked_for(gateway):
     wait_until(lambda: "denied" in logs(gateway, "git"), 20, "its lines")
     assert len(logs(gateway, "git", "--grep", "Error|denied").splitlines()) == 2
     assert len(logs(gateway, "git", "--since", "1h", "--grep", "a ").splitlines()) == 1
+    say(gateway, "git", "long " + "x" * 20000 + " its end")
+    wait_until(lambda: len(logs(gateway, "git", "--grep", "its end$").splitlines()) == 1, 20, "a long line")
     assert logs(gateway, "git", "--since", "2999-01-01") == ""
     lines = [json.loads(x) for x in logs(gateway, "git", "docs", "--json", "--grep", "denied").splitlines()]
     assert [x["server"] for x in lines] == ["git"] and "denied" in lines[0]["line"]

@@ -240,7 +240,7 @@ void km_openapi_note(struct km_openapi_build *b, struct km_str method, struct km
     b->doc->left_out++;
     if (b->notes.n >= NOTES_BYTES - 300)
         return;
-    km_scan_plain(&plain, km_utf8_cut(path, 100)); /* it is shown in a terminal */
+    km_scan_line(&plain, km_utf8_cut(path, 100)); /* it is shown in a terminal */
     km_buf_printf(&b->notes, "%s%.*s %.*s: %s", b->notes.n ? "; " : "", KM_STR_ARG(method),
                   KM_STR_ARG(km_utf8_cut(km_buf_view(&plain), 150)), why);
 }

@@ -37,7 +37,8 @@ struct definition {
 
 struct tool {
     size_t n;
-    size_t last; /* which one was offered last */
+    size_t last; /* which one was offered last; of one list, the first that is not accepted */
+    uint64_t listed; /* in which look that was */
     uint64_t look; /* when all were offered it last: a number of p->looks; 0: not since the start */
     struct definition v[KM_PINS_OF_TOOL];
 };
@@ -193,6 +194,7 @@ static struct definition *room(struct km_pins *p, struct tool *t, struct km_stor
             if (store)
                 km_store_pin_drop(store, &row);
             p->texts -= t->v[i].kept;
+            t->last -= t->last > i;
             memmove(&t->v[i], &t->v[i + 1], (t->n - i - 1) * sizeof t->v[0]);
             return &t->v[t->n - 1];
         }
@@ -293,6 +295,16 @@ static void write_down(struct km_pins *p, const struct km_pin_look *look, size_t
     km_store_pin_put(look->store, &row);
 }
 
+/* d is offered.  A list may have a name more than once: then no accepted one hides another. */
+static void set_last(const struct km_pins *p, struct tool *t, const struct definition *d)
+{
+    const struct definition *last = &t->v[t->last];
+
+    if (t->listed != p->looks || state_of(t, last, last->flags) == KM_PIN_OK)
+        t->last = (size_t)(d - t->v);
+    t->listed = p->looks;
+}
+
 /* first: it is accepted as it is, being the first sight of its server, or of what that shows to
  * this kind of client beside what it shows to all. */
 static void look_at(struct km_pins *p, const struct km_pin_look *look, size_t i, bool first)
@@ -320,7 +332,7 @@ static void look_at(struct km_pins *p, const struct km_pin_look *look, size_t i,
     if (d && (!known || (!d->kept && look->text && p->texts < KM_PIN_TEXTS_MOST)))
         write_down(p, look, i, d);
     if (d)
-        t->last = (size_t)(d - t->v);
+        set_last(p, t, d);
     news.state = state_of(t, d, tool->flags);
     if (known)
         return; /* it was told when it came */

@@ -72,7 +72,7 @@ static void on_news(void *ctx, const struct km_pin_news *news)
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(2048),
                        flags KM_CLEANUP(km_buf_done) = KM_BUF(256);
 
-    km_scan_plain(&name, km_str_sub(news->tool, 0, 100));
+    km_scan_line(&name, km_str_sub(news->tool, 0, 100));
     if (news->flags)
         km_scan_words(news->flags, &flags);
     record(l, news, withheld);
@@ -95,7 +95,7 @@ static void on_suspect(void *ctx, const struct km_suspect *s)
     struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(2048),
                        flags KM_CLEANUP(km_buf_done) = KM_BUF(256);
 
-    km_scan_plain(&name, km_str_sub(s->name, 0, 100));
+    km_scan_line(&name, km_str_sub(s->name, 0, 100));
     km_scan_words(s->flags, &flags);
     if (l->ups->log)
         km_log_msg(l->ups->log, KM_LOG_WARN, "mcp.flagged", "%s '%s' of %.*s is flagged %s",
@@ -152,11 +152,11 @@ static void look_refused(const struct look *l, const struct km_mcp_catalogue *c,
 
         if (is_known(before, r))
             continue;
-        km_scan_plain(&said, r->name);
+        km_scan_line(&said, r->name);
         km_buf_str(&said, KM_STR("' of "));
-        km_scan_plain(&said, l->u->name);
+        km_scan_line(&said, l->u->name);
         km_buf_str(&said, KM_STR(" is withheld, as clients would lose the whole list for it: "));
-        km_scan_plain(&said, r->why);
+        km_scan_line(&said, r->why);
         if (l->ups->log)
             km_log_msg(l->ups->log, KM_LOG_WARN, "mcp.refused", "%s: '%s",
                        km_mcp_list_member(r->list), km_buf_cstr(&said));

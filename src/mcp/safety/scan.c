@@ -304,18 +304,29 @@ unsigned km_scan_item(const struct km_json *item)
     return flags;
 }
 
-void km_scan_plain(struct km_buf *out, struct km_str s)
+/* A '\r' alone would have the rest of a line written over its beginning. */
+static void put_plain(struct km_buf *out, struct km_str s, bool lines)
 {
     size_t n;
 
     for (; s.n; s = km_str_skip(s, n)) {
         uint32_t cp = km_scan_code_point(s, &n);
 
-        if (km_scan_invisible(cp))
+        if (km_scan_invisible(cp) || cp == '\r' || (!lines && (cp == '\n' || cp == '\t')))
             km_buf_printf(out, "\\u%04x", (unsigned)cp);
         else
             km_buf_str(out, km_str_sub(s, 0, n));
     }
+}
+
+void km_scan_plain(struct km_buf *out, struct km_str s)
+{
+    put_plain(out, s, true);
+}
+
+void km_scan_line(struct km_buf *out, struct km_str s)
+{
+    put_plain(out, s, false);
 }
 
 void km_scan_words(unsigned flags, struct km_buf *out)

@@ -29,8 +29,10 @@ unsigned km_scan_item(const struct km_json *item);
 uint32_t km_scan_code_point(struct km_str s, size_t *ret_n);
 /* Is it a character that nobody sees?  For texts that are shown to a person who decides. */
 bool km_scan_invisible(uint32_t cp);
-/* Appends s with such characters, and controls, as \uXXXX. */
+/* Appends s with such characters, and controls, as \uXXXX; ends of lines and tabs stay. */
 void km_scan_plain(struct km_buf *out, struct km_str s);
+/* The same where all of it is to stay on its line: they are spelled out, too. */
+void km_scan_line(struct km_buf *out, struct km_str s);
 
 /* ["hidden_characters","orders"] */
 void km_scan_words(unsigned flags, struct km_buf *out);

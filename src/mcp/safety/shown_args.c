@@ -116,6 +116,27 @@ void km_args_text(struct km_str s, struct km_buf *out)
     km_buf_byte(out, '"');
 }
 
+void km_args_json(struct km_str json, struct km_buf *out)
+{
+    char room[ESCAPED_BYTES];
+    size_t n, from = 0;
+
+    for (size_t at = 0; at < json.n; at += n) {
+        uint32_t cp;
+
+        n = 1; /* what ASCII has of them is escaped in JSON, or stands between values */
+        if ((unsigned char)json.p[at] < 0x7f)
+            continue;
+        cp = km_scan_code_point(km_str_skip(json, at), &n);
+        if (!km_scan_invisible(cp))
+            continue;
+        km_buf_str(out, km_str_sub(json, from, at - from));
+        km_buf_str(out, escaped(km_str_skip(json, at), room, &n));
+        from = at + n;
+    }
+    km_buf_str(out, km_str_skip(json, from));
+}
+
 static void put_whole(struct km_buf *out, const struct km_json *v)
 {
     struct km_json_iter it;

@@ -26,6 +26,9 @@ int km_args_showable(const struct km_json *args, struct km_err *err) KM_MUST_USE
 /* A text as a JSON string, safe in the same way. */
 void km_args_text(struct km_str s, struct km_buf *out);
 
+/* JSON text with such characters of its strings escaped: it means the same. */
+void km_args_json(struct km_str json, struct km_buf *out);
+
 /* Appends args (NULL: {}) in about `most` bytes.  line: what stands before each member of args,
  * "" for all on one line, or a line's end and at least two blanks.  Returns how many values were
  * cut. */

@@ -201,6 +201,12 @@ static void invisible_characters_are_spelled_for_people(void **state)
                              "b\x1b\xc3\xa9\xf3\xa0\x81\x81"));
     assert_string_equal(km_buf_cstr(&b), "a\\u202eb\\u001b\xc3\xa9\\ue0041");
     km_buf_reset(&b);
+    km_scan_plain(&b, KM_STR("a\rb\n\tc"));
+    assert_string_equal(km_buf_cstr(&b), "a\\u000db\n\tc");
+    km_buf_reset(&b);
+    km_scan_line(&b, KM_STR("a\rb\n\tc"));
+    assert_string_equal(km_buf_cstr(&b), "a\\u000db\\u000a\\u0009c");
+    km_buf_reset(&b);
     km_scan_words(KM_SCAN_HIDDEN | KM_SCAN_ENCODED, &b);
     assert_string_equal(km_buf_cstr(&b), "[\"hidden_characters\",\"encoded_text\"]");
 }

@@ -300,6 +300,16 @@ static void any_arguments_are_shown_within_the_bound(void **state)
     done(&s);
 }
 
+static void json_that_is_printed_means_the_same(void **state)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(256);
+
+    (void)state;
+    km_args_json(KM_STR("{\"a\\n\xe2\x80\xae\":\n[\"\xc2\x9b\xc3\xa9\x7f\xf3\xa0\x81\x81\"]}"), &b);
+    assert_string_equal(km_buf_cstr(&b),
+                        "{\"a\\n\\u202e\":\n[\"\\u009b\xc3\xa9\\u007f\\udb40\\udc41\"]}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +320,7 @@ int main(void)
         cmocka_unit_test(long_names_and_numbers_are_cut_as_texts_are),
         cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(more_members_than_can_be_shown_are_refused),
+        cmocka_unit_test(json_that_is_printed_means_the_same),
         cmocka_unit_test(any_arguments_are_shown_within_the_bound),
     };
 
