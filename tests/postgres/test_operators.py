@@ -167,7 +167,8 @@ def test_what_the_owner_vouches_for_runs(ops, postgres):
 OWN = """oid,int4 name,text text,name int8,int4 int4,int8 "char",text int2,int4 float4,int4
     float4,numeric float8,numeric int8,numeric numeric,int4 float8,int4 int4,numeric regclass,oid
     oid,regclass oid,regproc xid,int4 regclass,regclass regtype,oid oid,regtype float8,int8
-    int8,float8 oid,int8 int8,oid numeric,int8 numeric,float8 name,varchar oid,regnamespace"""
+    int8,float8 oid,int8 int8,oid numeric,int8 numeric,float8 name,varchar oid,regnamespace
+    text,int8"""
 
 
 @pytest.fixture
