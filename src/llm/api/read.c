@@ -149,7 +149,10 @@ int km_read_cache(const struct km_json *v)
 
     if (!km_given(v) || km_json_kind(v) == KM_JSON_FALSE)
         return 0;
-    km_json_take_all(v);
-    (void)km_json_string(km_json_take(v, "ttl"), &ttl);
+    (void)km_json_take(v, "type"); /* there is one */
+    (void)km_json_take(v, "mode");
+    (void)km_json_string(km_json_member(v, KM_STR("ttl")), &ttl);
+    if (km_str_eq(ttl, KM_STR("1h")) || km_str_eq(ttl, KM_STR("5m")))
+        (void)km_json_take(v, "ttl"); /* another is told: nobody else has it */
     return km_str_eq(ttl, KM_STR("1h")) ? 3600 : 300;
 }
