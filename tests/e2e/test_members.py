@@ -109,6 +109,11 @@ def value(t, name, depth=0):
     return {str: "word", int: 3, float: 0.5, bool: True}.get(t, {"a": 1})
 
 
+# One of which a part of Google's has; the others say something of it.
+CONTENT = {"text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode",
+           "codeExecutionResult", "toolCall", "toolResponse"}
+
+
 def members(t, depth=0, seen=()):
     """(places below, a value that has the last of them alone): each optional member of each
     alternative, however deep; a place is names, None for the item of a list."""
@@ -123,6 +128,7 @@ def members(t, depth=0, seen=()):
         least = value(c, "", depth)
         yield (), least
         for n, (h, needed) in of.items():
+            least = {"text": "word"} if c is google.Part and n not in CONTENT else value(c, "", depth)
             if not needed:
                 yield (n,), {**least, n: value(h, n, depth + 1)}
             for path, v in members(h, depth + 1, (*seen, c)):
@@ -130,6 +136,7 @@ def members(t, depth=0, seen=()):
 
 
 # What a member needs beside it.
+HI_GOOGLE = [{"role": "user", "parts": [{"text": "hi"}]}]
 BESIDE = {"messages": {"tool_choice": {"tools": [{"name": "word", "input_schema": {
     "type": "object"}}]}}}
 HI = [{"role": "user", "content": "hi"}]
@@ -265,6 +272,13 @@ def kinds(v):
     return own.union(*map(kinds, v.values()))
 
 
+def answered(api, v):
+    """What stands before a result, for it answers a call."""
+    if api != "gemini" or not isinstance(v, list) or "functionResponse" not in str(v):
+        return v
+    return [*HI_GOOGLE, {"role": "model", "parts": [{"functionCall": {"name": "word"}}]}, *v]
+
+
 def by_the_model(root, v):
     """The same said by the model, after its caller; None: nobody says it."""
     turns = {"messages": {"role": "assistant"}, "contents": {"role": "model"}}.get(root)
@@ -285,6 +299,7 @@ IDLE = {
     "messages": {"stream", "model"},
     "gemini": {"contents.role", "systemInstruction.role", "generationConfig.thinkingConfig",
                "generationConfig.responseSchema.nullable",  # of no type
+               "tools.functionDeclarations.parameters.nullable",
                "toolConfig.functionCallingConfig.allowedFunctionNames"},
 }
 
@@ -336,9 +351,13 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
             if is_idle(api, place, v):
                 continue
             beside = {**base, **BESIDE.get(api, {}).get(root, {})}
-            body = {**beside, root: v}
+            full = answered(api, v)
+            body = {**beside, root: full}
             status, got, names, said = ask(body)
-            before = ask({**beside, **without(body, place)} if root not in base or below else beside)
+            bare_one = without({root: v}, place)
+            before = ask({**beside, root: answered(api, bare_one[root])} if below and full is not v
+                         else {**beside, **without(body, place)} if root not in base or below
+                         else beside)
             again = by_the_model(root, v) if status != 200 and len(below) > 1 else None
             if again:
                 body = {**base, root: again}
@@ -347,7 +366,8 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
             asked += 1
             if status != 200:
                 seen["refused"] += 1
-                if status not in (400, 404):  # what it names may not be there
+                # What it names may not be there; else it says where it stands.
+                if status not in (400, 404) or (status == 400 and root not in said):
                     lost.append((place, status, said[:200]))
             elif got != before[1]:
                 seen["mapped"] += 1
