@@ -8,6 +8,7 @@ import copy
 import http.server
 import inspect
 import json
+import re
 import threading
 import types
 import typing
@@ -22,7 +23,7 @@ import pytest
 import typing_extensions
 from google.genai import types as google
 
-from gateway import MASTER, Gateway
+from gateway import MASTER, Gateway, wait_until
 
 WRAPPERS = (typing.Required, typing.NotRequired, typing.Annotated, typing_extensions.Required,
             typing_extensions.NotRequired, typing_extensions.Annotated)
@@ -171,14 +172,15 @@ class Upstream:
                 own.asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 kind = "messages" if "messages" in self.path else \
                     "gemini" if "generateContent" in self.path else "chat"
-                text = json.dumps(own.answer or ANSWERS[kind])
+                text = own.stream or json.dumps(own.answer or ANSWERS[kind])
                 self.send_response(200)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type", "text/event-stream" if own.stream
+                                 else "application/json")
                 self.send_header("content-length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
 
-        self.asked = self.answer = None
+        self.asked = self.answer = self.stream = None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -254,6 +256,9 @@ def is_told(names, path, v):
     of it; of an item of a list, its kind."""
     if "annotations" in path and "annotations" not in names:
         path = tuple("citations" if n == "annotations" else n for n in path)
+    if "citations" in names.split(", ") and (
+            path == ("delta",) or {"citation", "groundingMetadata", "citationMetadata"} & set(path)):
+        return True  # one is gone, with all that is in it
     dotted = ".".join(n for n in path if n)
     return any(dotted == n or dotted.startswith(n + ".") or n.startswith(dotted + ".") or
                n == "..." or n.rpartition(".")[2] in path or n in kinds(v) or
@@ -437,3 +442,115 @@ def test_no_member_of_an_answer_is_lost_in_silence(both, api):
     print(api, asked)
     assert asked > 20
     assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+# --- streams: of each vendor's events, put between the first and the last ---
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [],
+           "stop_reason": None, "stop_sequence": None,
+           "usage": {"input_tokens": 1, "output_tokens": 1}}
+
+
+def messages_events(v):
+    """An event where it may stand."""
+    block = {"type": "text", "text": ""}
+    kind, delta = v.get("type"), v.get("delta", {})
+    if delta.get("type") == "input_json_delta":
+        block = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    elif delta.get("type") in ("thinking_delta", "signature_delta"):
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+    start = {"type": "content_block_start", "index": 0, "content_block": block}
+    end = [{"type": "content_block_stop", "index": 0}]
+    last = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 1}}
+    by_kind = {"message_start": [v, start, *end, last], "message_delta": [start, *end, v],
+               "content_block_start": [v, *end, last], "content_block_delta": [start, v, *end, last]}
+    events = by_kind.get(kind, [start, *end, last])
+    if kind != "message_start":
+        events = [{"type": "message_start", "message": MESSAGE}, *events]
+    return "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n"
+                   for e in [*events, {"type": "message_stop"}])
+
+
+def chat_events(v):
+    form = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    last = {**form, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    first = {**form, "choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": None}]}
+    return "".join(f"data: {json.dumps(e)}\n\n" for e in [first, {**form, **v}, last]) + \
+        "data: [DONE]\n\n"
+
+
+def gemini_events(v):
+    form = {"responseId": "r", "modelVersion": "g"}
+    first = {**form, "candidates": [{"index": 0, "content": {"role": "model", "parts": [
+        {"text": "ok"}]}}]}
+    last = {**form, "candidates": [{"index": 0, "finishReason": "STOP", "content": {
+        "role": "model", "parts": []}}], "usageMetadata": ANSWERS["gemini"]["usageMetadata"]}
+    return "".join(f"data: {json.dumps(e)}\n\n" for e in [first, {**form, **v}, last])
+
+
+STREAMS = {
+    "messages": (messages_events, anthropic.types.RawMessageStreamEvent,
+                 {"message.id", "message.model", "message.role", "message.type", "message.usage",
+                  "message.stop_reason", "message.stop_sequence", "message.stop_details",
+                  "index", "type", "usage", "delta.stop_sequence", "delta.stop_reason",
+                  "delta.stop_details", "content_block.type", "message.content"}),
+    "chat": (chat_events, openai.types.chat.ChatCompletionChunk,
+             {n.replace("message", "delta") for n in FORM["chat"]}),
+    # Queries are counted in the books; a place without a source says nothing.
+    "gemini": (gemini_events, google.GenerateContentResponse, FORM["gemini"] | {
+        "candidates.finishReason", "candidates.groundingMetadata.webSearchQueries",
+        "candidates.groundingMetadata.groundingSupports",
+        "candidates.citationMetadata.citations.startIndex",
+        "candidates.citationMetadata.citations.endIndex"}),
+}
+
+
+@pytest.mark.parametrize("api", list(STREAMS))
+def test_no_member_of_a_streams_event_is_lost_in_silence(both, api):
+    path, body, _ = READ[api]
+    events, schema, form = STREAMS[api]
+    gateway, upstream = both
+    known = {}
+
+    def told(v):
+        upstream.stream = text = events(v)
+        if text not in known:
+            got = gateway.call("POST", path, {**body, "stream": True})
+            plain = []
+            for line in got.events():
+                one = json.loads(line) if line.startswith("{") else line
+                if isinstance(one, dict):
+                    one.pop("id", None), one.pop("created", None)
+                    one.get("message", {}).pop("id", None)
+                plain.append(one)
+            known[text] = (got.status, plain, got.header("x-litellm-call-id"))
+        upstream.stream = None
+        return known[text]
+
+    lost, asked = [], 0
+    for place, v in members(schema):
+        dotted = ".".join(n for n in place if n)
+        if not place or says_nothing(at(v, place)) or place == ("choices", None) or any(
+                dotted == n or dotted.startswith(n + ".") for n in form):
+            continue
+        status, got, call = told(v)
+        before = told(without(v, place))
+        asked += 1
+        if status != 200 or got != before[1]:
+            continue
+        names = said_of(gateway.folder / "kanmon.log", call)
+        if not is_told(names, place, v):
+            lost.append((place, str(v)[:160], names))
+    print(api, asked)
+    assert asked > 10
+    assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+def said_of(log, call):
+    """What the log names of a call: its own line is the last."""
+    def ended():
+        text = log.read_text()
+        return text if f" call id={call} " in text else None
+    said = re.findall(rf" dropped id={call} .*?members=(.*)", wait_until(ended, what="its line"))
+    return said[0].strip('"') if said else ""
