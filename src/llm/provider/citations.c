@@ -20,7 +20,8 @@ static struct km_str text_of(const struct km_json *object, const char *name)
     return s;
 }
 
-#define NUMBER_MOST (INT64_C(1) << 53) /* that each of JSON's readers has; sums of two are numbers */
+/* That each of JSON's readers has; sums of two are numbers. */
+#define NUMBER_MOST (INT64_C(1) << 53)
 
 /* One that cannot be counts as not known. */
 static int64_t number_of(const struct km_json *object, const char *name)

@@ -324,7 +324,7 @@ static void a_number_that_cannot_be_is_not_known(void **state)
         assert_null(strstr(whole(f, &u, to[i]), "9223372036854775807"));
 }
 
-/* Of a whole answer a place behind its text is known to be none: it is named, and the page stays. */
+/* Of a whole answer a place behind its text is known to be none: it is named, the page stays. */
 static void a_place_behind_the_text_is_named(void **state)
 {
     struct chat_fixture *f = *state;
