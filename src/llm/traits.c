@@ -50,7 +50,7 @@ static unsigned of_spoken(const struct km_part *p)
     for (; p; p = p->next) {
         if (p->kind == KM_PART_IMAGE)
             found |= KM_TRAIT_BIT(SPOKEN_IMAGE);
-        if (p->kind == KM_PART_DOCUMENT || p->kind == KM_PART_AUDIO)
+        if (p->kind == KM_PART_DOCUMENT || (p->kind == KM_PART_AUDIO && !p->media.file_id.n))
             found |= KM_TRAIT_BIT(SPOKEN_FILE);
     }
     return found;

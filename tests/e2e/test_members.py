@@ -205,6 +205,8 @@ model_list:
     litellm_params: {{model: anthropic/claude-sonnet-4-5, api_base: "{url}", api_key: sk-u}}
   - model_name: gpt
     litellm_params: {{model: openai/gpt-golden, api_base: "{url}/v1", api_key: sk-u}}
+  - model_name: thinker
+    litellm_params: {{model: moonshot/kimi, api_base: "{url}/v1", api_key: sk-u}}
   - model_name: gem
     litellm_params: {{model: gemini/gemini-2.5-flash, api_base: "{url}", api_key: sk-u}}
 general_settings: {{master_key: {master}}}
@@ -383,6 +385,17 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
     print(api, asked, seen)
     assert asked > 100 and seen["mapped"] > 10
     assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+@pytest.mark.parametrize("model,named", [("thinker", ""), ("gpt", "thinking")])
+def test_thoughts_that_go_back_are_not_named(both, model, named):
+    """Some of OpenAI's kind take them, by a member of their own."""
+    thought = {"type": "thinking", "thinking": "hm", "signature": ""}
+    body = {"model": model, "max_tokens": 9, "messages": [
+        *HI, {"role": "assistant", "content": [thought, {"type": "text", "text": "ok"}]}, *HI]}
+    status, got, names, _ = Asked(both, "/v1/messages")(body)
+    assert status == 200 and names == named
+    assert got["messages"][1].get("reasoning_content") == (None if named else "hm")
 
 
 READ = {
