@@ -26,14 +26,32 @@ static unsigned of_parts(const struct km_part *p)
             found |= KM_TRAIT_BIT(CACHE_POINT);
         if (p->media.detail.n && !km_str_eq(p->media.detail, KM_STR("auto")))
             found |= KM_TRAIT_BIT(IMAGE_DETAIL);
-        if (p->kind == KM_PART_REASONING || p->kind == KM_PART_REDACTED)
+        if (p->kind == KM_PART_REASONING && !p->signature.n)
+            found |= KM_TRAIT_BIT(UNSIGNED);
+        else if (p->kind == KM_PART_REASONING || p->kind == KM_PART_REDACTED)
             found |= KM_TRAIT_BIT(THOUGHTS);
+        if (p->kind == KM_PART_IMAGE && p->media.name.n)
+            found |= KM_TRAIT_BIT(IMAGE_NAME);
         if (p->cite)
             found |= KM_TRAIT_BIT(CITE);
         if (p->context.n)
             found |= KM_TRAIT_BIT(CONTEXT);
         if (p->content)
             found |= of_parts(p->content);
+    }
+    return found;
+}
+
+/* What a model itself showed. */
+static unsigned of_spoken(const struct km_part *p)
+{
+    unsigned found = 0;
+
+    for (; p; p = p->next) {
+        if (p->kind == KM_PART_IMAGE)
+            found |= KM_TRAIT_BIT(SPOKEN_IMAGE);
+        if (p->kind == KM_PART_DOCUMENT || (p->kind == KM_PART_AUDIO && !p->media.file_id.n))
+            found |= KM_TRAIT_BIT(SPOKEN_FILE);
     }
     return found;
 }
@@ -45,12 +63,16 @@ unsigned km_chat_traits(const struct km_chat *chat)
 
     for (const struct km_message *m = chat->messages; m; m = m->next) {
         found |= of_parts(m->parts);
+        if (m->role == KM_ROLE_ASSISTANT)
+            found |= of_spoken(m->parts);
         if (m->name.n)
             found |= KM_TRAIT_BIT(NAME);
         last = m;
     }
     if (chat->cache_ttl_s)
         found |= KM_TRAIT_BIT(CACHE_ALL);
+    if (chat->thinking_display.n)
+        found |= KM_TRAIT_BIT(DISPLAY);
     if (chat->cache_retention.n)
         found |= KM_TRAIT_BIT(RETENTION);
     if (chat->calls_validated)

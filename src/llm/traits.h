@@ -21,6 +21,11 @@
     XX(CITE, "citations")                /* of a document: they are asked for */                   \
     XX(CONTEXT, "context")               /* of a document */                                       \
     XX(THOUGHTS, "thinking")             /* a model's own of earlier turns */                      \
+    XX(UNSIGNED, "thinking")             /* ... that nobody signed */                              \
+    XX(SPOKEN_IMAGE, "image")            /* in a turn of the assistant's */                        \
+    XX(SPOKEN_FILE, "document")          /* ... or audio */                                        \
+    XX(IMAGE_NAME, "displayName")        /* of an image */                                         \
+    XX(DISPLAY, "thinking.display")                                                                \
     XX(CACHE_ALL, "cache_control")       /* of all of it */                                        \
     XX(RETENTION, "prompt_cache_retention")                                                        \
     XX(VALIDATED, "toolConfig.functionCallingConfig.mode") /* calls are held to their schemas */   \

@@ -269,9 +269,10 @@ static int refuse_spent(const struct km_budget *b, struct km_err *err)
                    spent, max);
 }
 
+/* The beginning is what clients of LiteLLM know it by; the rest says what is true of it. */
 static int refuse_reserve(const struct km_budget *b, int64_t amount, struct km_err *err)
 {
-    char spent[32], max[32], reserved[32], wanted[32], held[32], kept[160] = "";
+    char spent[32], max[32], reserved[32], wanted[32], held[32], running[64] = "", kept[160] = "";
 
     km_money_text(b->spent, spent);
     km_money_text(b->max, max);
@@ -282,11 +283,13 @@ static int refuse_reserve(const struct km_budget *b, int64_t amount, struct km_e
         (void)snprintf(kept, sizeof kept,
                        ", and %s is held for calls that ended with the gateway before this one",
                        held);
+    if (b->reserved > 0)
+        (void)snprintf(running, sizeof running, ", while running calls hold %s", reserved);
     return km_fail(err, KM_E_BUDGET,
-                   "Budget has been exceeded! Current cost: %s, Max budget: %s. This call may cost "
-                   "up to %s%s%s%s: a shorter prompt or a smaller max_tokens asks for less%s",
-                   spent, max, wanted, b->reserved > 0 ? " and running calls hold " : "",
-                   b->reserved > 0 ? reserved : "", kept,
+                   "Budget has been exceeded! Current cost: %s, Max budget: %s - not by what was "
+                   "spent, but by what this call may cost, up to %s%s%s: a shorter prompt or a "
+                   "(smaller) max_tokens asks for less%s",
+                   spent, max, wanted, running, kept,
                    b->reserved > 0 ? "; or try again when they have ended" : "");
 }
 

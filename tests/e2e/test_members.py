@@ -8,6 +8,7 @@ import copy
 import http.server
 import inspect
 import json
+import re
 import threading
 import types
 import typing
@@ -22,7 +23,7 @@ import pytest
 import typing_extensions
 from google.genai import types as google
 
-from gateway import MASTER, Gateway
+from gateway import MASTER, Gateway, wait_until
 
 WRAPPERS = (typing.Required, typing.NotRequired, typing.Annotated, typing_extensions.Required,
             typing_extensions.NotRequired, typing_extensions.Annotated)
@@ -36,8 +37,14 @@ VALUES = {
     "mimeType": "image/png", "arguments": "{}", "logit_bias": {"1": 2}, "input_schema": {
         "type": "object"}, "schema": {"type": "object"}, "temperature": 0.5, "top_p": 0.5,
     "topP": 0.5, "topK": 5, "top_k": 5, "call_id": "call_1", "tool_call_id": "call_1",
-    "tool_use_id": "call_1", "budget_tokens": 1024, "parameters": {"type": "object"},
+    "tool_use_id": "call_1", "detail": "low", "budget_tokens": 1024, "parameters": {"type": "object"},
 }
+
+
+# Google's classes need nothing; its API does.
+NEEDED = {"Blob": {"data", "mimeType"}, "FileData": {"fileUri", "mimeType"}, "FunctionCall": {"name"},
+          "FunctionResponse": {"name", "response"}, "FunctionDeclaration": {"name"},
+          "ExecutableCode": {"code", "language"}, "CodeExecutionResult": {"outcome"}}
 
 
 def bare(t):
@@ -49,11 +56,23 @@ def bare(t):
 def fields(t):
     """{name: (type, is it required)}; None: no object."""
     if inspect.isclass(t) and issubclass(t, pydantic.BaseModel):
-        return {f.alias or n: (f.annotation, f.is_required()) for n, f in t.model_fields.items()}
+        return {f.alias or n: (f.annotation, f.is_required() or
+                               (f.alias or n) in NEEDED.get(t.__name__, ()))
+                for n, f in t.model_fields.items()}
     if hasattr(t, "__required_keys__"):
         hints = typing_extensions.get_type_hints(t, include_extras=True)
-        return {n: (h, n in t.__required_keys__) for n, h in hints.items()}
+        return {n: (h, is_needed(t, n, h)) for n, h in hints.items()}
     return None
+
+
+def is_needed(t, name, hint):
+    """What the class says of its keys leaves out those whose hint is a string, as all are where
+    annotations are put off: then the hint itself says it."""
+    while typing.get_origin(hint) in WRAPPERS:
+        if typing.get_origin(hint) in (typing.Required, typing_extensions.Required):
+            return True
+        hint = typing.get_args(hint)[0]
+    return name in t.__required_keys__
 
 
 def choices(t):
@@ -91,6 +110,11 @@ def value(t, name, depth=0):
     return {str: "word", int: 3, float: 0.5, bool: True}.get(t, {"a": 1})
 
 
+# One of which a part of Google's has; the others say something of it.
+CONTENT = {"text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode",
+           "codeExecutionResult", "toolCall", "toolResponse"}
+
+
 def members(t, depth=0, seen=()):
     """(places below, a value that has the last of them alone): each optional member of each
     alternative, however deep; a place is names, None for the item of a list."""
@@ -105,12 +129,17 @@ def members(t, depth=0, seen=()):
         least = value(c, "", depth)
         yield (), least
         for n, (h, needed) in of.items():
+            least = {"text": "word"} if c is google.Part and n not in CONTENT else value(c, "", depth)
             if not needed:
                 yield (n,), {**least, n: value(h, n, depth + 1)}
             for path, v in members(h, depth + 1, (*seen, c)):
                 yield (n, *path), {**least, n: v}
 
 
+# What a member needs beside it.
+HI_GOOGLE = [{"role": "user", "parts": [{"text": "hi"}]}]
+BESIDE = {"messages": {"tool_choice": {"tools": [{"name": "word", "input_schema": {
+    "type": "object"}}]}}}
 HI = [{"role": "user", "content": "hi"}]
 APIS = {
     "chat": ("/v1/chat/completions", "claude", {"model": "claude", "messages": HI},
@@ -143,14 +172,15 @@ class Upstream:
                 own.asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 kind = "messages" if "messages" in self.path else \
                     "gemini" if "generateContent" in self.path else "chat"
-                text = json.dumps(own.answer or ANSWERS[kind])
+                text = own.stream or json.dumps(own.answer or ANSWERS[kind])
                 self.send_response(200)
-                self.send_header("content-type", "application/json")
+                self.send_header("content-type", "text/event-stream" if own.stream
+                                 else "application/json")
                 self.send_header("content-length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text.encode())
 
-        self.asked = self.answer = None
+        self.asked = self.answer = self.stream = None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -175,6 +205,8 @@ model_list:
     litellm_params: {{model: anthropic/claude-sonnet-4-5, api_base: "{url}", api_key: sk-u}}
   - model_name: gpt
     litellm_params: {{model: openai/gpt-golden, api_base: "{url}/v1", api_key: sk-u}}
+  - model_name: thinker
+    litellm_params: {{model: moonshot/kimi, api_base: "{url}/v1", api_key: sk-u}}
   - model_name: gem
     litellm_params: {{model: gemini/gemini-2.5-flash, api_base: "{url}", api_key: sk-u}}
 general_settings: {{master_key: {master}}}
@@ -224,11 +256,34 @@ class Asked:
 def is_told(names, path, v):
     """A name is the member's place, one above it, or, of what goes by another word inside, a part
     of it; of an item of a list, its kind."""
-    path = tuple("citations" if n == "annotations" else n for n in path)
+    if "annotations" in path and "annotations" not in names:
+        path = tuple("citations" if n == "annotations" else n for n in path)
+    if "citations" in names.split(", ") and (
+            path == ("delta",) or {"citation", "groundingMetadata", "citationMetadata"} & set(path)):
+        return True  # one is gone, with all that is in it
     dotted = ".".join(n for n in path if n)
     return any(dotted == n or dotted.startswith(n + ".") or n.startswith(dotted + ".") or
-               n == "..." or n.rpartition(".")[2] in path or (path[-1] is None and n in str(v))
+               n == "..." or n.rpartition(".")[2] in path or n in kinds(v) or
+               (path[-1] is None and n in str(v))
                for n in names.split(", ") if n)
+
+
+def kinds(v):
+    """What stands in it, by type; a model's thoughts have a name of their own in each API."""
+    if isinstance(v, list):
+        return {k for x in v for k in kinds(x)}
+    if not isinstance(v, dict):
+        return set()
+    own = {"thinking" if v["type"] == "reasoning" else v["type"]} if isinstance(
+        v.get("type"), str) else set()
+    return own.union(*map(kinds, v.values()))
+
+
+def answered(api, v):
+    """What stands before a result, for it answers a call."""
+    if api != "gemini" or not isinstance(v, list) or "functionResponse" not in str(v):
+        return v
+    return [*HI_GOOGLE, {"role": "model", "parts": [{"functionCall": {"name": "word"}}]}, *v]
 
 
 def by_the_model(root, v):
@@ -251,6 +306,7 @@ IDLE = {
     "messages": {"stream", "model"},
     "gemini": {"contents.role", "systemInstruction.role", "generationConfig.thinkingConfig",
                "generationConfig.responseSchema.nullable",  # of no type
+               "tools.functionDeclarations.parameters.nullable",
                "toolConfig.functionCallingConfig.allowedFunctionNames"},
 }
 
@@ -262,9 +318,32 @@ def says_nothing(v):
     return isinstance(v, list) and all(says_nothing(x) for x in v)
 
 
+def at(v, path):
+    for name in path:
+        v = v[0 if name is None else name]
+    return v
+
+
+# What an API holds to where nobody says it, or that its own form has and another has not.
+SAME = {
+    "chat": {("response_format.type", "text")},
+    "responses": {("text.format.type", "text"), ("input.type", "message")},
+    "messages": {("tool_choice.type", "auto"), ("tools.type", "custom"), ("thinking.type", "adaptive"),
+                 ("thinking.type", "disabled"), ("thinking.type", "between_tools")},
+    "gemini": set(),
+}
+OWN = {"responses": {"input.id", "input.status", "text.format.strict"}}
+
+
 def is_idle(api, place, v):
     dotted = ".".join(n for n in place if n)
-    return says_nothing(v) or any(dotted == n or dotted.startswith(n + ".") for n in IDLE[api])
+    here = at(v, place[1:])
+    of_type = here if isinstance(here, str) else here.get("type") if isinstance(here, dict) and \
+        set(here) == {"type"} else None
+    if of_type and {(dotted, of_type), (dotted + ".type", of_type)} & SAME[api]:
+        return True
+    return says_nothing(here) or dotted in OWN.get(api, ()) or any(
+        dotted == n or dotted.startswith(n + ".") for n in IDLE[api])
 
 
 @pytest.mark.parametrize("api", list(APIS))
@@ -278,9 +357,14 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
             place = (root, *below)
             if is_idle(api, place, v):
                 continue
-            body = {**base, root: v}
+            beside = {**base, **BESIDE.get(api, {}).get(root, {})}
+            full = answered(api, v)
+            body = {**beside, root: full}
             status, got, names, said = ask(body)
-            before = ask({**base, **without(body, place)} if root not in base or below else base)
+            bare_one = without({root: v}, place)
+            before = ask({**beside, root: answered(api, bare_one[root])} if below and full is not v
+                         else {**beside, **without(body, place)} if root not in base or below
+                         else beside)
             again = by_the_model(root, v) if status != 200 and len(below) > 1 else None
             if again:
                 body = {**base, root: again}
@@ -289,7 +373,8 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
             asked += 1
             if status != 200:
                 seen["refused"] += 1
-                if status not in (400, 404):  # what it names may not be there
+                # What it names may not be there; else it says where it stands.
+                if status not in (400, 404) or (status == 400 and root not in said):
                     lost.append((place, status, said[:200]))
             elif got != before[1]:
                 seen["mapped"] += 1
@@ -300,6 +385,17 @@ def test_no_member_of_a_request_is_lost_in_silence(both, api):
     print(api, asked, seen)
     assert asked > 100 and seen["mapped"] > 10
     assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+@pytest.mark.parametrize("model,named", [("thinker", ""), ("gpt", "thinking")])
+def test_thoughts_that_go_back_are_not_named(both, model, named):
+    """Some of OpenAI's kind take them, by a member of their own."""
+    thought = {"type": "thinking", "thinking": "hm", "signature": ""}
+    body = {"model": model, "max_tokens": 9, "messages": [
+        *HI, {"role": "assistant", "content": [thought, {"type": "text", "text": "ok"}]}, *HI]}
+    status, got, names, _ = Asked(both, "/v1/messages")(body)
+    assert status == 200 and names == named
+    assert got["messages"][1].get("reasoning_content") == (None if named else "hm")
 
 
 READ = {
@@ -359,3 +455,115 @@ def test_no_member_of_an_answer_is_lost_in_silence(both, api):
     print(api, asked)
     assert asked > 20
     assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+# --- streams: of each vendor's events, put between the first and the last ---
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "c", "content": [],
+           "stop_reason": None, "stop_sequence": None,
+           "usage": {"input_tokens": 1, "output_tokens": 1}}
+
+
+def messages_events(v):
+    """An event where it may stand."""
+    block = {"type": "text", "text": ""}
+    kind, delta = v.get("type"), v.get("delta", {})
+    if delta.get("type") == "input_json_delta":
+        block = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    elif delta.get("type") in ("thinking_delta", "signature_delta"):
+        block = {"type": "thinking", "thinking": "", "signature": ""}
+    start = {"type": "content_block_start", "index": 0, "content_block": block}
+    end = [{"type": "content_block_stop", "index": 0}]
+    last = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 1}}
+    by_kind = {"message_start": [v, start, *end, last], "message_delta": [start, *end, v],
+               "content_block_start": [v, *end, last], "content_block_delta": [start, v, *end, last]}
+    events = by_kind.get(kind, [start, *end, last])
+    if kind != "message_start":
+        events = [{"type": "message_start", "message": MESSAGE}, *events]
+    return "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n"
+                   for e in [*events, {"type": "message_stop"}])
+
+
+def chat_events(v):
+    form = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    last = {**form, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    first = {**form, "choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": None}]}
+    return "".join(f"data: {json.dumps(e)}\n\n" for e in [first, {**form, **v}, last]) + \
+        "data: [DONE]\n\n"
+
+
+def gemini_events(v):
+    form = {"responseId": "r", "modelVersion": "g"}
+    first = {**form, "candidates": [{"index": 0, "content": {"role": "model", "parts": [
+        {"text": "ok"}]}}]}
+    last = {**form, "candidates": [{"index": 0, "finishReason": "STOP", "content": {
+        "role": "model", "parts": []}}], "usageMetadata": ANSWERS["gemini"]["usageMetadata"]}
+    return "".join(f"data: {json.dumps(e)}\n\n" for e in [first, {**form, **v}, last])
+
+
+STREAMS = {
+    "messages": (messages_events, anthropic.types.RawMessageStreamEvent,
+                 {"message.id", "message.model", "message.role", "message.type", "message.usage",
+                  "message.stop_reason", "message.stop_sequence", "message.stop_details",
+                  "index", "type", "usage", "delta.stop_sequence", "delta.stop_reason",
+                  "delta.stop_details", "content_block.type", "message.content"}),
+    "chat": (chat_events, openai.types.chat.ChatCompletionChunk,
+             {n.replace("message", "delta") for n in FORM["chat"]}),
+    # Queries are counted in the books; a place without a source says nothing.
+    "gemini": (gemini_events, google.GenerateContentResponse, FORM["gemini"] | {
+        "candidates.finishReason", "candidates.groundingMetadata.webSearchQueries",
+        "candidates.groundingMetadata.groundingSupports",
+        "candidates.citationMetadata.citations.startIndex",
+        "candidates.citationMetadata.citations.endIndex"}),
+}
+
+
+@pytest.mark.parametrize("api", list(STREAMS))
+def test_no_member_of_a_streams_event_is_lost_in_silence(both, api):
+    path, body, _ = READ[api]
+    events, schema, form = STREAMS[api]
+    gateway, upstream = both
+    known = {}
+
+    def told(v):
+        upstream.stream = text = events(v)
+        if text not in known:
+            got = gateway.call("POST", path, {**body, "stream": True})
+            plain = []
+            for line in got.events():
+                one = json.loads(line) if line.startswith("{") else line
+                if isinstance(one, dict):
+                    one.pop("id", None), one.pop("created", None)
+                    one.get("message", {}).pop("id", None)
+                plain.append(one)
+            known[text] = (got.status, plain, got.header("x-litellm-call-id"))
+        upstream.stream = None
+        return known[text]
+
+    lost, asked = [], 0
+    for place, v in members(schema):
+        dotted = ".".join(n for n in place if n)
+        if not place or says_nothing(at(v, place)) or place == ("choices", None) or any(
+                dotted == n or dotted.startswith(n + ".") for n in form):
+            continue
+        status, got, call = told(v)
+        before = told(without(v, place))
+        asked += 1
+        if status != 200 or got != before[1]:
+            continue
+        names = said_of(gateway.folder / "kanmon.log", call)
+        if not is_told(names, place, v):
+            lost.append((place, str(v)[:160], names))
+    print(api, asked)
+    assert asked > 10
+    assert not lost, "\n".join(str(one)[:300] for one in lost)
+
+
+def said_of(log, call):
+    """What the log names of a call: its own line is the last."""
+    def ended():
+        text = log.read_text()
+        return text if f" call id={call} " in text else None
+    said = re.findall(rf" dropped id={call} .*?members=(.*)", wait_until(ended, what="its line"))
+    return said[0].strip('"') if said else ""

@@ -123,7 +123,8 @@ int km_translate_body(struct km_call *call, size_t ndrop, const struct km_json *
 /* Some who copy OpenAI take cache points. */
 static unsigned carried_by(const struct km_deployment *d)
 {
-    return d->codec->carries | (d->provider->cache_control ? KM_TRAIT_BIT(CACHE_POINT) : 0);
+    return d->codec->carries | (d->provider->cache_control ? KM_TRAIT_BIT(CACHE_POINT) : 0) |
+           (d->provider->reasoning ? KM_TRAIT_BIT(UNSIGNED) : 0);
 }
 
 static int decode_request(struct km_call *call, struct km_err *err)

@@ -221,6 +221,10 @@ static void write_support(struct km_answer *a, struct km_json_out *o, const stru
     }
     from = km_utf8_bytes(s->text, (size_t)(s->c->start - s->base));
     to = km_utf8_bytes(s->text, (size_t)(s->c->end - s->base));
+    if (from == s->text.n) { /* behind the text */
+        lose(a, "citations.place");
+        return;
+    }
     km_out_open(o, '{');
     km_out_key(o, "segment");
     km_out_open(o, '{');

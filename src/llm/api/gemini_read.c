@@ -412,6 +412,7 @@ static int read_system(struct reading *s, const struct km_json *v)
 {
     const struct km_place *at = KM_AT(NULL, "systemInstruction");
     struct km_message *m;
+    int r;
 
     if (!km_given(v))
         return 0;
@@ -420,7 +421,13 @@ static int read_system(struct reading *s, const struct km_json *v)
     m = km_chat_message(s->chat, s->rd.arena, KM_ROLE_SYSTEM);
     if (!m)
         return km_read_nomem(&s->rd);
-    return read_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), &m->parts);
+    r = read_parts(s, KM_AT(at, "parts"), km_json_take(v, "parts"), &m->parts);
+    for (const struct km_part *p = m->parts; r == 0 && p; p = p->next)
+        if (p->kind == KM_PART_TOOL_USE)
+            r = km_read_bad(&s->rd, KM_AT(at, "parts"),
+                            "hold a functionCall, which no "
+                            "instruction is");
+    return r;
 }
 
 const struct km_str km_gemini_idle_asked[] = {

@@ -59,9 +59,17 @@ static int read_text_source(const struct km_reading *rd, const struct km_place *
     return r == 0 ? as_base64(rd, text, m) : r;
 }
 
+/* Blocks that become one with what they stand in: it is cached where one of them was to be. */
+static void keep_cache(struct km_part *part, const struct km_part *inside)
+{
+    for (; inside; inside = inside->next)
+        if (inside->cache_ttl_s > part->cache_ttl_s)
+            part->cache_ttl_s = inside->cache_ttl_s;
+}
+
 /* {"type":"content","content": text or text blocks}: a document made of blocks. */
 static int read_content_source(const struct km_reading *rd, const struct km_place *at,
-                               const struct km_json *source, struct km_media *m)
+                               const struct km_json *source, struct km_part *part)
 {
     struct km_buf all KM_CLEANUP(km_buf_done) = KM_BUF(TEXT_MOST);
     struct km_part *parts = NULL;
@@ -77,7 +85,8 @@ static int read_content_source(const struct km_reading *rd, const struct km_plac
     }
     if (km_buf_failed(&all))
         return km_read_nomem(rd);
-    return as_base64(rd, km_buf_view(&all), m);
+    keep_cache(part, parts);
+    return as_base64(rd, km_buf_view(&all), &part->media);
 }
 
 static int read_source(const struct km_reading *rd, const struct km_place *at,
@@ -104,7 +113,7 @@ static int read_source(const struct km_reading *rd, const struct km_place *at,
     if (part->kind == KM_PART_DOCUMENT && km_str_eq(type, KM_STR("text")))
         return read_text_source(rd, at, source, m);
     if (part->kind == KM_PART_DOCUMENT && km_str_eq(type, KM_STR("content")))
-        return read_content_source(rd, at, source, m);
+        return read_content_source(rd, at, source, part);
     return km_read_bad(rd, KM_AT(at, "type"), "is no kind of source known here");
 }
 
@@ -144,6 +153,7 @@ static int read_search(const struct km_reading *rd, const struct km_place *at,
         km_buf_byte(&all, '\n');
         km_buf_str(&all, p->text);
     }
+    keep_cache(part, parts);
     part->text = km_arena_str(rd->arena, km_buf_view(&all));
     return km_buf_failed(&all) ? km_read_nomem(rd) : 0;
 }

@@ -145,11 +145,20 @@ int km_read_url(const struct km_reading *r, const struct km_place *at, struct km
 
 int km_read_cache(const struct km_json *v)
 {
-    struct km_str ttl = KM_STR_NONE;
+    const struct km_json *member;
+    struct km_json_iter it;
+    struct km_str key, ttl;
+    bool hour = false;
 
     if (!km_given(v) || km_json_kind(v) == KM_JSON_FALSE)
         return 0;
-    km_json_take_all(v);
-    (void)km_json_string(km_json_take(v, "ttl"), &ttl);
-    return km_str_eq(ttl, KM_STR("1h")) ? 3600 : 300;
+    for (km_json_iter(v, &it); km_json_next(&it, &key, &member);) {
+        bool said = km_str_eq(key, KM_STR("ttl")) && km_json_string(member, &ttl);
+        bool is_hour = said && km_str_eq(ttl, KM_STR("1h"));
+
+        hour = hour || is_hour;
+        if (!said || is_hour || km_str_eq(ttl, KM_STR("5m")))
+            km_json_take_this(member); /* another life is told: nobody else has it */
+    }
+    return hour ? 3600 : 300;
 }

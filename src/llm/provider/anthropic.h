@@ -108,7 +108,8 @@ struct km_str km_tool_said(const struct km_tool_alias *aliases, struct km_str sa
 #define KM_MESSAGES_CARRIES                                                                        \
     (KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |          \
      KM_TRAIT_BIT(PREFILL) | KM_TRAIT_BIT(CITE) | KM_TRAIT_BIT(CONTEXT) |               \
-     KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(CACHE_ALL))
+     KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(CACHE_ALL) | KM_TRAIT_BIT(SPOKEN_IMAGE) |               \
+     KM_TRAIT_BIT(SPOKEN_FILE) | KM_TRAIT_BIT(DISPLAY))
 /* Places of its answers that say nothing (llm/dropped.h). */
 extern const struct km_str km_messages_idle[];
 

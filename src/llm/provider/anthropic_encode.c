@@ -13,6 +13,7 @@
  * Sampling is advice and is left out where it is refused.  A forced tool is a promise: where it
  * cannot be kept the caller hears so, unless drop_params is set.
  */
+#include "llm/dropped.h"
 #include "llm/provider/anthropic.h"
 
 #include "llm/spellings.h"
@@ -284,6 +285,8 @@ static int write_output_config(const struct km_messages_writer *w, struct km_err
         km_out_key(w->out, "schema");
         km_messages_write_schema(w->out, schema);
         km_out_close(w->out, '}');
+        if (chat->schema_description.n)
+            km_dropped_note(chat->dropped, KM_STR("response_format.description"));
     }
     km_out_close(w->out, '}');
     return 0;

@@ -433,7 +433,8 @@ const struct km_codec km_codec_converse = {
     .idle = km_converse_idle,
     .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(CACHE_POINT) | KM_TRAIT_BIT(TOOL_STRICT) |
                KM_TRAIT_BIT(PREFILL) | KM_TRAIT_BIT(CITE) | KM_TRAIT_BIT(CONTEXT) |
-               KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(CACHE_ALL),
+               KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(CACHE_ALL) | KM_TRAIT_BIT(SPOKEN_IMAGE) |
+               KM_TRAIT_BIT(SPOKEN_FILE) | KM_TRAIT_BIT(DISPLAY),
     .decode = km_converse_decode,
     .event = km_converse_event,
     .end = km_converse_end,

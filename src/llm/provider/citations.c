@@ -20,11 +20,15 @@ static struct km_str text_of(const struct km_json *object, const char *name)
     return s;
 }
 
+/* That each of JSON's readers has; sums of two are numbers. */
+#define NUMBER_MOST (INT64_C(1) << 53)
+
+/* One that cannot be counts as not known. */
 static int64_t number_of(const struct km_json *object, const char *name)
 {
     int64_t n = -1;
 
-    return km_json_i64(km_json_take(object, name), &n) && n >= 0 ? n : -1;
+    return km_json_i64(km_json_take(object, name), &n) && n >= 0 && n < NUMBER_MOST ? n : -1;
 }
 
 int km_cite_block(struct km_decode *d, unsigned block, struct km_citation *list, struct km_err *err)
@@ -136,6 +140,24 @@ bool km_converse_citation(const struct km_json *v, struct km_arena *arena, struc
 
 /* --- OpenAI --- */
 
+/* A place that is none is not told; one behind the text only where all of the text is known, for
+ * some servers stream it after what it rests on. */
+static void openai_place(const struct km_decode *d, unsigned choice, const struct km_json *url,
+                         struct km_citation *ret)
+{
+    int64_t from, last = -1;
+
+    ret->start = number_of(url, "start_index");
+    ret->end = number_of(url, "end_index");
+    if (!d->answer->stream)
+        km_answer_block_place(d->answer, choice, &from, &last);
+    if (ret->start >= 0 && ret->end >= ret->start && ret->end <= (last < 0 ? INT32_MAX : last))
+        return;
+    if (ret->start > 0 || ret->end > 0)
+        km_dropped_note(d->answer->dropped, KM_STR("citations.place"));
+    ret->start = ret->end = -1;
+}
+
 int km_openai_cite(struct km_decode *d, unsigned choice, unsigned block,
                    const struct km_json *annotations, struct km_err *err)
 {
@@ -155,11 +177,34 @@ int km_openai_cite(struct km_decode *d, unsigned choice, unsigned block,
         c.url = text_of(url, "url");
         c.title = text_of(url, "title");
         c.cited = text_of(url, "content"); /* OpenRouter's */
-        c.start = number_of(url, "start_index");
-        c.end = number_of(url, "end_index");
-        if (c.start < 0 || c.end < c.start)
-            c.start = c.end = -1;
+        openai_place(d, choice, url, &c);
         r = km_answer_cite(d->answer, choice, block, &c, err);
+    }
+    return r;
+}
+
+int km_openai_cite_found(struct km_decode *d, unsigned choice, unsigned block,
+                         const struct km_json *root, struct km_err *err)
+{
+    const struct km_json *urls = km_json_take(root, "citations"), *item;
+    const struct km_json *found = km_json_take(root, "search_results");
+    struct km_json_iter it;
+    struct km_str key;
+    int r = 0;
+
+    found = km_json_count(found) ? found : urls;
+    if (km_json_kind(found) != KM_JSON_ARRAY)
+        return 0;
+    for (km_json_iter(found, &it); r == 0 && km_json_next(&it, &key, &item);) {
+        struct km_citation c = km_citation_none(KM_CITE_WEB);
+
+        if (!km_json_string(item, &c.url)) {
+            c.url = text_of(item, "url");
+            c.title = text_of(item, "title");
+            c.cited = text_of(item, "snippet");
+        }
+        if (c.url.n)
+            r = km_answer_cite(d->answer, choice, block, &c, err);
     }
     return r;
 }

@@ -18,6 +18,11 @@ int km_cite_block(struct km_decode *d, unsigned block, struct km_citation *list,
 int km_openai_cite(struct km_decode *d, unsigned choice, unsigned block,
                    const struct km_json *annotations, struct km_err *err) KM_MUST_USE;
 
+/* What Perplexity and xAI found, beside the choices: `search_results`, else `citations`, which are
+ * addresses only.  The text names them by their numbers, so no place is known. */
+int km_openai_cite_found(struct km_decode *d, unsigned choice, unsigned block,
+                         const struct km_json *root, struct km_err *err) KM_MUST_USE;
+
 /* Gemini's of a candidate; *seen: those that an earlier chunk said too, made here. */
 struct km_gemini_cited;
 int km_gemini_cite(struct km_decode *d, unsigned choice, unsigned block,

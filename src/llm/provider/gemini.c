@@ -88,7 +88,8 @@ static const char *const own[][2] = {
     .drops = DROPS, .remote_images = true, .account_files = true,                                  \
     .state_size = sizeof(struct km_gemini_state), .encode = km_gemini_encode,                      \
     .idle = km_gemini_idle,                                                                        \
-    .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(PREFILL),                                 \
+    .carries = KM_TRAIT_BIT(RESULT_ERROR) | KM_TRAIT_BIT(PREFILL) | KM_TRAIT_BIT(SPOKEN_IMAGE) |   \
+               KM_TRAIT_BIT(SPOKEN_FILE) | KM_TRAIT_BIT(DISPLAY),                                 \
     .decode = km_gemini_decode, .event = km_gemini_event, .end = km_gemini_end,                    \
     .refusal = km_gemini_refusal, .own = own
 

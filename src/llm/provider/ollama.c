@@ -398,7 +398,7 @@ const struct km_codec km_codec_ollama = {
     .end = end,
     .refusal = km_refusal_openai,
     .idle = idle,
-    .carries = KM_TRAIT_BIT(THOUGHTS),
+    .carries = KM_TRAIT_BIT(THOUGHTS) | KM_TRAIT_BIT(UNSIGNED) | KM_TRAIT_BIT(SPOKEN_IMAGE),
     .embed_encode = km_ollama_embed_encode,
     .embed_decode = km_ollama_embed_decode,
 };

@@ -331,8 +331,8 @@ int km_openai_read_logprobs(struct km_decode *d, struct km_openai_choice *c,
     return km_openai_put(d, c, KM_CHAT_LOGPROBS, km_json_take_compact(logprobs, d->scratch), err);
 }
 
-static int whole_choice(struct km_decode *d, const struct km_json *v, unsigned i,
-                        struct km_err *err)
+static int whole_choice(struct km_decode *d, const struct km_json *root, const struct km_json *v,
+                        unsigned i, struct km_err *err)
 {
     struct km_openai_choice c = { .index = i };
     const struct km_json *m = km_json_take(v, "message");
@@ -342,6 +342,8 @@ static int whole_choice(struct km_decode *d, const struct km_json *v, unsigned i
     if (km_json_i64(km_json_take(v, "index"), &index) && index >= 0 && index < KM_CHOICES_MOST)
         c.index = (unsigned)index;
     r = km_openai_read_text(d, &c, m, err);
+    if (r == 0 && i == 0)
+        r = km_openai_cite_found(d, c.index, c.block, root, err);
     if (r == 0)
         r = whole_calls(d, &c, m, err);
     if (r == 0)
@@ -391,6 +393,6 @@ int km_openai_read(struct km_decode *d, struct km_str body, struct km_err *err)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's answer has no choices.");
     r = km_openai_read_start(d, root, err);
     for (km_json_iter(choices, &it); r == 0 && km_json_next(&it, &key, &v);)
-        r = whole_choice(d, v, i++, err);
+        r = whole_choice(d, root, v, i++, err);
     return r == 0 ? km_openai_read_used(d, root, true, err) : r;
 }

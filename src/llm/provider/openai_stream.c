@@ -14,6 +14,7 @@
  */
 #include "http/json_take.h"
 #include "llm/dropped.h"
+#include "llm/provider/citations.h"
 #include "llm/provider/openai_inside.h"
 
 #define CALLS_MOST 1024
@@ -43,6 +44,7 @@ struct stream_choice {
 struct state {
     struct stream_choice **choices; /* KM_CHOICES_MOST, in the call's arena */
     bool done; /* [DONE] came */
+    bool cited; /* what was found beside the choices */
     bool used_early; /* the usage that was said last stands before the last choice's end */
 };
 
@@ -279,7 +281,22 @@ static struct stream_choice *choice_at(struct km_decode *d, const struct km_json
     return st->choices[index];
 }
 
-static int choice_delta(struct km_decode *d, const struct km_json *v, struct km_err *err)
+/* The end of a choice: what was found is told with the first of them, however often it was said. */
+static int choice_end(struct km_decode *d, struct stream_choice *s, const struct km_json *root,
+                      const struct km_json *v, struct km_err *err)
+{
+    struct state *st = d->state;
+    int r = advance(d, s, true, err);
+
+    if (r == 0 && !st->cited) {
+        st->cited = true;
+        r = km_openai_cite_found(d, s->c.index, s->c.block, root, err);
+    }
+    return r == 0 ? km_openai_read_end_of(d, &s->c, v, err) : r;
+}
+
+static int choice_delta(struct km_decode *d, const struct km_json *root, const struct km_json *v,
+                        struct km_err *err)
 {
     const struct km_json *delta = km_json_take(v, "delta");
     struct km_err why = { 0 };
@@ -302,11 +319,8 @@ static int choice_delta(struct km_decode *d, const struct km_json *v, struct km_
         r = call_deltas(d, s, delta, err);
     if (r == 0)
         r = km_openai_read_logprobs(d, &s->c, v, err);
-    if (r == 0 && km_json_kind(km_json_take(v, "finish_reason")) == KM_JSON_STRING) {
-        r = advance(d, s, true, err);
-        if (r == 0)
-            r = km_openai_read_end_of(d, &s->c, v, err);
-    }
+    if (r == 0 && km_json_kind(km_json_take(v, "finish_reason")) == KM_JSON_STRING)
+        r = choice_end(d, s, root, v, err);
     return r;
 }
 
@@ -361,7 +375,7 @@ int km_openai_read_event(struct km_decode *d, const struct km_frame_event *e, st
     choices = km_json_take(root, "choices");
     if (km_json_kind(choices) == KM_JSON_ARRAY)
         for (km_json_iter(choices, &it); r == 0 && km_json_next(&it, &key, &v);)
-            r = choice_delta(d, v, err);
+            r = choice_delta(d, root, v, err);
     return r == 0 ? read_used(d, root, err) : r;
 }
 
@@ -373,6 +387,8 @@ const struct km_str km_openai_idle[] = {
     KM_IDLE("model"),
     KM_IDLE("system_fingerprint"),
     KM_IDLE("service_tier"), /* it is read with the usage */
+    KM_IDLE("citations"), /* they are read with a choice's end, however often they are said */
+    KM_IDLE("search_results"),
     KM_IDLE("choices.index"),
     KM_IDLE("choices.message.role"),
     KM_IDLE("choices.message.tool_calls.type"),

@@ -308,6 +308,85 @@ static void what_cannot_be_hurts_nobody(void **state)
         }
 }
 
+static void a_number_that_cannot_be_is_not_known(void **state)
+{
+    static const struct km_encoder *const to[] = { &km_encoder_chat, &km_encoder_responses,
+                                                   &km_messages_encoder, &km_gemini_encoder };
+    struct chat_fixture *f = *state;
+    struct upstream u = anthropic;
+
+    u.whole =
+        "{\"id\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"citations\":[{\"type\":"
+        "\"page_location\",\"cited_text\":\"a\",\"document_title\":\"D\",\"document_index\":"
+        "9223372036854775807,\"start_page_number\":9223372036854775807,"
+        "\"end_page_number\":9223372036854775807}]}],\"stop_reason\":\"end_turn\"}";
+    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++)
+        assert_null(strstr(whole(f, &u, to[i]), "9223372036854775807"));
+}
+
+/* Of a whole answer a place behind its text is known to be none: it is named, the page stays. */
+static void a_place_behind_the_text_is_named(void **state)
+{
+    struct chat_fixture *f = *state;
+    struct upstream u = openai;
+
+    u.whole = "{\"id\":\"c\",\"choices\":[{\"finish_reason\":\"stop\",\"message\":{\"content\":"
+              "\"héllo\","
+              "\"annotations\":[{\"type\":\"url_citation\",\"url_citation\":{\"start_index\":2,"
+              "\"end_index\":6,\"url\":\"https://a.b/c\",\"title\":\"C\"}}]}}]}";
+    HAS(whole(f, &u, &km_encoder_responses), "\"annotations\":[" URL_R("0", "0") "]");
+    assert_string_equal(names(f), "citations.place");
+}
+
+/* Perplexity's and xAI's stand beside the choices, a stream says them with each chunk. */
+static void what_was_found_beside_the_choices_is_cited(void **state)
+{
+    static const char *const found[] = {
+        "\"citations\":[\"https://x\"],\"search_results\":[{\"title\":\"C\",\"url\":"
+        "\"https://a.b/c\",\"snippet\":\"\",\"date\":\"2026\"},{\"title\":7},8]",
+        "\"citations\":[\"https://a.b/c\",7,null],\"search_results\":{}",
+    };
+    static const char *const told[] = { URL_R("0", "0"),
+                                        "{\"type\":\"url_citation\",\"start_index\":0,"
+                                        "\"end_index\":0,\"url\":\"https://a.b/c\","
+                                        "\"title\":\"\"}" };
+    struct chat_fixture *f = *state;
+
+    for (size_t i = 0; i < 2; i++) {
+        struct upstream u = openai;
+        struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+        struct km_buf want KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+        km_buf_printf(&b,
+                      "{\"id\":\"c\",%s,\"choices\":[{\"finish_reason\":\"stop\",\"message\":{"
+                      "\"content\":\"So [1].\"}}]}",
+                      found[i]);
+        u.whole = km_buf_cstr(&b);
+        km_buf_printf(&want, "\"annotations\":[%s]", told[i]);
+        HAS(whole(f, &u, &km_encoder_responses), km_buf_cstr(&want));
+    }
+}
+
+static void a_streams_end_says_once_what_was_found(void **state)
+{
+    struct chat_fixture *f = *state;
+    const char *text;
+    struct upstream u = {
+        openai.codec,
+        "",
+        { { "", "{\"id\":\"c\",\"citations\":[\"https://x.y\"],\"choices\":[{\"delta\":"
+                "{\"content\":\"So [1].\"}}]}" },
+          { "", "{\"id\":\"c\",\"citations\":[\"https://x.y\"],\"choices\":[{\"delta\":"
+                "{},\"finish_reason\":\"stop\"}]}" },
+          { "", "[DONE]" } }
+    };
+
+    text = streamed(f, &u, &km_messages_encoder);
+    HAS(text, "\"url\":\"https://x.y\"");
+    assert_null(strstr(strstr(text, "https://x.y") + 1, "https://x.y"));
+    assert_string_equal(names(f), "");
+}
+
 static void citations_without_end_are_bounded(void **state)
 {
     struct chat_fixture *f = *state;
@@ -335,7 +414,10 @@ int main(void)
         CASE(gemini_has_grounding),
         CASE(a_place_that_is_not_known_is_not_said),
         CASE(what_cannot_be_hurts_nobody),
-        CASE(citations_without_end_are_bounded),
+        CASE(a_place_behind_the_text_is_named),
+        CASE(a_number_that_cannot_be_is_not_known),
+        CASE(what_was_found_beside_the_choices_is_cited),
+        CASE(a_streams_end_says_once_what_was_found), CASE(citations_without_end_are_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,7 @@ static void one_chat(struct chat_fixture *f, int trait, bool document)
 {
     struct km_chat *c = &f->chat;
     struct km_message *m;
-    struct km_part *p;
+    struct km_part *p, **end;
     struct km_tool *t;
 
     km_chat_init(c);
@@ -215,6 +215,8 @@ static void one_chat(struct chat_fixture *f, int trait, bool document)
     p->media.data = KM_STR("AAAA");
     if (trait == KM_TRAIT_IMAGE_DETAIL)
         p->media.detail = KM_STR("high");
+    if (trait == KM_TRAIT_IMAGE_NAME)
+        p->media.name = KM_STR("a.png");
     if (trait == KM_TRAIT_CACHE_POINT)
         p->cache_ttl_s = 300;
     if (document) {
@@ -233,12 +235,23 @@ static void one_chat(struct chat_fixture *f, int trait, bool document)
     t->strict = trait == KM_TRAIT_TOOL_STRICT ? 1 : -1;
     c->set |= KM_P_BIT(KM_P_TOOLS);
     m = km_chat_message(c, &f->arena, KM_ROLE_ASSISTANT);
-    if (trait == KM_TRAIT_THOUGHTS) {
-        p = km_chat_part(&f->arena, &m->parts, KM_PART_REASONING);
+    end = &m->parts;
+    if (trait == KM_TRAIT_THOUGHTS || trait == KM_TRAIT_UNSIGNED) {
+        p = km_chat_part(&f->arena, end, KM_PART_REASONING);
         p->text = KM_STR("hm");
-        p->signature = KM_STR("c2lnbmVk");
+        if (trait == KM_TRAIT_THOUGHTS)
+            p->signature = KM_STR("c2lnbmVk");
+        end = &p->next;
     }
-    p = km_chat_part(&f->arena, &m->parts, KM_PART_TOOL_USE);
+    if (trait == KM_TRAIT_SPOKEN_IMAGE || trait == KM_TRAIT_SPOKEN_FILE) {
+        bool image = trait == KM_TRAIT_SPOKEN_IMAGE;
+
+        p = km_chat_part(&f->arena, end, image ? KM_PART_IMAGE : KM_PART_DOCUMENT);
+        p->media.type = image ? KM_STR("image/png") : KM_STR("application/pdf");
+        p->media.data = image ? KM_STR("AAAA") : KM_STR("JVBERi0x");
+        end = &p->next;
+    }
+    p = km_chat_part(&f->arena, end, KM_PART_TOOL_USE);
     p->id = KM_STR("call_1");
     p->name = KM_STR("f");
     p->input_json = KM_STR("{}");
@@ -297,11 +310,14 @@ static void a_codec_writes_the_traits_it_says_it_carries(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (int t = 0; t < KM_TRAIT_COUNT; t++) {
             bool document = t == KM_TRAIT_CITE || t == KM_TRAIT_CONTEXT, differs;
+            bool file = document || t == KM_TRAIT_SPOKEN_FILE;
             char *plain, *with;
 
             if (t == KM_TRAIT_PREFILL) /* is written as any turn: its API says what it means */
                 continue;
-            if (document && rows[i].codec == &km_codec_ollama) /* takes none */
+            if (t == KM_TRAIT_DISPLAY) /* with thinking only */
+                continue;
+            if (file && rows[i].codec == &km_codec_ollama) /* takes none */
                 continue;
             one_chat(f, -1, document);
             assert_int_equal(km_chat_traits(&f->chat), 0);

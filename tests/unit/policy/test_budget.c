@@ -38,15 +38,16 @@ static void the_text_is_litellms(void **state)
     assert_string_equal(err.text, "Budget has been exceeded! Current cost: 1.0025, Max budget: 1");
     b.spent = USD / 2;
     assert_int_equal(km_budget_reserve(&b, USD, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
-    assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1. "
-                                  "This call may cost up to 1: a shorter prompt or a smaller "
-                                  "max_tokens asks for less");
+    assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1 "
+                                  "- not by what was spent, but by what this call may cost, up to "
+                                  "1: a shorter prompt or a (smaller) max_tokens asks for less");
     b.reserved = USD / 4;
     assert_int_equal(km_budget_reserve(&b, USD / 2, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
-    assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1. "
-                                  "This call may cost up to 0.5 and running calls hold 0.25: "
-                                  "a shorter prompt or a smaller max_tokens asks for less; or "
-                                  "try again when they have ended");
+    assert_string_equal(err.text, "Budget has been exceeded! Current cost: 0.5, Max budget: 1 "
+                                  "- not by what was spent, but by what this call may cost, up to "
+                                  "0.5, while running calls hold 0.25: a shorter prompt or a "
+                                  "(smaller) max_tokens asks for less; or try again when they have "
+                                  "ended");
 }
 
 static void what_is_held_is_kept_back_and_ends_by_its_time(void **state)
@@ -66,10 +67,10 @@ static void what_is_held_is_kept_back_and_ends_by_its_time(void **state)
     assert_int_equal(km_budget_left(&b), USD / 8);
     assert_int_equal(km_budget_reserve(&b, USD / 4, KM_BUDGET_RESERVE, &err), KM_E_BUDGET);
     assert_string_equal(err.text,
-                        "Budget has been exceeded! Current cost: 0, Max budget: 1. This "
-                        "call may cost up to 0.25, and 0.875 is held for calls that ended "
-                        "with the gateway before this one: a shorter prompt or a smaller "
-                        "max_tokens asks for less");
+                        "Budget has been exceeded! Current cost: 0, Max budget: 1 - not by "
+                        "what was spent, but by what this call may cost, up to 0.25, and 0.875 is "
+                        "held for calls that ended with the gateway before this one: a shorter "
+                        "prompt or a (smaller) max_tokens asks for less");
     km_budget_drop_holds(&b, 999);
     assert_int_equal(b.held, USD / 2 + USD / 4 + USD / 8);
     km_budget_drop_holds(&b, 1000);
