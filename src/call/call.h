@@ -188,6 +188,7 @@ struct km_call {
     struct km_route_state route;
     unsigned retries; /* most further attempts */
     unsigned nsent; /* attempts whose requests were about to leave */
+    struct km_timer *pause; /* runs before the next one is made; NULL: none does */
     bool covering; /* the broker is being asked for one more, or for more of this one */
     bool covered; /* it said yes to a further one: recover.c */
     bool timed_out;
@@ -331,6 +332,20 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* retry.c */
+enum km_call_retry {
+    KM_CALL_RETRY_NO,
+    KM_CALL_RETRY_NOW, /* at a deployment that was not tried */
+    KM_CALL_RETRY_PAUSED, /* km_call_resume() follows when the wait is over */
+};
+
+/* The attempt failed, and its kind could send once more: does the model group get another one?
+ * again: what the upstream's refusal means; elsewhere: another deployment may do better. */
+enum km_call_retry km_call_retry(struct km_call *call, enum km_again again,
+                                 bool elsewhere) KM_MUST_USE;
+/* Is the wait over that the step was resumed from?  Once each: any deployment may be picked now. */
+bool km_call_pause_over(struct km_call *call) KM_MUST_USE;
+enum km_failure km_call_failure(const struct km_call *call); /* what the attempt failed of */
 /* recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */

@@ -56,6 +56,18 @@ static const struct km_metric_row attempts_failed = {
     .help = "Attempts at a deployment that failed.",
     .labels = { "model", "model_id", "exception_status" }
 };
+static const struct km_metric_row retries = {
+    .name = "kanmon_retries_total",
+    .type = KM_COUNTER,
+    .help = "Further attempts in the same model group, by what the one before failed of.",
+    .labels = { "model", "model_id", "failure" }
+};
+static const struct km_metric_row retries_denied = {
+    .name = "kanmon_retries_denied_total",
+    .type = KM_COUNTER,
+    .help = "Further attempts that were not made because the deployment's retry budget was spent.",
+    .labels = { "model", "model_id" }
+};
 static const struct km_metric_row input_tokens = { .name = "litellm_input_tokens_metric_total",
                                                    .type = KM_COUNTER,
                                                    .help = "Input tokens.",
@@ -208,6 +220,21 @@ void km_count_attempt_failed(struct km_call *call)
     labels[1] = call->at->d->id;
     labels[2] = km_str(text, (size_t)snprintf(text, sizeof text, "%d", km_err_http(&call->err)));
     km_metric_count(call->w->gw->metrics, &attempts_failed, labels, call->w->index, 1);
+}
+
+void km_count_retry(struct km_call *call, const char *failure)
+{
+    const struct km_deployment *d = call->at->d;
+    struct km_str labels[3] = { d->group, d->id, km_str_c(failure) };
+
+    km_metric_count(call->w->gw->metrics, &retries, labels, call->w->index, 1);
+}
+
+void km_count_retry_denied(struct km_call *call)
+{
+    struct km_str labels[2] = { call->at->d->group, call->at->d->id };
+
+    km_metric_count(call->w->gw->metrics, &retries_denied, labels, call->w->index, 1);
 }
 
 void km_count_over_reserved(struct km_call *call)

@@ -49,7 +49,7 @@ void km_call_read_head(struct km_call *call)
     if (call->req.timeout_ms == 0 && timeout.n && km_str_decimal(timeout, 3, &v) == 0 && v > 0)
         call->req.timeout_ms = v;
     if (call->req.num_retries < 0 && retries.n && km_str_i64(retries, &v) == 0 && v >= 0 &&
-        v <= KM_LLM_RETRIES_MOST)
+        v <= KM_RETRIES_MOST)
         call->req.num_retries = v;
 }
 

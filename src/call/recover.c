@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* recover.c - an attempt failed: whose fault it was, and whether another is made.
  *
- * A failure is tried again on the next deployment of the group while nothing has reached the
- * client and the failure is one that another deployment may not share: no connection, time-out
- * of the first byte, and of what upstreams say, what the codec of that upstream takes for
- * passing or for the deployment's own (codec.h).  Three refusals are of something of ours, and the
+ * A failure is tried again while nothing has reached the client: on the next deployment of the group
+ * where that may not share it (no connection, time-out of the first byte, and of what upstreams say,
+ * what the codec of that upstream takes for passing or for the deployment's own, codec.h), and after
+ * a wait on the same where it may pass (retry.c).  Three refusals are of something of ours, and the
  * same deployment is asked once more at once: a signature, `stream_options`, and a bound above the
  * model's maximum.
  *
- *     failed -> billed -> is it worth another? -> does the key have as much left? -> route
- *                                 no                          no                  -> account
+ *     failed -> billed -> is it worth another? -> wait? -> has the key as much left? -> route
+ *                                 no                                no               -> account
  *
  * What the attempts before have cost stays reserved, so a further one is paid for before it is
  * made.
@@ -245,12 +245,33 @@ static bool is_spent(const struct km_call *call)
     return call->kind->is_spent && call->kind->is_spent(call);
 }
 
+/* May the request be sent once more at all? */
+static bool may_be_repeated(const struct km_call *call)
+{
+    return call->match.n && call->at->d && !call->timed_out && !call->unsaid && !is_spent(call);
+}
+
+static enum km_next recover_within_group(struct km_call *call)
+{
+    if (!may_be_repeated(call))
+        return km_call_go(call, KM_STEP_account);
+    switch (km_call_retry(call, again_of(call), worth_another(call))) {
+    case KM_CALL_RETRY_NOW:
+        return cover(call, false);
+    case KM_CALL_RETRY_PAUSED:
+        return KM_WAIT;
+    case KM_CALL_RETRY_NO:
+        break;
+    }
+    return km_call_go(call, KM_STEP_account);
+}
+
 enum km_next km_step_recover(struct km_call *call)
 {
-    bool again;
-
     if (call->covered)
         return covered(call);
+    if (km_call_pause_over(call))
+        return cover(call, false);
     call->failed = true;
     km_error_face(call->visit->dialect, &call->err);
     if (call->client_gone || call->at->money.billed) /* the key has no more for another */
@@ -269,10 +290,5 @@ enum km_next km_step_recover(struct km_call *call)
         call->cut = true;
         return km_call_go(call, KM_STEP_account);
     }
-    again = call->match.n && !call->timed_out && !call->unsaid &&
-            call->route.attempts <= call->retries && call->route.attempts < call->match.n &&
-            !is_spent(call) && worth_another(call);
-    if (!again)
-        return km_call_go(call, KM_STEP_account);
-    return cover(call, false);
+    return recover_within_group(call);
 }

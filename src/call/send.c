@@ -15,7 +15,6 @@
 #include "call/flight.h"
 #include "call/hooks.h"
 
-#define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
 
@@ -30,7 +29,7 @@ static unsigned retries_of(const struct km_call *call)
         n = snap->routing->num_retries;
     if (n < 0)
         n = snap->llm->num_retries;
-    return n < 0 ? RETRIES_DEFAULT : (unsigned)n;
+    return n < 0 ? KM_RETRIES_DEFAULT : (unsigned)n;
 }
 
 int64_t km_call_attempt_ms(const struct km_call *call)
@@ -299,6 +298,8 @@ static bool send_out(struct km_call *call)
     struct km_attempt *at = call->at;
 
     at->began_ns = km_mono_ns();
+    if (at->d)
+        km_retry_budget_count(&at->d->retries, km_loop_now_ms(call->w->loop));
     if (at->taker) /* it is out already, of another call */
         return true;
     if (at->opens)

@@ -86,8 +86,6 @@ static const struct km_setting router_rows[] = {
             "kanmon_settings."),
     IGNORED("routing_strategy_args", KM_SET_NODE,
             "Tuning of a routing strategy; kanmon's needs none."),
-    IGNORED("retry_after", KM_SET_INT,
-            "The least wait before a retry; kanmon retries at once on another deployment."),
     IGNORED("allowed_fails", KM_SET_INT,
             "Failures a minute before a deployment rests; here that is "
             "kanmon_settings.performance.circuit_breaker_failures."),
@@ -109,9 +107,6 @@ static const struct km_setting router_rows[] = {
     PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
             "Skips deployments whose context window is too small: without it the provider "
             "refuses such a call."),
-    IGNORED("retry_policy", KM_SET_NODE, "Retries by kind of error; kanmon uses num_retries."),
-    IGNORED("model_group_retry_policy", KM_SET_NODE,
-            "Retries by model group and error; kanmon uses num_retries."),
     IGNORED("allowed_fails_policy", KM_SET_NODE,
             "Failures by kind before a deployment rests; kanmon's circuit breaker counts them "
             "all."),

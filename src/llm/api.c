@@ -312,7 +312,7 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
         r->timeout_ms = ms;
     if (tags->type == KM_JSON_ARRAY)
         r->tags = km_json_value(r->body, tags);
-    return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
+    return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_RETRIES_MOST,
                              &r->num_retries, err);
 }
 

@@ -81,7 +81,6 @@ struct km_llm_api {
     km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
 };
 
-#define KM_LLM_RETRIES_MOST 10
 
 /* What a request may name, by the names of its members. */
 enum km_llm_names {

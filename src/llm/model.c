@@ -43,6 +43,7 @@ struct km_models {
     struct km_str *names;
     size_t nnames;
     const struct km_breaker_settings *breaker;
+    const struct km_router_settings *router; /* of the configuration, which lives as long */
 };
 
 struct km_models *km_models_free(struct km_models *m)
@@ -188,6 +189,18 @@ static struct km_model_group *group_of(struct km_models *m, struct km_str name)
     return NULL;
 }
 
+/* The further attempts by kind of failure that are configured for a group; NULL: none are. */
+static const struct km_failure_counts *retry_policy_of(const struct km_models *m,
+                                                       struct km_str group)
+{
+    const struct km_table_list *own = &m->router->group_retry_policies;
+
+    for (size_t i = 0; i < own->n; i++)
+        if (km_str_eq(own->names[i], group))
+            return (const struct km_failure_counts *)own->v + i;
+    return &m->router->retry_policy;
+}
+
 static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
@@ -199,6 +212,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     if (!v)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     g->v = v;
+    g->retry = retry_policy_of(m, g->name);
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
@@ -261,7 +275,9 @@ static int index_ids(struct km_models *m, struct km_err *err)
         *c = (struct km_candidate){
             .weight = 1, .breaker = &d->breaker, .settings = m->breaker, .deployment = d
         };
-        *g = (struct km_model_group){ .name = d->group, .v = c, .n = 1 };
+        *g = (struct km_model_group){
+            .name = d->group, .v = c, .n = 1, .retry = retry_policy_of(m, d->group)
+        };
         if (km_map_set(m->by_id, d->id, g, NULL) < 0)
             return km_fail(err, KM_E_NOMEM, "out of memory");
     }
@@ -355,6 +371,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (!m)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     m->breaker = args->breaker;
+    m->router = km_config_get(args->config, &km_router_settings_table);
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     check_strategy(args->config, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
@@ -387,6 +404,7 @@ static void matched(struct km_model_match *ret, const struct km_model_group *g)
     ret->v = g->v;
     ret->n = g->n;
     ret->group = g->name;
+    ret->retry = g->retry;
 }
 
 static bool find_exact(const struct km_models *m, struct km_str name, struct km_model_match *ret)

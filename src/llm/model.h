@@ -15,6 +15,8 @@
 #include "net/dial.h"
 #include "policy/pace.h"
 #include "policy/price.h"
+#include "policy/retry.h"
+#include "policy/retry_budget.h"
 #include "policy/router.h"
 
 /* No model writes more in one answer; keeps the arithmetic far from its end. */
@@ -79,6 +81,7 @@ struct km_deployment {
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
+    struct km_retry_budget retries;
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
@@ -111,6 +114,7 @@ struct km_model_group {
     struct km_str name; /* or the pattern */
     const struct km_candidate *v;
     size_t n;
+    const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
 };
 
 struct km_models;
@@ -137,6 +141,7 @@ struct km_model_match {
     struct km_str group; /* model_name, or the pattern that matched */
     struct km_str star; /* what a wildcard stood for */
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
+    const struct km_failure_counts *retry; /* of the group */
 };
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's

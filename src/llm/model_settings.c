@@ -9,6 +9,7 @@
 #include "llm/model_settings.h"
 
 #include "base/near.h"
+#include "policy/retry_settings.h"
 
 #define AT(member) offsetof(struct km_litellm_params, member)
 #define ROW(key, kind, member, text)                                                               \
@@ -273,7 +274,18 @@ static const char *const strategies[] = {
 
 static const struct km_setting router_rows[] = {
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
-      .max = 10, .help = "Further attempts after a failure; one when nothing says otherwise." },
+      .max = 10,
+      .help = "Further attempts after a failure, at another deployment of the group or, after a "
+              "wait, at the same; two when nothing says otherwise." },
+    { .name = "retry_after", .type = KM_SET_MS, .offset = AT(retry_after_ms), .def = "0", .min = 0,
+      .max = KM_RETRY_AFTER_MOST_MS,
+      .help = "Seconds: the shortest wait before a deployment that failed is tried again." },
+    { .name = "retry_policy", .type = KM_SET_TABLE, .offset = AT(retry_policy),
+      .table = &km_retry_policy_table,
+      .help = "Further attempts by kind of failure, instead of num_retries." },
+    { .name = "model_group_retry_policy", .type = KM_SET_TABLE_MAP,
+      .offset = AT(group_retry_policies), .table = &km_retry_policy_table,
+      .help = "The same by model group, instead of retry_policy." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
       .max = 86400000,
       .help = "Seconds a call may take in all; 0: litellm_settings.request_timeout." },

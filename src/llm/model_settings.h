@@ -5,6 +5,7 @@
 
 #include "base/setting.h"
 #include "policy/price_columns.h"
+#include "policy/retry.h"
 
 struct km_aws_params { /* of litellm_params; empty: not said */
     struct km_str akid, secret, token, region, session_name, profile, role, web_identity;
@@ -64,6 +65,9 @@ struct km_router_settings { /* router_settings */
     int64_t num_retries; /* -1 unset */
     int64_t timeout_ms, stream_timeout_ms; /* 0 unset */
     int64_t strategy;
+    int64_t retry_after_ms; /* the shortest wait before a retry at the same deployment */
+    struct km_failure_counts retry_policy;
+    struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
 };
 

@@ -11,25 +11,18 @@
  *     4. none left but open ones: lowest order, by weight, breaker or not - an answer from an
  *        upstream that is probably down beats a certain refusal
  *
- * The random number is the call's own (splitmix64 over its state): no lock, and a test that
- * sets the seed sees the same picks.
+ * The random number is the call's own (prng.h): no lock, and a test that sets the seed sees the
+ * same picks.
  */
 #include "policy/router.h"
 
 #include <string.h>
 
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
+#include "base/prng.h"
 
 static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
 {
-    for (size_t i = 0; i < state->attempts && i < KM_ROUTE_TRIED; i++)
+    for (size_t i = 0; i < state->ntried; i++)
         if (state->tried[i] == c)
             return true;
     return false;
@@ -71,7 +64,7 @@ static size_t choose(struct km_route_state *state, const struct pass *p)
     }
     if (total == 0)
         return p->n;
-    at = next_random(&state->rng) % total;
+    at = km_prng_next(&state->rng) % total;
     for (size_t i = 0; i < p->n; i++) {
         if (!eligible(state, p, i) || p->v[i].order != order)
             continue;
@@ -84,7 +77,8 @@ static size_t choose(struct km_route_state *state, const struct pass *p)
 
 static const struct km_candidate *take(struct km_route_state *state, const struct km_candidate *c)
 {
-    state->tried[state->attempts++] = c;
+    state->tried[state->ntried++] = c;
+    state->attempts++;
     return c;
 }
 
@@ -94,7 +88,7 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     size_t i;
 
-    if (state->attempts >= KM_ROUTE_TRIED)
+    if (state->ntried >= KM_ROUTE_TRIED)
         return NULL;
     for (size_t tries = 0; tries <= n; tries++) {
         i = choose(state, &p);
@@ -115,13 +109,30 @@ void km_route_unpick(struct km_route_state *state, const struct km_candidate *c)
 {
     size_t i = 0;
 
-    while (i < state->attempts && state->tried[i] != c)
+    while (i < state->ntried && state->tried[i] != c)
         i++;
-    if (i == state->attempts)
+    if (i == state->ntried)
         return;
     memmove(&state->tried[i], &state->tried[i + 1],
-            (state->attempts - i - 1) * sizeof state->tried[0]);
+            (state->ntried - i - 1) * sizeof state->tried[0]);
+    state->ntried--;
     state->attempts--;
+}
+
+bool km_route_has_other(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                        uint64_t now_ms)
+{
+    const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+
+    for (size_t i = 0; i < n; i++)
+        if (eligible(state, &p, i))
+            return true;
+    return false;
+}
+
+void km_route_again(struct km_route_state *state)
+{
+    state->ntried = 0;
 }
 
 void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms)

@@ -2,15 +2,15 @@
 /* router.h - which deployment of a model group serves the next attempt.
  *
  * Weighted shuffle (weight, else rpm, else tpm, else equal) among the healthy deployments of the
- * lowest `order`; an attempt excludes those already tried.  Deployments whose breaker is open
- * are passed over unless nothing else is left.
+ * lowest `order`; an attempt excludes those already tried, until all were and they begin again
+ * (km_route_again).  Deployments whose breaker is open are passed over unless nothing else is left.
  */
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H
 
 #include "policy/breaker.h"
 
-#define KM_ROUTE_TRIED 8 /* most attempts one call remembers */
+#define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
 
 struct km_candidate {
     int64_t weight; /* > 0 */
@@ -21,14 +21,21 @@ struct km_candidate {
 };
 
 struct km_route_state {
-    const struct km_candidate *tried[KM_ROUTE_TRIED];
-    size_t attempts;
+    const struct km_candidate *tried[KM_ROUTE_TRIED]; /* since the group, or a round, began */
+    size_t ntried;
+    size_t attempts; /* of the group */
     uint64_t rng; /* seeded by the caller */
 };
 
 /* NULL: none left.  Counts as an attempt. */
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms);
+
+/* Is there one that was not tried, and that may be sent to now? */
+bool km_route_has_other(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                        uint64_t now_ms);
+/* All may be picked once more. */
+void km_route_again(struct km_route_state *state);
 
 /* It was picked and then not heard: it may be picked again, and counts as no attempt. */
 void km_route_unpick(struct km_route_state *state, const struct km_candidate *c);

@@ -46,7 +46,7 @@ static void weights_decide_how_often(void **state)
     g.v[1].weight = 1;
     g.v[2].weight = 1;
     for (int i = 0; i < 10000; i++) {
-        s.attempts = 0;
+        s.ntried = 0;
         count[pick(&g, &s, 1)]++;
     }
     assert_in_range(count[0], 7700, 8300);
@@ -124,6 +124,38 @@ static void what_the_caller_did_is_not_held_against_the_upstream(void **state)
     assert_int_equal(km_breaker_state(&g.breakers[0], 2), KM_BREAKER_OPEN);
 }
 
+static void a_round_begins_when_all_were_tried(void **state)
+{
+    struct group g;
+    struct km_route_state s = { .rng = 3 };
+
+    (void)state;
+    init(&g);
+    for (size_t i = 0; i < N; i++) {
+        assert_true(km_route_has_other(&s, g.v, N, 1));
+        assert_true(pick(&g, &s, 1) < N);
+    }
+    assert_false(km_route_has_other(&s, g.v, N, 1));
+    assert_int_equal(pick(&g, &s, 1), N);
+    km_route_again(&s);
+    assert_true(pick(&g, &s, 1) < N);
+    assert_int_equal(s.attempts, N + 1);
+}
+
+static void one_that_rests_is_no_other(void **state)
+{
+    struct group g;
+    struct km_route_state s = { .rng = 3 };
+
+    (void)state;
+    init(&g);
+    open_breaker(&g, 0, 1);
+    open_breaker(&g, 1, 1);
+    assert_int_equal(pick(&g, &s, 2), 2);
+    assert_false(km_route_has_other(&s, g.v, N, 2));
+    assert_true(km_route_has_other(&s, g.v, N, 2 + KM_BREAKER_OPEN_MS));
+}
+
 static void no_candidates_is_no_pick(void **state)
 {
     struct km_route_state s = { .rng = 1 };
@@ -140,6 +172,8 @@ int main(void)
         cmocka_unit_test(an_open_breaker_is_passed_over_until_nothing_else_is_left),
         cmocka_unit_test(one_probe_goes_to_a_half_open_one),
         cmocka_unit_test(what_the_caller_did_is_not_held_against_the_upstream),
+        cmocka_unit_test(a_round_begins_when_all_were_tried),
+        cmocka_unit_test(one_that_rests_is_no_other),
         cmocka_unit_test(no_candidates_is_no_pick),
     };
 
