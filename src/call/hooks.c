@@ -27,6 +27,17 @@ int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_
     return row ? run_rows(row, call, err) : KM_HOOK_PASS;
 }
 
+int km_call_judge_again(struct km_call *call, struct km_err *err)
+{
+    const struct km_call_hook *const *row = call->w->gw->args->hooks->at[KM_HOOK_PREPARED];
+    int r = 0;
+
+    for (; row && *row && r >= 0; row++)
+        if ((*row)->judges && (!(*row)->names || (*row)->names & call->req.names))
+            r = (*row)->run(call, err);
+    return r < 0 ? r : 0;
+}
+
 static bool is_asked(const struct km_call *call, const struct km_call_unit *row)
 {
     return !row->wires || (call->api && row->wires & call->api->wire);

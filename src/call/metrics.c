@@ -56,6 +56,18 @@ static const struct km_metric_row attempts_failed = {
     .help = "Attempts at a deployment that failed.",
     .labels = { "model", "model_id", "exception_status" }
 };
+static const struct km_metric_row fallbacks_good = {
+    .name = "litellm_deployment_successful_fallbacks_total",
+    .type = KM_COUNTER,
+    .help = "Calls that another model group answered, after the one that was asked for had failed.",
+    .labels = { "requested_model", "fallback_model" }
+};
+static const struct km_metric_row fallbacks_failed = {
+    .name = "litellm_deployment_failed_fallbacks_total",
+    .type = KM_COUNTER,
+    .help = "Model groups that were asked in the place of another, and failed too.",
+    .labels = { "requested_model", "fallback_model" }
+};
 static const struct km_metric_row retries = {
     .name = "kanmon_retries_total",
     .type = KM_COUNTER,
@@ -222,6 +234,18 @@ void km_count_attempt_failed(struct km_call *call)
     km_metric_count(call->w->gw->metrics, &attempts_failed, labels, call->w->index, 1);
 }
 
+/* Both are names of the configuration, for a match was found for them; a pattern's is its own. */
+void km_count_fallback(struct km_call *call, bool good)
+{
+    struct km_model_match first;
+    struct km_str labels[2] = { KM_STR_NONE, call->match.group };
+
+    if (km_models_find(call->visit->view->snap->models, call->asked_model, &first, NULL) == 0)
+        labels[0] = first.group;
+    km_metric_count(call->w->gw->metrics, good ? &fallbacks_good : &fallbacks_failed, labels,
+                    call->w->index, 1);
+}
+
 void km_count_retry(struct km_call *call, const char *failure)
 {
     const struct km_deployment *d = call->at->d;
@@ -257,6 +281,8 @@ void km_count_call(struct km_call *call)
         count_status(call, &requests, call->client_status);
     if (call->failed)
         count_status(call, &failures, call->client_status);
+    if (call->fallbacks)
+        km_count_fallback(call, !call->failed);
     if (call->kind->count)
         call->kind->count(call);
     if (!call->at->d)

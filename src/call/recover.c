@@ -10,6 +10,7 @@
  *
  *     failed -> billed -> is it worth another? -> wait? -> has the key as much left? -> route
  *                                 no                                no               -> account
+ *                         another model group? (fallback.c)
  *
  * What the attempts before have cost stays reserved, so a further one is paid for before it is
  * made.
@@ -248,21 +249,31 @@ static bool is_spent(const struct km_call *call)
 /* May the request be sent once more at all? */
 static bool may_be_repeated(const struct km_call *call)
 {
-    return call->match.n && call->at->d && !call->timed_out && !call->unsaid && !is_spent(call);
+    return call->match.n && !call->timed_out && !call->unsaid && !is_spent(call);
 }
 
-static enum km_next recover_within_group(struct km_call *call)
+/* Would another model do better?  Of a request that is itself at fault, where it is its length or
+ * what it says that one of them refuses. */
+static bool worth_another_model(const struct km_call *call)
 {
+    const enum km_failure failure = km_call_failure(call);
+
+    return worth_another(call) || call->err.code == KM_E_NO_DEPLOYMENT ||
+           failure == KM_FAILURE_CONTEXT_WINDOW || failure == KM_FAILURE_CONTENT_POLICY;
+}
+
+static enum km_next try_on(struct km_call *call)
+{
+    enum km_call_retry retry = KM_CALL_RETRY_NO;
+
     if (!may_be_repeated(call))
         return km_call_go(call, KM_STEP_account);
-    switch (km_call_retry(call, again_of(call), worth_another(call))) {
-    case KM_CALL_RETRY_NOW:
-        return cover(call, false);
-    case KM_CALL_RETRY_PAUSED:
+    if (call->at->d)
+        retry = km_call_retry(call, again_of(call), worth_another(call));
+    if (retry == KM_CALL_RETRY_PAUSED)
         return KM_WAIT;
-    case KM_CALL_RETRY_NO:
-        break;
-    }
+    if (retry == KM_CALL_RETRY_NOW || (worth_another_model(call) && km_call_fall_back(call)))
+        return cover(call, false);
     return km_call_go(call, KM_STEP_account);
 }
 
@@ -290,5 +301,5 @@ enum km_next km_step_recover(struct km_call *call)
         call->cut = true;
         return km_call_go(call, KM_STEP_account);
     }
-    return recover_within_group(call);
+    return try_on(call);
 }

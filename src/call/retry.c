@@ -77,6 +77,7 @@ static enum km_retry judge(struct km_call *call, enum km_again again, bool elsew
         .failure = km_call_failure(call),
         .passing = is_passing(call, again),
         .elsewhere = elsewhere,
+        .instead = km_call_may_fall_back(call),
         .others = km_route_has_other(&call->route, call->match.v, call->match.n, now),
         .done = (int64_t)call->route.attempts - 1,
         .most = call->retries,

@@ -41,11 +41,14 @@ int64_t km_call_attempt_ms(const struct km_call *call)
     return snap->routing->timeout_ms > 0 ? 0 : snap->llm->request_timeout_ms;
 }
 
-/* What bounds an attempt (km_call_request) all of them have together as often as there are. */
+/* What bounds an attempt (km_call_request) all of them have together as often as there are; and
+ * once more where another model follows, which must have its turn before the time is over. */
 static int64_t deadline_of(const struct km_call *call)
 {
     size_t attempts = call->retries < call->match.n ? (size_t)call->retries + 1 : call->match.n;
     int64_t each = km_call_attempt_ms(call);
+
+    attempts += km_call_may_fall_back(call);
 
     if (call->req.timeout_ms > 0)
         return call->req.timeout_ms;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "llm/fallback.h"
 #include "llm/model_build.h"
 #include "llm/refusal.h"
 #include "llm/vendor.h"
@@ -44,6 +45,7 @@ struct km_models {
     size_t nnames;
     const struct km_breaker_settings *breaker;
     const struct km_router_settings *router; /* of the configuration, which lives as long */
+    const struct km_fallbacks *fallbacks;
 };
 
 struct km_models *km_models_free(struct km_models *m)
@@ -213,6 +215,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
         return km_fail(err, KM_E_NOMEM, "out of memory");
     g->v = v;
     g->retry = retry_policy_of(m, g->name);
+    g->falls_back = km_fallbacks_has(m->fallbacks, g->name);
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
@@ -276,7 +279,11 @@ static int index_ids(struct km_models *m, struct km_err *err)
             .weight = 1, .breaker = &d->breaker, .settings = m->breaker, .deployment = d
         };
         *g = (struct km_model_group){
-            .name = d->group, .v = c, .n = 1, .retry = retry_policy_of(m, d->group)
+            .name = d->group,
+            .v = c,
+            .n = 1,
+            .retry = retry_policy_of(m, d->group),
+            .falls_back = km_fallbacks_has(m->fallbacks, d->group),
         };
         if (km_map_set(m->by_id, d->id, g, NULL) < 0)
             return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -377,7 +384,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
-    r = m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
+    m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
+    r = m->fallbacks && m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
                                               : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = build_lenders(m, &b, err);
@@ -389,6 +397,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         r = build_names(m, args->config, err);
     if (r == 0)
         r = km_models_check(m, &b, err);
+    if (r == 0)
+        km_fallbacks_check(m->fallbacks, m, diags);
     if (r == 0)
         r = no_errors(diags, errors, err);
     if (r < 0) {
@@ -405,6 +415,7 @@ static void matched(struct km_model_match *ret, const struct km_model_group *g)
     ret->n = g->n;
     ret->group = g->name;
     ret->retry = g->retry;
+    ret->falls_back = g->falls_back;
 }
 
 static bool find_exact(const struct km_models *m, struct km_str name, struct km_model_match *ret)
@@ -454,6 +465,11 @@ int km_models_find(const struct km_models *m, struct km_str name, struct km_mode
     if (err)
         err->kind = KM_REFUSED_MODEL;
     return KM_E_INVALID;
+}
+
+const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
+{
+    return m->fallbacks;
 }
 
 size_t km_models_count(const struct km_models *m)

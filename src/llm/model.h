@@ -23,6 +23,7 @@
 #define KM_LLM_TOKENS_MOST 100000000
 
 struct km_auth;
+struct km_fallbacks; /* fallback.h */
 
 enum km_default_use {
     KM_DEFAULT_SENT, /* wherever requests go */
@@ -115,6 +116,7 @@ struct km_model_group {
     const struct km_candidate *v;
     size_t n;
     const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
+    bool falls_back; /* another group follows it */
 };
 
 struct km_models;
@@ -142,6 +144,7 @@ struct km_model_match {
     struct km_str star; /* what a wildcard stood for */
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
     const struct km_failure_counts *retry; /* of the group */
+    bool falls_back; /* likewise */
 };
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's
@@ -153,6 +156,7 @@ size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
+const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);
 

@@ -26,7 +26,7 @@ static void check_retry_policies(const struct km_models *m, const struct km_mode
         for (size_t k = 0; !found && k < km_models_count(m); k++)
             found = km_str_eq(km_models_at(m, k)->group, name);
         if (!found)
-            km_diag_add(b->diags, KM_DIAG_WARNING, "W0304", policies->k[i],
+            km_diag_add(b->diags, KM_DIAG_WARNING, "W0311", policies->k[i],
                         "name a model_name of model_list",
                         "model_group_retry_policy is for '%.*s', and there is no such model group",
                         KM_STR_ARG(name));

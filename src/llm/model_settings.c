@@ -9,6 +9,7 @@
 #include "llm/model_settings.h"
 
 #include "base/near.h"
+#include "llm/fallback.h"
 #include "policy/retry_settings.h"
 
 #define AT(member) offsetof(struct km_litellm_params, member)
@@ -245,6 +246,18 @@ const struct km_settings_table km_model_settings_table = {
 #undef AT
 #define AT(member) offsetof(struct km_llm_defaults, member)
 
+/* For litellm_settings and for router_settings. */
+#define FALLBACKS                                                                                  \
+    { .name = "fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.any),                       \
+      .help = "Model groups that are asked when all attempts at a group have failed: "             \
+              "`[{group: [followers]}]`." },                                                       \
+    { .name = "context_window_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.context),    \
+      .help = "The same, for prompts that are too long for a group's models; else fallbacks." },   \
+    { .name = "content_policy_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.content),    \
+      .help = "The same, for what a provider's content filter stopped; else fallbacks." },         \
+    { .name = "default_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.rest),              \
+      .help = "Model groups that follow each group that fallbacks does not name." },
+
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
@@ -256,6 +269,7 @@ static const struct km_setting default_rows[] = {
       .help = "Leave out what a provider does not know, instead of refusing the call." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
+    FALLBACKS
     { 0 },
 };
 
@@ -277,6 +291,10 @@ static const struct km_setting router_rows[] = {
       .max = 10,
       .help = "Further attempts after a failure, at another deployment of the group or, after a "
               "wait, at the same; two when nothing says otherwise." },
+    FALLBACKS
+    { .name = "max_fallbacks", .type = KM_SET_INT, .offset = AT(max_fallbacks), .def = "5",
+      .min = 0, .max = KM_FALLBACKS_MOST,
+      .help = "The most model groups that one call may fall back to." },
     { .name = "retry_after", .type = KM_SET_MS, .offset = AT(retry_after_ms), .def = "0", .min = 0,
       .max = KM_RETRY_AFTER_MOST_MS,
       .help = "Seconds: the shortest wait before a deployment that failed is tried again." },

@@ -54,10 +54,17 @@ struct km_model_settings {
     struct km_table_list models; /* of struct km_model_entry */
 };
 
+/* Who follows a model group that failed (fallback.h). */
+struct km_fallback_nodes {
+    const struct km_node *any, *context, *content; /* by what it failed of */
+    const struct km_node *rest; /* who follows the groups that no list names */
+};
+
 struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
     bool drop_params;
+    struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
 };
 
@@ -67,6 +74,8 @@ struct km_router_settings { /* router_settings */
     int64_t strategy;
     int64_t retry_after_ms; /* the shortest wait before a retry at the same deployment */
     struct km_failure_counts retry_policy;
+    struct km_fallback_nodes fallbacks;
+    int64_t max_fallbacks;
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
 };

@@ -83,6 +83,8 @@ enum km_retry km_retry_judge(const struct km_retry_facts *f, uint64_t *rng, uint
         return KM_RETRY_NOW;
     if ((!f->passing && !told_to) || f->asked_ms > KM_RETRY_AFTER_MOST_MS)
         return KM_RETRY_NO;
+    if (f->instead && f->failure == KM_FAILURE_RATE_LIMIT && !told_to)
+        return KM_RETRY_NO; /* it is full: whoever may be asked instead is not waited for */
     *ret_wait_ms = draw_wait(f, rng);
     return *ret_wait_ms < f->left_ms ? KM_RETRY_LATER : KM_RETRY_NO;
 }

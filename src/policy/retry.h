@@ -66,6 +66,7 @@ struct km_retry_facts {
     enum km_failure failure;
     bool passing; /* the same deployment may do better in a while */
     bool elsewhere; /* another deployment may do better */
+    bool instead; /* another model may be asked in the place of this one */
     bool others; /* one that was not tried yet is left, and its breaker is not open */
     int64_t done; /* further attempts that were made in this group */
     int64_t most; /* that may be made, where no policy says otherwise */

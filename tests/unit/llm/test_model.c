@@ -197,8 +197,8 @@ static void a_retry_policy_is_of_its_group_or_of_all(void **state)
     assert_int_equal(km_models_find(f->models, KM_STR("of-b"), &match, NULL), 0);
     assert_int_equal(km_failure_count(match.retry, KM_FAILURE_RATE_LIMIT), -1);
     assert_int_equal(km_failure_count(match.retry, KM_FAILURE_TIMEOUT), 4);
-    assert_int_equal(said(f, "W0304", "for 'c', and there is no such model group"), 1);
-    assert_int_equal(said(f, "W0304", ""), 1);
+    assert_int_equal(said(f, "W0311", "for 'c', and there is no such model group"), 1);
+    assert_int_equal(said(f, "W0311", ""), 1);
 }
 
 static void retries_are_said_to_nobody(void **state)
@@ -208,7 +208,7 @@ static void retries_are_said_to_nobody(void **state)
     load(f, "model_list:\n"
             "- {model_name: a, litellm_params: {model: groq/x, num_retries: 2}}\n"
             "router_settings: {num_retries: 3, retry_after: 1}\n");
-    assert_int_equal(said(f, "W0304", ""), 0);
+    assert_int_equal(said(f, "W0311", ""), 0);
 }
 
 static void a_misspelt_price_in_model_info_is_said(void **state)
