@@ -155,6 +155,7 @@ struct km_call {
     struct km_fallback_list own_fallbacks; /* its caller's; n 0: none is said */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
+    unsigned followers; /* groups that wait for their turn */
 
     /* admission */
     struct km_hold hold; /* of its key */

@@ -50,8 +50,8 @@ static int add_own(struct own *o, const struct km_json *name, struct km_err *err
     if (o->n == KM_FALLBACKS_MOST || !km_json_string(name, &model))
         return own_fail(err);
     r = km_models_find(o->call->visit->view->snap->models, model, &match, err);
-    if (key && km_key_grants_model(key, model, r == 0 ? match.alias_of : KM_STR_NONE, err) !=
-                   KM_GRANTED)
+    if (key &&
+        km_key_grants_model(key, model, r == 0 ? match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
     o->v[o->n++] = model;
     return r;
@@ -115,8 +115,8 @@ struct fallbacks {
 
 bool km_call_may_fall_back(const struct km_call *call)
 {
-    return (call->match.falls_back || call->own_fallbacks.n) && call->kind->falls_back &&
-           !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
+    return (call->match.falls_back || call->own_fallbacks.n || call->followers) &&
+           call->kind->falls_back && !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
 }
 
 /* The caller's own list counts in the place of the configured ones. */
@@ -209,22 +209,24 @@ static bool go_to_next(struct km_call *call, struct fallbacks *f)
         take_place(call, &next);
         if (km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0) {
             f->asked[f->nasked++] = next.match.group;
+            call->followers = (unsigned)f->npending;
             return true;
         }
         take_place(call, &before);
     }
+    call->followers = 0;
     return false;
 }
 
 bool km_call_fall_back(struct km_call *call)
 {
-    const struct km_fallbacks *configured = km_models_fallbacks(call->visit->view->snap->models);
     struct fallbacks *f;
 
-    if (!km_call_may_fall_back(call) && !call->fallbacks)
+    if (!km_call_may_fall_back(call))
         return false;
     f = begin(call);
-    if (!f || call->fallbacks >= km_fallbacks_most(configured))
+    if (!f ||
+        call->fallbacks >= km_fallbacks_most(km_models_fallbacks(call->visit->view->snap->models)))
         return false;
     push_followers(f, followers_of(call));
     km_call_bill(call); /* at the price of the group that it was of */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hooks.c - see hooks.h. */
+/* hooks.c - see hooks.h for the contract.
+ *
+ * A place's rows are a list that ends with NULL, in the order in which they run; most places have
+ * none, and then a call pays for a comparison.  Nothing is kept here: what a row has done for a
+ * call, it keeps in a note of that call.
+ */
 #include "call/hooks.h"
 
 #include "call/call.h"

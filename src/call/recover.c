@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* recover.c - an attempt failed: whose fault it was, and whether another is made.
  *
- * A failure is tried again while nothing has reached the client: on the next deployment of the group
- * where that may not share it (no connection, time-out of the first byte, and of what upstreams say,
- * what the codec of that upstream takes for passing or for the deployment's own, codec.h), and after
- * a wait on the same where it may pass (retry.c).  Three refusals are of something of ours, and the
- * same deployment is asked once more at once: a signature, `stream_options`, and a bound above the
- * model's maximum.
+ * A failure is tried again while nothing has reached the client: on the next deployment of the
+ * group where that may not share it (no connection, time-out of the first byte, and of what
+ * upstreams say, what the codec of that upstream takes for passing or for the deployment's own,
+ * codec.h), and after a wait on the same where it may pass (retry.c).  Three refusals are of
+ * something of ours, and the same deployment is asked once more at once: a signature,
+ * `stream_options`, and a bound above the model's maximum.
  *
  *     failed -> billed -> is it worth another? -> wait? -> has the key as much left? -> route
  *                                 no                                no               -> account

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* retry.c - a failed attempt gets another one in its model group: whether, where and when.
  *
- * policy/retry.h decides; here its facts are gathered, and its wait is waited.  The wait runs on the
- * call's own time and keeps its place and its reservation.  A deployment that was tried already is
- * tried again only as far as its retry budget goes; one that was not is failed over to in any case.
+ * policy/retry.h decides; here its facts are gathered, and its wait is waited.  The wait runs on
+ * the call's own time and keeps its place and its reservation.  A deployment that was tried already
+ * is tried again only as far as its retry budget goes; one that was not is failed over to in any
+ * case.
  */
 #include "call/call.h"
 

@@ -81,7 +81,6 @@ struct km_llm_api {
     km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
 };
 
-
 /* What a request may name, by the names of its members. */
 enum km_llm_names {
     KM_NAMES_FILES = 1 << 0, /* a file, or what else a provider keeps */

@@ -147,8 +147,8 @@ static void read_defaults(struct km_fallbacks *f, const struct km_config *config
                           struct km_arena *arena, struct km_diags *diags)
 {
     struct list at = { 0 }, *l = &f->kinds[ANY];
-    const struct km_node *node = find_node(config, offsetof(struct km_fallback_nodes, rest),
-                                           "default_fallbacks", &at);
+    const struct km_node *node =
+        find_node(config, offsetof(struct km_fallback_nodes, rest), "default_fallbacks", &at);
     struct row *row = &l->v[l->n];
 
     if (!node)

@@ -385,8 +385,9 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
-    r = m->fallbacks && m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
-                                              : km_fail(err, KM_E_NOMEM, "out of memory");
+    r = m->fallbacks && m->by_name && m->by_alias && m->by_id
+            ? build_deployments(m, &b, &s->models, err)
+            : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)

@@ -33,7 +33,7 @@
     XX(NOT_FOUND, "not_found")                                                                     \
     XX(CONTEXT_WINDOW, "context_window")                                                           \
     XX(CONNECTION, "connection")                                                                   \
-    XX(OTHER, "other")                                                                             
+    XX(OTHER, "other")
 
 enum km_failure {
 #define XX(NAME, text) KM_FAILURE_##NAME,

@@ -3,8 +3,8 @@
  * last ten seconds, and never fewer than ten.
  *
  * An upstream that fails everything gets each call as often as its callers' retries have it, just
- * when it can least bear it; and so do upstreams behind upstreams.  The budget bounds that, whatever
- * is configured.  One for each deployment, shared by all workers; atomics.
+ * when it can least bear it; and so do upstreams behind upstreams.  The budget bounds that,
+ * whatever is configured.  One for each deployment, shared by all workers; atomics.
  */
 #ifndef KM_POLICY_RETRY_BUDGET_H
 #define KM_POLICY_RETRY_BUDGET_H
