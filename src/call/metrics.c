@@ -68,6 +68,12 @@ static const struct km_metric_row fallbacks_failed = {
     .help = "Model groups that were asked in the place of another, and failed too.",
     .labels = { "requested_model", "fallback_model" }
 };
+static const struct km_metric_row cooled_down = {
+    .name = "litellm_deployment_cooled_down_total",
+    .type = KM_COUNTER,
+    .help = "Times a deployment's circuit breaker opened.",
+    .labels = { "model", "model_id" }
+};
 static const struct km_metric_row retries = {
     .name = "kanmon_retries_total",
     .type = KM_COUNTER,
@@ -252,6 +258,13 @@ void km_count_retry(struct km_call *call, const char *failure)
     struct km_str labels[3] = { d->group, d->id, km_str_c(failure) };
 
     km_metric_count(call->w->gw->metrics, &retries, labels, call->w->index, 1);
+}
+
+void km_count_cooled_down(struct km_call *call)
+{
+    struct km_str labels[2] = { call->at->d->group, call->at->d->id };
+
+    km_metric_count(call->w->gw->metrics, &cooled_down, labels, call->w->index, 1);
 }
 
 void km_count_retry_denied(struct km_call *call)

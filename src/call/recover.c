@@ -107,8 +107,16 @@ static enum km_outcome outcome_of(const struct km_call *call)
 
 void km_call_report(struct km_call *call, enum km_outcome outcome)
 {
-    if (call->at->candidate && (!call->at->taker || km_taker_speaks(call->at->taker)))
-        km_route_report(call->at->candidate, outcome, km_loop_now_ms(call->w->loop));
+    struct km_report report = { .outcome = outcome };
+
+    if (!call->at->candidate || (call->at->taker && !km_taker_speaks(call->at->taker)))
+        return;
+    if (outcome == KM_OUTCOME_FAILED || outcome == KM_OUTCOME_RATE_LIMITED)
+        report.failure = km_call_failure(call);
+    if (outcome == KM_OUTCOME_RATE_LIMITED)
+        report.rest_ms = call->err.retry_after_ms;
+    if (km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop)))
+        km_count_cooled_down(call);
 }
 
 static void report(struct km_call *call)

@@ -71,6 +71,7 @@ static int pick(struct km_call *call, struct km_err *err)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
+    call->route.strict = km_call_may_fall_back(call);
     call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
     if (!call->at->candidate)

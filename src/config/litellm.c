@@ -86,20 +86,9 @@ static const struct km_setting router_rows[] = {
             "kanmon_settings."),
     IGNORED("routing_strategy_args", KM_SET_NODE,
             "Tuning of a routing strategy; kanmon's needs none."),
-    IGNORED("allowed_fails", KM_SET_INT,
-            "Failures a minute before a deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_failures."),
-    IGNORED("cooldown_time", KM_SET_INT,
-            "How long a failing deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_open_time."),
-    IGNORED("disable_cooldowns", KM_SET_BOOL,
-            "Keeps failing deployments in use; here the circuit breaker decides."),
     PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
             "Skips deployments whose context window is too small: without it the provider "
             "refuses such a call."),
-    IGNORED("allowed_fails_policy", KM_SET_NODE,
-            "Failures by kind before a deployment rests; kanmon's circuit breaker counts them "
-            "all."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,

@@ -83,12 +83,6 @@ static const struct km_setting rows[] = {
     IGNORED("add_function_to_prompt", KM_SET_BOOL,
             "Writes tools into the prompt for providers without tools; kanmon passes the "
             "request on as it is."),
-    IGNORED("allowed_fails", KM_SET_INT,
-            "Failures after which a deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_failures."),
-    IGNORED("cooldown_time", KM_SET_INT,
-            "How long a failing deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_open_time."),
     PROTECTS("cache", KM_SET_BOOL, "Caches responses: without it every call is made and paid for."),
     IGNORED("cache_params", KM_SET_NODE,
             "Settings of the response cache; kanmon does not cache yet."),

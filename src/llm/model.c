@@ -43,7 +43,7 @@ struct km_models {
     struct km_map *by_id; /* one-candidate groups */
     struct km_str *names;
     size_t nnames;
-    const struct km_breaker_settings *breaker;
+    struct km_breaker_settings breaker;
     const struct km_router_settings *router; /* of the configuration, which lives as long */
     const struct km_fallbacks *fallbacks;
 };
@@ -223,7 +223,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .weight = d->share,
                 .order = d->order,
                 .breaker = &d->breaker,
-                .settings = m->breaker,
+                .settings = &m->breaker,
                 .deployment = d,
             };
     }
@@ -276,7 +276,7 @@ static int index_ids(struct km_models *m, struct km_err *err)
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
         *c = (struct km_candidate){
-            .weight = 1, .breaker = &d->breaker, .settings = m->breaker, .deployment = d
+            .weight = 1, .breaker = &d->breaker, .settings = &m->breaker, .deployment = d
         };
         *g = (struct km_model_group){
             .name = d->group,
@@ -365,6 +365,27 @@ static int no_errors(const struct km_diags *diags, size_t before, struct km_err 
              : 0;
 }
 
+/* What LiteLLM's settings say of cool-downs takes the place of our own. */
+static struct km_breaker_settings breaker_of(const struct km_models_args *args,
+                                             const struct km_router_settings *router)
+{
+    const struct km_llm_defaults *module = km_config_get(args->config, &km_llm_defaults_table);
+    const struct km_cooldown_settings *own = &router->cooldown, *less = &module->cooldown;
+    const int64_t allowed = own->allowed_fails >= 0 ? own->allowed_fails : less->allowed_fails;
+    const int64_t time_ms = own->time_ms > 0 ? own->time_ms : less->time_ms;
+    struct km_breaker_settings s = { .failures = 0 };
+
+    if (args->breaker)
+        s = *args->breaker;
+    if (allowed >= 0)
+        s.a_minute = allowed + 1;
+    if (time_ms > 0)
+        s.open_ms = time_ms;
+    s.never = router->no_cooldowns;
+    s.allowed_of = &router->allowed_fails_policy;
+    return s;
+}
+
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,
                   struct km_models **ret_models, struct km_err *err)
 {
@@ -377,8 +398,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 
     if (!m)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    m->breaker = args->breaker;
     m->router = km_config_get(args->config, &km_router_settings_table);
+    m->breaker = breaker_of(args, m->router);
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     check_strategy(args->config, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
@@ -504,7 +525,7 @@ static void put(struct km_vendor_match *ret, struct km_candidate *v, const struc
     v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
                                                .order = d->order,
                                                .breaker = &d->breaker,
-                                               .settings = m->breaker,
+                                               .settings = &m->breaker,
                                                .deployment = d };
 }
 

@@ -258,6 +258,15 @@ const struct km_settings_table km_model_settings_table = {
     { .name = "default_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.rest),              \
       .help = "Model groups that follow each group that fallbacks does not name." },
 
+#define COOLDOWN                                                                                   \
+    { .name = "allowed_fails", .type = KM_SET_INT, .offset = AT(cooldown.allowed_fails),           \
+      .def = "-1", .min = -1, .max = 1000000,                                                      \
+      .help = "Failures of a minute after which one more has a deployment left alone, instead of " \
+              "kanmon_settings.performance.circuit_breaker_failures in a row." },                  \
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown.time_ms), .def = "0",      \
+      .min = 0, .max = 86400000,                                                                   \
+      .help = "Seconds for which it is left alone; 0: circuit_breaker_open_time." },
+
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
@@ -270,6 +279,7 @@ static const struct km_setting default_rows[] = {
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
     FALLBACKS
+    COOLDOWN
     { 0 },
 };
 
@@ -292,6 +302,12 @@ static const struct km_setting router_rows[] = {
       .help = "Further attempts after a failure, at another deployment of the group or, after a "
               "wait, at the same; two when nothing says otherwise." },
     FALLBACKS
+    COOLDOWN
+    { .name = "disable_cooldowns", .type = KM_SET_BOOL, .offset = AT(no_cooldowns),
+      .help = "No deployment is left alone, however often it fails." },
+    { .name = "allowed_fails_policy", .type = KM_SET_TABLE, .offset = AT(allowed_fails_policy),
+      .table = &km_allowed_fails_policy_table,
+      .help = "allowed_fails by kind of failure. What is the caller's fault never counts." },
     { .name = "max_fallbacks", .type = KM_SET_INT, .offset = AT(max_fallbacks), .def = "5",
       .min = 0, .max = KM_FALLBACKS_MOST,
       .help = "The most model groups that one call may fall back to." },

@@ -60,10 +60,17 @@ struct km_fallback_nodes {
     const struct km_node *rest; /* who follows the groups that no list names */
 };
 
+/* When a deployment that fails is left alone (policy/breaker.h). */
+struct km_cooldown_settings {
+    int64_t allowed_fails; /* of a minute; -1: not said */
+    int64_t time_ms; /* 0: not said */
+};
+
 struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
     bool drop_params;
+    struct km_cooldown_settings cooldown;
     struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
 };
@@ -76,6 +83,9 @@ struct km_router_settings { /* router_settings */
     struct km_failure_counts retry_policy;
     struct km_fallback_nodes fallbacks;
     int64_t max_fallbacks;
+    struct km_cooldown_settings cooldown;
+    bool no_cooldowns;
+    struct km_failure_counts allowed_fails_policy; /* of a minute, by kind */
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
 };

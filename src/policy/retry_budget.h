@@ -12,19 +12,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KM_RETRY_BUDGET_SECONDS 10
+#include "policy/window.h"
+
 #define KM_RETRY_BUDGET_PERCENT 20
-#define KM_RETRY_BUDGET_LEAST 10 /* so many in KM_RETRY_BUDGET_SECONDS in any case */
+#define KM_RETRY_BUDGET_LEAST 10 /* so many in KM_WINDOW_SECONDS in any case */
 
 struct km_retry_budget {
-    /* By second: its number, the requests, the repetitions among them (see retry_budget.c). */
-    _Atomic uint64_t seconds[KM_RETRY_BUDGET_SECONDS];
+    struct km_window requests; /* and the repetitions among them */
 };
 
 /* A request is about to leave for it.  Any thread. */
-void km_retry_budget_count(struct km_retry_budget *b, uint64_t now_ms);
+static inline void km_retry_budget_count(struct km_retry_budget *b, uint64_t now_ms)
+{
+    km_window_count_all(&b->requests, now_ms);
+}
+
 /* May one more be a repetition?  true: it counts as one from now on.  Any thread; workers that ask
  * at the same moment may together pass the limit by as many as they are. */
-bool km_retry_budget_take(struct km_retry_budget *b, uint64_t now_ms);
+static inline bool km_retry_budget_take(struct km_retry_budget *b, uint64_t now_ms)
+{
+    const struct km_window_sum sum = km_window_sum(&b->requests, now_ms);
+
+    if (sum.some >= KM_RETRY_BUDGET_LEAST && sum.some * 100 >= sum.all * KM_RETRY_BUDGET_PERCENT)
+        return false;
+    km_window_count_some(&b->requests, now_ms);
+    return true;
+}
 
 #endif

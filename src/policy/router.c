@@ -40,12 +40,16 @@ static bool eligible(const struct km_route_state *state, const struct pass *p, s
 {
     if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)))
         return false;
-    return p->last_resort || km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN;
+    return p->last_resort || (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
+                              !km_breaker_rests(p->v[i].breaker, p->now_ms));
 }
 
-static uint64_t weight_of(const struct km_candidate *c)
+static uint64_t weight_of(const struct pass *p, size_t i)
 {
-    return c->weight > 0 ? (uint64_t)c->weight : 1;
+    const struct km_candidate *c = &p->v[i];
+    const uint64_t weight = c->weight > 0 ? (uint64_t)c->weight : 1;
+
+    return weight * km_breaker_share(c->breaker, p->now_ms);
 }
 
 /* Index of the pick, or n. */
@@ -60,7 +64,7 @@ static size_t choose(struct km_route_state *state, const struct pass *p)
         if (p->v[i].order < order)
             total = 0;
         order = p->v[i].order;
-        total += weight_of(&p->v[i]);
+        total += weight_of(p, i);
     }
     if (total == 0)
         return p->n;
@@ -68,9 +72,9 @@ static size_t choose(struct km_route_state *state, const struct pass *p)
     for (size_t i = 0; i < p->n; i++) {
         if (!eligible(state, p, i) || p->v[i].order != order)
             continue;
-        if (at < weight_of(&p->v[i]))
+        if (at < weight_of(p, i))
             return i;
-        at -= weight_of(&p->v[i]);
+        at -= weight_of(p, i);
     }
     return p->n; /* a breaker changed between the two passes */
 }
@@ -99,6 +103,8 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
         if (i < 64)
             p.taken |= (uint64_t)1 << i;
     }
+    if (state->strict)
+        return NULL;
     p.last_resort = true;
     p.taken = 0;
     i = choose(state, &p);
@@ -135,16 +141,29 @@ void km_route_again(struct km_route_state *state)
     state->ntried = 0;
 }
 
-void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms)
+/* An upstream that says it is full works: it is left alone for a while, and nothing is held against
+ * it but where LiteLLM's allowed_fails_policy says so. */
+static bool report_full(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
 {
-    switch (outcome) {
+    const struct km_breaker_settings *s = c->settings;
+    const bool counts = s && s->allowed_of && s->allowed_of->of[KM_FAILURE_RATE_LIMIT] >= 0;
+
+    km_breaker_rest(c->breaker, r->rest_ms > 0 ? (uint64_t)r->rest_ms : KM_BREAKER_REST_MS, now_ms);
+    if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN && !counts)
+        km_breaker_report(c->breaker, s, true, now_ms);
+    return counts && km_breaker_fail(c->breaker, s, KM_FAILURE_RATE_LIMIT, now_ms);
+}
+
+bool km_route_report(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    switch (r->outcome) {
     case KM_OUTCOME_OK:
         km_breaker_report(c->breaker, c->settings, true, now_ms);
         break;
     case KM_OUTCOME_FAILED:
+        return km_breaker_fail(c->breaker, c->settings, r->failure, now_ms);
     case KM_OUTCOME_RATE_LIMITED:
-        km_breaker_report(c->breaker, c->settings, false, now_ms);
-        break;
+        return report_full(c, r, now_ms);
     case KM_OUTCOME_CALLER:
         /* The caller's own fault or departure: the upstream answered, which frees a probe. */
         if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN)
@@ -154,4 +173,5 @@ void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint
         km_breaker_release(c->breaker);
         break;
     }
+    return false;
 }

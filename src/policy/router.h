@@ -3,7 +3,8 @@
  *
  * Weighted shuffle (weight, else rpm, else tpm, else equal) among the healthy deployments of the
  * lowest `order`; an attempt excludes those already tried, until all were and they begin again
- * (km_route_again).  Deployments whose breaker is open are passed over unless nothing else is left.
+ * (km_route_again).  Deployments whose breaker is open, and those that rest because they are full,
+ * are passed over unless nothing else is left; one that has just come back gets its share by and by.
  */
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H
@@ -25,6 +26,7 @@ struct km_route_state {
     size_t ntried;
     size_t attempts; /* of the group */
     uint64_t rng; /* seeded by the caller */
+    bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
 };
 
 /* NULL: none left.  Counts as an attempt. */
@@ -48,6 +50,12 @@ enum km_outcome {
     KM_OUTCOME_CALLER, /* the upstream answered; what was wrong was the caller's, or he left */
     KM_OUTCOME_OVERTAKEN, /* another was faster: nobody knows how it is */
 };
-void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms);
+struct km_report {
+    enum km_outcome outcome;
+    enum km_failure failure; /* of FAILED, RATE_LIMITED */
+    int64_t rest_ms; /* of RATE_LIMITED: how long its upstream asks to be left alone; 0: not said */
+};
+/* true: this opened its breaker. */
+bool km_route_report(const struct km_candidate *c, const struct km_report *report, uint64_t now_ms);
 
 #endif

@@ -249,7 +249,7 @@ static void a_key_of_another_section_is_told_where_it_belongs(void **state)
 {
     (void)state;
     expect("general_settings: {num_retries: 3}\n", 0, 1, "it belongs in litellm_settings");
-    expect("general_settings: {cooldown_time: 3}\n", 0, 1, "it belongs in litellm_settings");
+    expect("general_settings: {modify_params: true}\n", 0, 1, "it belongs in litellm_settings");
     expect("litellm_settings: {redis_url: r}\n", 0, 1, "it belongs in router_settings");
     expect("litellm_settings: {mcp_servers: {a: {url: u}}}\n", 0, 1,
            "it belongs at the top of the file");
