@@ -67,13 +67,36 @@ uint64_t km_call_time_left(const struct km_call *call)
     return until < own ? until : own;
 }
 
+static bool is_full(const struct km_call *call)
+{
+    return km_route_is_full(&call->route, call->match.v, call->match.n,
+                            km_loop_now_ms(call->w->loop));
+}
+
+/* Limits of deployments are of the minute of the clock they are counted by. */
+static int all_full(const struct km_call *call, struct km_err *err)
+{
+    const uint64_t into = km_loop_now_ms(call->w->loop) % 60000;
+
+    km_fail(err, KM_E_RATE_LIMITED,
+            "All deployments of model '%.*s' are at their rpm or tpm of this minute.",
+            KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+    err->retry_after_ms = (int)(60000 - into);
+    return KM_E_RATE_LIMITED;
+}
+
 static int pick(struct km_call *call, struct km_err *err)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
+    call->route.strategy = call->match.strategy;
+    call->route.stream = call->req.stream;
+    call->route.tokens = call->input_tokens + call->reserve_output;
     call->route.strict = km_call_may_fall_back(call);
     call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
+    if (!call->at->candidate && is_full(call))
+        return all_full(call, err);
     if (!call->at->candidate)
         return km_fail(err, KM_E_NO_DEPLOYMENT, "No deployment of model '%.*s' is available.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
@@ -304,6 +327,9 @@ static bool send_out(struct km_call *call)
     at->began_ns = km_mono_ns();
     if (at->d)
         km_retry_budget_count(&at->d->retries, km_loop_now_ms(call->w->loop));
+    if (at->candidate && at->candidate->facts.load && !at->weighs)
+        km_load_begin(at->candidate->facts.load, km_loop_now_ms(call->w->loop));
+    at->weighs = at->candidate && at->candidate->facts.load;
     if (at->taker) /* it is out already, of another call */
         return true;
     if (at->opens)

@@ -84,8 +84,6 @@ static const struct km_setting router_rows[] = {
             "Bounds concurrent calls to each deployment: without it a busy one is called all the "
             "same. kanmon bounds them by key, see default_max_parallel_requests of "
             "kanmon_settings."),
-    IGNORED("routing_strategy_args", KM_SET_NODE,
-            "Tuning of a routing strategy; kanmon's needs none."),
     PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
             "Skips deployments whose context window is too small: without it the provider "
             "refuses such a call."),

@@ -46,6 +46,7 @@ struct km_models {
     struct km_breaker_settings breaker;
     const struct km_router_settings *router; /* of the configuration, which lives as long */
     const struct km_fallbacks *fallbacks;
+    struct km_strategy_settings strategy;
 };
 
 struct km_models *km_models_free(struct km_models *m)
@@ -203,6 +204,18 @@ static const struct km_failure_counts *retry_policy_of(const struct km_models *m
     return &m->router->retry_policy;
 }
 
+static struct km_strategy_facts facts_of(const struct km_models *m, struct km_deployment *d)
+{
+    const bool priced = d->price.input >= 0 || d->price.output >= 0;
+    const int64_t input = d->price.input > 0 ? d->price.input : 0;
+    const int64_t output = d->price.output > 0 ? d->price.output : 0;
+
+    return (struct km_strategy_facts){ .load = km_strategy_counts(&m->strategy) ? &d->load : NULL,
+                                       .cost = priced ? input + output : -1,
+                                       .rpm = d->rpm,
+                                       .tpm = d->tpm };
+}
+
 static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
@@ -224,6 +237,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .order = d->order,
                 .breaker = &d->breaker,
                 .settings = &m->breaker,
+                .facts = facts_of(m, d),
                 .deployment = d,
             };
     }
@@ -342,17 +356,36 @@ static int build_names(struct km_models *m, const struct km_config *config, stru
     return r < 0 ? r : add_aliases(m, llm->model_group_alias, err);
 }
 
-/* Asked for and not there yet: said, because calls will go elsewhere than its owner thinks. */
-static void check_strategy(const struct km_config *config, struct km_diags *diags)
-{
-    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
-    const struct km_node *at =
-        km_node_path(km_config_root(config), "router_settings.routing_strategy");
+/* In the order of the setting's names. */
+static const enum km_strategy strategies[] = {
+    KM_STRATEGY_SHUFFLE, KM_STRATEGY_LEAST_BUSY, KM_STRATEGY_USAGE,  KM_STRATEGY_USAGE,
+    KM_STRATEGY_LATENCY, KM_STRATEGY_COST,       KM_STRATEGY_SHUFFLE
+};
 
-    if (router->strategy != 0)
-        km_diag_add(diags, KM_DIAG_WARNING, "W0303", at, NULL,
-                    "routing_strategy is not served yet: deployments are chosen as simple-shuffle "
-                    "does, by weight, rpm or tpm");
+static struct km_strategy_settings strategy_of(const struct km_router_settings *router)
+{
+    const struct km_node *buffer = router->strategy_args.buffer;
+    const bool number = buffer && (buffer->type == KM_NODE_FLOAT || buffer->type == KM_NODE_INT);
+
+    return (struct km_strategy_settings){
+        .strategy = strategies[router->strategy],
+        .ttl_ms = router->strategy_args.ttl_ms,
+        .buffer_percent =
+            number && buffer->f > 0 && buffer->f < 1000 ? (int64_t)(buffer->f * 100) : 0,
+    };
+}
+
+/* Budgets of providers are not held yet, and refused where they are configured. */
+static void check_strategy(const struct km_config *config, const struct km_router_settings *router,
+                           struct km_diags *diags)
+{
+    static const int64_t by_budget = 6;
+
+    if (router->strategy == by_budget)
+        km_diag_add(diags, KM_DIAG_WARNING, "W0303",
+                    km_node_path(km_config_root(config), "router_settings.routing_strategy"), NULL,
+                    "provider-budget-routing is not served yet: deployments are chosen as "
+                    "simple-shuffle does");
 }
 
 /* All of them are in diags; what stops the load says how many. */
@@ -401,7 +434,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->router = km_config_get(args->config, &km_router_settings_table);
     m->breaker = breaker_of(args, m->router);
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
-    check_strategy(args->config, diags);
+    m->strategy = strategy_of(m->router);
+    check_strategy(args->config, m->router, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
@@ -431,13 +465,15 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     return 0;
 }
 
-static void matched(struct km_model_match *ret, const struct km_model_group *g)
+static void matched(const struct km_models *m, struct km_model_match *ret,
+                    const struct km_model_group *g)
 {
     ret->v = g->v;
     ret->n = g->n;
     ret->group = g->name;
     ret->retry = g->retry;
     ret->falls_back = g->falls_back;
+    ret->strategy = &m->strategy;
 }
 
 static bool find_exact(const struct km_models *m, struct km_str name, struct km_model_match *ret)
@@ -445,7 +481,7 @@ static bool find_exact(const struct km_models *m, struct km_str name, struct km_
     const struct km_model_group *g = km_map_get(m->by_name, name);
 
     if (g)
-        matched(ret, g);
+        matched(m, ret, g);
     return g != NULL;
 }
 
@@ -453,7 +489,7 @@ static bool find_pattern(const struct km_models *m, struct km_str name, struct k
 {
     for (size_t i = 0; i < m->npatterns; i++)
         if (km_str_glob(m->patterns[i]->name, name, &ret->star)) {
-            matched(ret, m->patterns[i]);
+            matched(m, ret, m->patterns[i]);
             return true;
         }
     return false;
@@ -476,7 +512,7 @@ int km_models_find(const struct km_models *m, struct km_str name, struct km_mode
     }
     g = km_map_get(m->by_id, name);
     if (g) {
-        matched(ret_match, g);
+        matched(m, ret_match, g);
         return 0;
     }
     if (find_pattern(m, name, ret_match))

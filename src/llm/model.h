@@ -83,10 +83,12 @@ struct km_deployment {
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     struct km_retry_budget retries;
+    struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t share, order; /* for the shuffle; lower order first */
+    int64_t rpm, tpm; /* -1: not said */
     size_t index; /* place in km_models_at(): for metrics */
 };
 
@@ -145,6 +147,7 @@ struct km_model_match {
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
+    const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's

@@ -291,10 +291,33 @@ const struct km_settings_table km_llm_defaults_table = {
 #undef AT
 #define AT(member) offsetof(struct km_router_settings, member)
 
+/* model.c says what each is served as. */
 static const char *const strategies[] = {
     "simple-shuffle", "least-busy", "usage-based-routing", "usage-based-routing-v2",
-    "latency-based-routing", "cost-based-routing", "provider-budget-routing", "priority", NULL,
+    "latency-based-routing", "cost-based-routing", "provider-budget-routing", NULL,
 };
+
+#undef ARG
+#define ARG(member) offsetof(struct km_strategy_args, member)
+
+static const struct km_setting strategy_rows[] = {
+    { .name = "ttl", .type = KM_SET_MS, .offset = ARG(ttl_ms), .def = "3600", .min = 1,
+      .max = 86400000000,
+      .help = "Seconds: latencies that were seen longer ago do not count." },
+    { .name = "lowest_latency_buffer", .type = KM_SET_NODE, .offset = ARG(buffer),
+      .help = "A deployment that is slower than the fastest by this share of its latency counts as "
+              "as fast: 0.5 is half as slow again." },
+    { .name = "max_latency_list_size", .type = KM_SET_INT, .offset = ARG(unused),
+      .class = KM_HARMLESS,
+      .help = "How many latencies LiteLLM keeps; kanmon keeps their moving average." },
+    { .name = "rpm", .type = KM_SET_INT, .offset = ARG(unused), .class = KM_HARMLESS,
+      .help = "Without effect; a deployment's rpm stands in its litellm_params." },
+    { 0 },
+};
+
+static const struct km_settings_table strategy_table = { .rows = strategy_rows,
+                                                         .size = sizeof(struct km_strategy_args),
+                                                         .extra = SIZE_MAX };
 
 static const struct km_setting router_rows[] = {
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
@@ -327,7 +350,11 @@ static const struct km_setting router_rows[] = {
       .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
     { .name = "routing_strategy", .type = KM_SET_ENUM, .offset = AT(strategy),
       .choices = strategies, .def = "simple-shuffle",
-      .help = "Which deployment of a group is taken. All are served as simple-shuffle for now." },
+      .help = "Which deployment of a group is taken: by chance and weight, the one with the fewest "
+              "calls, the fewest tokens of this minute (and none at its rpm or tpm), the shortest "
+              "latency, or the lowest price." },
+    { .name = "routing_strategy_args", .type = KM_SET_TABLE, .offset = AT(strategy_args),
+      .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
     { 0 },

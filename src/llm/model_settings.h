@@ -75,10 +75,17 @@ struct km_llm_defaults { /* litellm_settings */
     const struct km_node *model_group_alias;
 };
 
+struct km_strategy_args {
+    int64_t ttl_ms;
+    const struct km_node *buffer; /* a number */
+    int64_t unused; /* accepted, without effect */
+};
+
 struct km_router_settings { /* router_settings */
     int64_t num_retries; /* -1 unset */
     int64_t timeout_ms, stream_timeout_ms; /* 0 unset */
-    int64_t strategy;
+    int64_t strategy; /* index of its name */
+    struct km_strategy_args strategy_args;
     int64_t retry_after_ms; /* the shortest wait before a retry at the same deployment */
     struct km_failure_counts retry_policy;
     struct km_fallback_nodes fallbacks;

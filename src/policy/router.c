@@ -36,9 +36,22 @@ struct pass {
     bool last_resort;
 };
 
+static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
+{
+    return km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
+                             p->now_ms);
+}
+
+/* Is it at its limit?  Only a strategy that counts knows. */
+static bool is_full(const struct km_route_state *state, const struct pass *p, size_t i)
+{
+    return state->strategy && state->strategy->strategy == KM_STRATEGY_USAGE &&
+           score_of(state, p, i) == KM_SCORE_FULL;
+}
+
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
 {
-    if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)))
+    if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
         return false;
     return p->last_resort || (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
                               !km_breaker_rests(p->v[i].breaker, p->now_ms));
@@ -52,31 +65,67 @@ static uint64_t weight_of(const struct pass *p, size_t i)
     return weight * km_breaker_share(c->breaker, p->now_ms);
 }
 
+/* The lowest order among those that may serve; INT64_MAX: none may. */
+static int64_t lowest_order(const struct km_route_state *state, const struct pass *p)
+{
+    int64_t order = INT64_MAX;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].order < order && eligible(state, p, i))
+            order = p->v[i].order;
+    return order;
+}
+
+/* The highest score that is good enough. */
+static uint64_t good_score(const struct km_route_state *state, const struct pass *p, int64_t order)
+{
+    uint64_t best = KM_SCORE_FULL, score;
+
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->v[i].order != order || !eligible(state, p, i))
+            continue;
+        score = score_of(state, p, i);
+        best = score < best ? score : best;
+    }
+    return km_strategy_good(state->strategy, best);
+}
+
+struct choice {
+    int64_t order;
+    bool scored;
+    uint64_t good;
+};
+
+static bool is_chosen(const struct km_route_state *state, const struct pass *p,
+                      const struct choice *c, size_t i)
+{
+    return p->v[i].order == c->order && eligible(state, p, i) &&
+           (!c->scored || score_of(state, p, i) <= c->good);
+}
+
 /* Index of the pick, or n. */
 static size_t choose(struct km_route_state *state, const struct pass *p)
 {
+    struct choice c = { .order = lowest_order(state, p),
+                        .scored = state->strategy && state->strategy->strategy };
     uint64_t total = 0, at;
-    int64_t order = INT64_MAX;
 
-    for (size_t i = 0; i < p->n; i++) {
-        if (!eligible(state, p, i) || p->v[i].order > order)
-            continue;
-        if (p->v[i].order < order)
-            total = 0;
-        order = p->v[i].order;
-        total += weight_of(p, i);
-    }
+    if (c.scored)
+        c.good = good_score(state, p, c.order);
+    for (size_t i = 0; i < p->n; i++)
+        if (is_chosen(state, p, &c, i))
+            total += weight_of(p, i);
     if (total == 0)
         return p->n;
     at = km_prng_next(&state->rng) % total;
     for (size_t i = 0; i < p->n; i++) {
-        if (!eligible(state, p, i) || p->v[i].order != order)
+        if (!is_chosen(state, p, &c, i))
             continue;
         if (at < weight_of(p, i))
             return i;
         at -= weight_of(p, i);
     }
-    return p->n; /* a breaker changed between the two passes */
+    return p->n; /* a breaker or a count changed between the two passes */
 }
 
 static const struct km_candidate *take(struct km_route_state *state, const struct km_candidate *c)
@@ -109,6 +158,17 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
     p.taken = 0;
     i = choose(state, &p);
     return i < n ? take(state, &v[i]) : NULL;
+}
+
+bool km_route_is_full(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                      uint64_t now_ms)
+{
+    const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+
+    for (size_t i = 0; i < n; i++)
+        if (!is_full(state, &p, i))
+            return false;
+    return n > 0;
 }
 
 void km_route_unpick(struct km_route_state *state, const struct km_candidate *c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* router.h - which deployment of a model group serves the next attempt.
  *
- * Weighted shuffle (weight, else rpm, else tpm, else equal) among the healthy deployments of the
- * lowest `order`; an attempt excludes those already tried, until all were and they begin again
+ * One of those that the strategy takes for the best (strategy.h) among the healthy deployments of the
+ * lowest `order`, by weight; an attempt excludes those already tried, until all were and they begin again
  * (km_route_again).  Deployments whose breaker is open, and those that rest because they are full,
  * are passed over unless nothing else is left; one that has just come back gets its share by and by.
  */
@@ -10,6 +10,7 @@
 #define KM_POLICY_ROUTER_H
 
 #include "policy/breaker.h"
+#include "policy/strategy.h"
 
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
 
@@ -18,6 +19,7 @@ struct km_candidate {
     int64_t order; /* lower first */
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
+    struct km_strategy_facts facts;
     void *deployment; /* the caller's */
 };
 
@@ -26,6 +28,9 @@ struct km_route_state {
     size_t ntried;
     size_t attempts; /* of the group */
     uint64_t rng; /* seeded by the caller */
+    const struct km_strategy_settings *strategy; /* NULL: by chance */
+    bool stream; /* its answer comes as one */
+    int64_t tokens; /* it needs, by estimate */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
 };
 
@@ -33,6 +38,9 @@ struct km_route_state {
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms);
 
+/* Are all of them at their limits, as the strategy counts? */
+bool km_route_is_full(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                      uint64_t now_ms);
 /* Is there one that was not tried, and that may be sent to now? */
 bool km_route_has_other(const struct km_route_state *state, const struct km_candidate *v, size_t n,
                         uint64_t now_ms);
