@@ -37,6 +37,8 @@ static const struct km_setting allowed_fails[] = {
 #define XX(KIND, name, text) ROW(name "AllowedFails", AT(of[KM_FAILURE_##KIND]), 1000000, text)
     KINDS(XX)
 #undef XX
+    ROW("DefaultAllowedFails", AT(rest), 1000000,
+        "After what has no number of its own here; else allowed_fails.")
     { 0 },
 };
 
