@@ -28,8 +28,8 @@ static const struct km_setting rows[] = {
       .def = "0",
       .min = 0,
       .max = 100,
-      .help = "Per cent of the outcomes of the last 10 seconds that, when they are failures, have an "
-              "upstream left alone too; 0: no rate does." },
+      .help = "Per cent of the outcomes of the last 10 seconds that, when they are failures, have "
+              "an upstream left alone too; 0: no rate does." },
     { .name = "circuit_breaker_minimum_requests",
       .type = KM_SET_INT,
       .offset = offsetof(struct km_breaker_settings, rate_least),

@@ -5,8 +5,8 @@
  *
  *     | minute, 24 bits | count, 40 bits |
  *
- * A latency is a moving average, an eighth of the newest: about the last ten, as LiteLLM keeps them,
- * without the list.  Two workers that learn at the same moment may lose one of the two.
+ * A latency is a moving average, an eighth of the newest: about the last ten, as LiteLLM keeps
+ * them, without the list.  Two workers that learn at the same moment may lose one of the two.
  */
 #include "policy/load.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* load.h - what a deployment has to do, and how fast it is: what strategies choose by.
  *
- * Counted only where the strategy asks for it.  Atomics; shared by all workers.  Windows of a minute
- * begin with the clock's, as LiteLLM's do.
+ * Counted only where the strategy asks for it.  Atomics; shared by all workers.  Windows of a
+ * minute begin with the clock's, as LiteLLM's do.
  */
 #ifndef KM_POLICY_LOAD_H
 #define KM_POLICY_LOAD_H

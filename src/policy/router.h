@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* router.h - which deployment of a model group serves the next attempt.
  *
- * One of those that the strategy takes for the best (strategy.h) among the healthy deployments of the
- * lowest `order`, by weight; an attempt excludes those already tried, until all were and they begin again
- * (km_route_again).  Deployments whose breaker is open, and those that rest because they are full,
- * are passed over unless nothing else is left; one that has just come back gets its share by and by.
+ * One of those that the strategy takes for the best (strategy.h) among the healthy deployments of
+ * the lowest `order`, by weight; an attempt excludes those already tried, until all were and they
+ * begin again (km_route_again).  Deployments whose breaker is open, and those that rest because
+ * they are full, are passed over unless nothing else is left; one that has just come back gets its
+ * share by and by.
  */
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H

@@ -42,7 +42,8 @@ struct km_strategy_facts {
 
 #define KM_SCORE_FULL UINT64_MAX /* it is at its limit: no call goes there */
 
-/* Lower is better; all that have the lowest are as good.  tokens: what the call needs, by estimate. */
+/* Lower is better; all that have the lowest are as good.  tokens: what the call needs, by
+ * estimate. */
 uint64_t km_strategy_score(const struct km_strategy_settings *s, const struct km_strategy_facts *f,
                            bool stream, int64_t tokens, uint64_t now_ms);
 /* The highest score that is as good as the best. */
