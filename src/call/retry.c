@@ -80,6 +80,7 @@ static enum km_retry judge(struct km_call *call, enum km_again again, bool elsew
         .elsewhere = elsewhere,
         .instead = km_call_may_fall_back(call),
         .others = km_route_has_other(&call->route, call->match.v, call->match.n, now),
+        .left_alone = km_route_has_untried(&call->route, call->match.v, call->match.n),
         .done = (int64_t)call->route.attempts - 1,
         .most = call->retries,
         .policy = call->req.num_retries == 0 ? NULL : call->match.retry,

@@ -3,6 +3,7 @@
  *
  *     failed ── too many already? ────────────────────────────────> no
  *                another deployment is left, and may do better ───> now
+ *                  (also one that is left alone, where no other model may be asked)
  *                the same may do better in a while ── in time? ───> later
  *
  * A policy that names a kind of failure says that it is to be tried again whatever we think of it,
@@ -79,7 +80,8 @@ enum km_retry km_retry_judge(const struct km_retry_facts *f, uint64_t *rng, uint
 
     if (f->done >= most)
         return KM_RETRY_NO;
-    if (f->others && (f->elsewhere || f->passing || told_to))
+    /* One that is probably down is better than a certain refusal, and worse than another model. */
+    if ((f->others || (f->left_alone && !f->instead)) && (f->elsewhere || f->passing || told_to))
         return KM_RETRY_NOW;
     if ((!f->passing && !told_to) || f->asked_ms > KM_RETRY_AFTER_MOST_MS)
         return KM_RETRY_NO;

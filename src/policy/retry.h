@@ -68,6 +68,7 @@ struct km_retry_facts {
     bool elsewhere; /* another deployment may do better */
     bool instead; /* another model may be asked in the place of this one */
     bool others; /* one that was not tried yet is left, and its breaker is not open */
+    bool left_alone; /* one that was not tried yet is left, but it is open, or rests */
     int64_t done; /* further attempts that were made in this group */
     int64_t most; /* that may be made, where no policy says otherwise */
     const struct km_failure_counts *policy; /* NULL: there is none */

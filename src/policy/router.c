@@ -196,6 +196,15 @@ bool km_route_has_other(const struct km_route_state *state, const struct km_cand
     return false;
 }
 
+bool km_route_has_untried(const struct km_route_state *state, const struct km_candidate *v,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!was_tried(state, &v[i]))
+            return true;
+    return false;
+}
+
 void km_route_again(struct km_route_state *state)
 {
     state->ntried = 0;

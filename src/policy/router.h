@@ -45,6 +45,9 @@ bool km_route_is_full(const struct km_route_state *state, const struct km_candid
 /* Is there one that was not tried, and that may be sent to now? */
 bool km_route_has_other(const struct km_route_state *state, const struct km_candidate *v, size_t n,
                         uint64_t now_ms);
+/* Is there one that was not tried, whatever is known of it? */
+bool km_route_has_untried(const struct km_route_state *state, const struct km_candidate *v,
+                          size_t n);
 /* All may be picked once more. */
 void km_route_again(struct km_route_state *state);
 

@@ -36,6 +36,20 @@ static void another_deployment_is_tried_at_once(void **state)
     assert_int_equal(wait, 0);
 }
 
+static void one_that_is_left_alone_is_asked_where_no_other_model_is(void **state)
+{
+    struct km_retry_facts f = passing();
+    uint64_t wait;
+
+    (void)state;
+    f.failure = KM_FAILURE_TIMEOUT;
+    f.passing = false;
+    f.left_alone = true;
+    assert_int_equal(judge(&f, &wait), KM_RETRY_NOW);
+    f.instead = true;
+    assert_int_equal(judge(&f, &wait), KM_RETRY_NO);
+}
+
 static void the_only_deployment_is_tried_after_a_wait_if_it_may_pass(void **state)
 {
     struct km_retry_facts f = passing();
@@ -186,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_deployment_is_tried_at_once),
+        cmocka_unit_test(one_that_is_left_alone_is_asked_where_no_other_model_is),
         cmocka_unit_test(the_only_deployment_is_tried_after_a_wait_if_it_may_pass),
         cmocka_unit_test(no_more_than_are_allowed),
         cmocka_unit_test(what_is_the_callers_fault_is_not_tried_again),
