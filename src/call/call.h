@@ -35,6 +35,9 @@ struct km_call_kind {
     bool placed; /* where it goes was said with it: no deployment is picked */
     bool verbatim; /* bodies are the caller's own: no deployment's defaults come in */
     bool any_status; /* whatever its upstream answers goes to the client, a refusal too */
+    /* The same deployment may be asked once more: the worst that comes of it is a second answer.
+     * What an account keeps (a file, a batch) would be there twice. */
+    bool repeats;
     bool falls_back; /* another model group may be asked in the place of one that failed */
     bool refers; /* its body may name what an account keeps, by id */
     bool lines; /* the bodies it judges are lines of a file */

@@ -57,6 +57,8 @@ enum km_failure km_call_failure(const struct km_call *call)
  * is, and may have been paid for it: it is asked again only where a policy says so. */
 static bool is_passing(const struct km_call *call, enum km_again again)
 {
+    if (!call->kind->repeats)
+        return false;
     if (call->err.code == KM_E_UPSTREAM_STATUS)
         return again == KM_AGAIN_SAME;
     return km_call_failure(call) == KM_FAILURE_CONNECTION;
@@ -83,7 +85,7 @@ static enum km_retry judge(struct km_call *call, enum km_again again, bool elsew
         .left_alone = km_route_has_untried(&call->route, call->match.v, call->match.n),
         .done = (int64_t)call->route.attempts - 1,
         .most = call->retries,
-        .policy = call->req.num_retries == 0 ? NULL : call->match.retry,
+        .policy = call->req.num_retries == 0 || !call->kind->repeats ? NULL : call->match.retry,
         .asked_ms = call->err.retry_after_ms,
         .least_ms = snap->routing->retry_after_ms,
         .left_ms = time_left(call),

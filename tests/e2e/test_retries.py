@@ -120,6 +120,19 @@ def test_a_deployments_word_counts_before_the_routers(route, upstream):
     assert len(sent(upstream, model)) == 1
 
 
+def test_a_file_is_not_made_twice(route):
+    """Its answer may have been lost, and it not: that is for its caller to find out."""
+    def serve(link, _head):
+        link.sendall(response(503, b"{}"))
+
+    with Scripted(serve) as upstream:
+        client = route("num_retries: 3", upstream.url)
+        with pytest.raises(openai.InternalServerError):
+            client.files.create(file=("a.jsonl", b"{}"), purpose="batch",
+                                extra_body={"model": "any/m"})
+        assert upstream.served == 1
+
+
 def test_each_deployment_once_and_then_again(route, upstream):
     client = route("num_retries: 3")
     before = len(upstream.records)
