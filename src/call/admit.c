@@ -169,6 +169,21 @@ static int reserve_llm(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+int km_call_price_anew(struct km_call *call, struct km_err *err)
+{
+    const int64_t reserved = call->reserve;
+    int r;
+
+    if (!call->api && !call->priced)
+        return 0;
+    call->bound_tokens = -1;
+    call->maximum_named = false;
+    r = call->kind->reserve ? call->kind->reserve(call, err) : reserve_llm(call, err);
+    call->each = call->reserve;
+    call->reserve = reserved;
+    return r;
+}
+
 static enum km_next refused(struct km_call *call, int code)
 {
     call->failed = true;

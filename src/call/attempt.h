@@ -80,6 +80,7 @@ struct km_attempt {
     const struct km_candidate *candidate;
     struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
     bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
+    bool weighs; /* it counts as its deployment's load */
     bool resigned; /* with new credentials: once a deployment */
 
     /* the request */

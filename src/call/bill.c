@@ -188,6 +188,25 @@ static void take_share(const struct km_taker *t, struct km_bill *b)
     b->usage.cached_tokens = km_taker_share(t, b->usage.cached_tokens);
 }
 
+/* It weighs on its deployment no more; and how fast that was. */
+static void end_load(const struct km_call *call)
+{
+    struct km_attempt *at = call->at;
+    const struct km_bill *b = &at->money.bill;
+    const uint64_t now_ns = km_mono_ns();
+    const struct km_load_end end = {
+        .good = !call->failed,
+        .timed_out = call->failed && call->err.code == KM_E_UPSTREAM_TIMEOUT,
+        .tokens = b->usage.prompt_tokens + b->usage.completion_tokens,
+        .tokens_out = b->usage.completion_tokens,
+        .took_us = at->began_ns ? (now_ns - at->began_ns) / 1000 : 0,
+        .first_us = call->req.stream ? call->first_ns / 1000 : 0,
+    };
+
+    at->weighs = false;
+    km_load_end(at->candidate->facts.load, &end, km_loop_now_ms(call->w->loop));
+}
+
 /* What it reported teaches what others like it come to. */
 static void learn_from(const struct km_call *call, bool opens_input, const struct km_bill_facts *f)
 {
@@ -238,6 +257,8 @@ void km_call_bill(struct km_call *call)
         bill_usage(call, &m->bill);
     else if (call->kind->session && call->streaming) /* its parts have rows of their own */
         call->kind->usage(call, &m->bill.usage);
+    if (call->at->weighs)
+        end_load(call);
 }
 
 static unsigned flags_of(const struct km_bill *b)

@@ -12,6 +12,7 @@
 #include "host/port.h"
 #include "host/visit.h"
 #include "llm/api/openai.h"
+#include "llm/fallback.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
@@ -34,6 +35,10 @@ struct km_call_kind {
     bool placed; /* where it goes was said with it: no deployment is picked */
     bool verbatim; /* bodies are the caller's own: no deployment's defaults come in */
     bool any_status; /* whatever its upstream answers goes to the client, a refusal too */
+    /* The same deployment may be asked once more: the worst that comes of it is a second answer.
+     * What an account keeps (a file, a batch) would be there twice. */
+    bool repeats;
+    bool falls_back; /* another model group may be asked in the place of one that failed */
     bool refers; /* its body may name what an account keeps, by id */
     bool lines; /* the bodies it judges are lines of a file */
     bool raw; /* what it sends on may have members that are the gateway's own */
@@ -148,8 +153,12 @@ struct km_call {
     uint64_t began_ns; /* monotonic */
     struct km_intake *intake; /* units it goes through (intake.c); NULL: none */
     struct km_str body; /* what has passed them */
-    struct km_llm_request req;
+    struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
+    struct km_fallback_list own_fallbacks; /* its caller's; n 0: none is said */
+    struct km_str asked_model; /* what its caller asked for, once another is asked */
+    unsigned fallbacks; /* groups that were asked in the place of the first */
+    unsigned followers; /* groups that wait for their turn */
 
     /* admission */
     struct km_hold hold; /* of its key */
@@ -188,6 +197,7 @@ struct km_call {
     struct km_route_state route;
     unsigned retries; /* most further attempts */
     unsigned nsent; /* attempts whose requests were about to leave */
+    struct km_timer *pause; /* runs before the next one is made; NULL: none does */
     bool covering; /* the broker is being asked for one more, or for more of this one */
     bool covered; /* it said yes to a further one: recover.c */
     bool timed_out;
@@ -295,6 +305,9 @@ static inline bool km_call_writes(const struct km_call *call)
 
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
+/* It is to be served by other deployments: call->each, and what of its output is bounded, as they
+ * have it.  What is reserved stays. */
+int km_call_price_anew(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* price.c */
 /* What it costs at a deployment: the deployment's own, or where that serves models it was not
  * configured for, by the model's own name, made in *room. */
@@ -331,6 +344,28 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* retry.c */
+enum km_call_retry {
+    KM_CALL_RETRY_NO,
+    KM_CALL_RETRY_NOW, /* at a deployment that was not tried */
+    KM_CALL_RETRY_PAUSED, /* km_call_resume() follows when the wait is over */
+};
+
+/* The attempt failed, and its kind could send once more: does the model group get another one?
+ * again: what the upstream's refusal means; elsewhere: another deployment may do better. */
+enum km_call_retry km_call_retry(struct km_call *call, enum km_again again,
+                                 bool elsewhere) KM_MUST_USE;
+/* Is the wait over that the step was resumed from?  Once each: any deployment may be picked now. */
+bool km_call_pause_over(struct km_call *call) KM_MUST_USE;
+enum km_failure km_call_failure(const struct km_call *call); /* what the attempt failed of */
+/* fallback.c */
+/* `fallbacks` of the request, judged like the model it asks for: call->own_fallbacks. */
+int km_call_read_fallbacks(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Is there a model group that may be asked in the place of this one? */
+bool km_call_may_fall_back(const struct km_call *call);
+/* No more attempts are made in its group: true: from now on it is a call of the next group, its
+ * attempts begin, and what one costs there is in call->each.  false: none is left. */
+bool km_call_fall_back(struct km_call *call) KM_MUST_USE;
 /* recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hooks.c - see hooks.h. */
+/* hooks.c - see hooks.h for the contract.
+ *
+ * A place's rows are a list that ends with NULL, in the order in which they run; most places have
+ * none, and then a call pays for a comparison.  Nothing is kept here: what a row has done for a
+ * call, it keeps in a note of that call.
+ */
 #include "call/hooks.h"
 
 #include "call/call.h"
@@ -25,6 +30,17 @@ int km_call_run_hooks(struct km_call *call, enum km_hook_place place, struct km_
     const struct km_call_hook *const *row = call->w->gw->args->hooks->at[place];
 
     return row ? run_rows(row, call, err) : KM_HOOK_PASS;
+}
+
+int km_call_judge_again(struct km_call *call, struct km_err *err)
+{
+    const struct km_call_hook *const *row = call->w->gw->args->hooks->at[KM_HOOK_PREPARED];
+    int r = 0;
+
+    for (; row && *row && r >= 0; row++)
+        if ((*row)->judges && (!(*row)->names || (*row)->names & call->req.names))
+            r = (*row)->run(call, err);
+    return r < 0 ? r : 0;
 }
 
 static bool is_asked(const struct km_call *call, const struct km_call_unit *row)

@@ -47,6 +47,9 @@ struct km_call_hook {
     const char *name;
     unsigned names; /* asked only of a request that may name one of these; 0: of every call */
     int (*run)(struct km_call *call, struct km_err *err);
+    /* At `prepared`: it but says yes or no to what is asked of the deployments that may serve it,
+     * and waits for nothing: it is asked again when others are to (km_call_judge_again). */
+    bool judges;
 };
 
 enum km_unit_place {
@@ -78,6 +81,8 @@ const struct km_call_kind *km_call_kind_of_models(const struct km_call *call);
 /* hooks.c: the place's verdict: the first that is not PASS. */
 int km_call_run_hooks(struct km_call *call, enum km_hook_place place,
                       struct km_err *err) KM_MUST_USE;
+/* hooks.c: other deployments are to serve the call: may they get what it asks for? */
+int km_call_judge_again(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* hooks.c: has the place a row for such a call?  Never for a session: it has frames both ways,
  * holds its upstream up by itself, and no piece comes of it. */
 bool km_call_has_units(const struct km_call *call, enum km_unit_place place);

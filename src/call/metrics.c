@@ -56,6 +56,36 @@ static const struct km_metric_row attempts_failed = {
     .help = "Attempts at a deployment that failed.",
     .labels = { "model", "model_id", "exception_status" }
 };
+static const struct km_metric_row fallbacks_good = {
+    .name = "litellm_deployment_successful_fallbacks_total",
+    .type = KM_COUNTER,
+    .help = "Calls that another model group answered, after the one that was asked for had failed.",
+    .labels = { "requested_model", "fallback_model" }
+};
+static const struct km_metric_row fallbacks_failed = {
+    .name = "litellm_deployment_failed_fallbacks_total",
+    .type = KM_COUNTER,
+    .help = "Model groups that were asked in the place of another, and failed too.",
+    .labels = { "requested_model", "fallback_model" }
+};
+static const struct km_metric_row cooled_down = {
+    .name = "litellm_deployment_cooled_down_total",
+    .type = KM_COUNTER,
+    .help = "Times a deployment's circuit breaker opened.",
+    .labels = { "model", "model_id" }
+};
+static const struct km_metric_row retries = {
+    .name = "kanmon_retries_total",
+    .type = KM_COUNTER,
+    .help = "Further attempts in the same model group, by what the one before failed of.",
+    .labels = { "model", "model_id", "failure" }
+};
+static const struct km_metric_row retries_denied = {
+    .name = "kanmon_retries_denied_total",
+    .type = KM_COUNTER,
+    .help = "Further attempts that were not made because the deployment's retry budget was spent.",
+    .labels = { "model", "model_id" }
+};
 static const struct km_metric_row input_tokens = { .name = "litellm_input_tokens_metric_total",
                                                    .type = KM_COUNTER,
                                                    .help = "Input tokens.",
@@ -210,6 +240,40 @@ void km_count_attempt_failed(struct km_call *call)
     km_metric_count(call->w->gw->metrics, &attempts_failed, labels, call->w->index, 1);
 }
 
+/* Both are names of the configuration, for a match was found for them; a pattern's is its own. */
+void km_count_fallback(struct km_call *call, bool good)
+{
+    struct km_model_match first;
+    struct km_str labels[2] = { KM_STR_NONE, call->match.group };
+
+    if (km_models_find(call->visit->view->snap->models, call->asked_model, &first, NULL) == 0)
+        labels[0] = first.group;
+    km_metric_count(call->w->gw->metrics, good ? &fallbacks_good : &fallbacks_failed, labels,
+                    call->w->index, 1);
+}
+
+void km_count_retry(struct km_call *call, const char *failure)
+{
+    const struct km_deployment *d = call->at->d;
+    struct km_str labels[3] = { d->group, d->id, km_str_c(failure) };
+
+    km_metric_count(call->w->gw->metrics, &retries, labels, call->w->index, 1);
+}
+
+void km_count_cooled_down(struct km_call *call)
+{
+    struct km_str labels[2] = { call->at->d->group, call->at->d->id };
+
+    km_metric_count(call->w->gw->metrics, &cooled_down, labels, call->w->index, 1);
+}
+
+void km_count_retry_denied(struct km_call *call)
+{
+    struct km_str labels[2] = { call->at->d->group, call->at->d->id };
+
+    km_metric_count(call->w->gw->metrics, &retries_denied, labels, call->w->index, 1);
+}
+
 void km_count_over_reserved(struct km_call *call)
 {
     const struct km_deployment *d = call->at->d;
@@ -230,6 +294,8 @@ void km_count_call(struct km_call *call)
         count_status(call, &requests, call->client_status);
     if (call->failed)
         count_status(call, &failures, call->client_status);
+    if (call->fallbacks)
+        km_count_fallback(call, !call->failed);
     if (call->kind->count)
         call->kind->count(call);
     if (!call->at->d)

@@ -16,6 +16,14 @@ void km_count_refused(struct km_call *call);
 void km_count_over_reserved(struct km_call *call);
 /* One attempt failed (the call may go on). */
 void km_count_attempt_failed(struct km_call *call);
+/* The model group that was asked in the place of another has answered, or failed. */
+void km_count_fallback(struct km_call *call, bool good);
+/* The attempt's failure opened its deployment's breaker. */
+void km_count_cooled_down(struct km_call *call);
+/* It gets another one; failure: why, in a word. */
+void km_count_retry(struct km_call *call, const char *failure);
+/* It would, and its deployment's retry budget is spent. */
+void km_count_retry_denied(struct km_call *call);
 
 extern const struct km_module km_call_metrics_module;
 

@@ -49,7 +49,7 @@ void km_call_read_head(struct km_call *call)
     if (call->req.timeout_ms == 0 && timeout.n && km_str_decimal(timeout, 3, &v) == 0 && v > 0)
         call->req.timeout_ms = v;
     if (call->req.num_retries < 0 && retries.n && km_str_i64(retries, &v) == 0 && v >= 0 &&
-        v <= KM_LLM_RETRIES_MOST)
+        v <= KM_RETRIES_MOST)
         call->req.num_retries = v;
 }
 
@@ -65,6 +65,8 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
+    if (r == 0 && call->req.fallbacks.n && km_call_read_fallbacks(call, err) < 0)
+        return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
         return KM_E_FORBIDDEN;
     if (r < 0)
@@ -106,7 +108,7 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
             (uint64_t)(d->stream_timeout_ms > 0 ? d->stream_timeout_ms
                                                 : snap->routing->stream_timeout_ms);
     if (!call->at->out.first_byte_ms &&
-        call->match.n > 1) /* then another may still answer in time */
+        (call->match.n > 1 || km_call_may_fall_back(call))) /* another may still answer in time */
         call->at->out.first_byte_ms = (uint64_t)km_call_attempt_ms(call);
 }
 

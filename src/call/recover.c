@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* recover.c - an attempt failed: whose fault it was, and whether another is made.
  *
- * A failure is tried again on the next deployment of the group while nothing has reached the
- * client and the failure is one that another deployment may not share: no connection, time-out
- * of the first byte, and of what upstreams say, what the codec of that upstream takes for
- * passing or for the deployment's own (codec.h).  Three refusals are of something of ours, and the
- * same deployment is asked once more at once: a signature, `stream_options`, and a bound above the
- * model's maximum.
+ * A failure is tried again while nothing has reached the client: on the next deployment of the
+ * group where that may not share it (no connection, time-out of the first byte, and of what
+ * upstreams say, what the codec of that upstream takes for passing or for the deployment's own,
+ * codec.h), and after a wait on the same where it may pass (retry.c).  Three refusals are of
+ * something of ours, and the same deployment is asked once more at once: a signature,
+ * `stream_options`, and a bound above the model's maximum.
  *
- *     failed -> billed -> is it worth another? -> does the key have as much left? -> route
- *                                 no                          no                  -> account
+ *     failed -> billed -> is it worth another? -> wait? -> has the key as much left? -> route
+ *                                 no                                no               -> account
+ *                         another model group? (fallback.c)
  *
  * What the attempts before have cost stays reserved, so a further one is paid for before it is
  * made.
@@ -106,8 +107,16 @@ static enum km_outcome outcome_of(const struct km_call *call)
 
 void km_call_report(struct km_call *call, enum km_outcome outcome)
 {
-    if (call->at->candidate && (!call->at->taker || km_taker_speaks(call->at->taker)))
-        km_route_report(call->at->candidate, outcome, km_loop_now_ms(call->w->loop));
+    struct km_report report = { .outcome = outcome };
+
+    if (!call->at->candidate || (call->at->taker && !km_taker_speaks(call->at->taker)))
+        return;
+    if (outcome == KM_OUTCOME_FAILED || outcome == KM_OUTCOME_RATE_LIMITED)
+        report.failure = km_call_failure(call);
+    if (outcome == KM_OUTCOME_RATE_LIMITED)
+        report.rest_ms = call->err.retry_after_ms;
+    if (km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop)))
+        km_count_cooled_down(call);
 }
 
 static void report(struct km_call *call)
@@ -245,12 +254,43 @@ static bool is_spent(const struct km_call *call)
     return call->kind->is_spent && call->kind->is_spent(call);
 }
 
+/* May the request be sent once more at all? */
+static bool may_be_repeated(const struct km_call *call)
+{
+    return call->match.n && !call->timed_out && !call->unsaid && !is_spent(call);
+}
+
+/* Would another model do better?  Of a request that is itself at fault, where it is its length or
+ * what it says that one of them refuses. */
+static bool worth_another_model(const struct km_call *call)
+{
+    const enum km_failure failure = km_call_failure(call);
+
+    return worth_another(call) || call->err.code == KM_E_NO_DEPLOYMENT ||
+           failure == KM_FAILURE_CONTEXT_WINDOW || failure == KM_FAILURE_CONTENT_POLICY;
+}
+
+static enum km_next try_on(struct km_call *call)
+{
+    enum km_call_retry retry = KM_CALL_RETRY_NO;
+
+    if (!may_be_repeated(call))
+        return km_call_go(call, KM_STEP_account);
+    if (call->at->d)
+        retry = km_call_retry(call, again_of(call), worth_another(call));
+    if (retry == KM_CALL_RETRY_PAUSED)
+        return KM_WAIT;
+    if (retry == KM_CALL_RETRY_NOW || (worth_another_model(call) && km_call_fall_back(call)))
+        return cover(call, false);
+    return km_call_go(call, KM_STEP_account);
+}
+
 enum km_next km_step_recover(struct km_call *call)
 {
-    bool again;
-
     if (call->covered)
         return covered(call);
+    if (km_call_pause_over(call))
+        return cover(call, false);
     call->failed = true;
     km_error_face(call->visit->dialect, &call->err);
     if (call->client_gone || call->at->money.billed) /* the key has no more for another */
@@ -269,10 +309,5 @@ enum km_next km_step_recover(struct km_call *call)
         call->cut = true;
         return km_call_go(call, KM_STEP_account);
     }
-    again = call->match.n && !call->timed_out && !call->unsaid &&
-            call->route.attempts <= call->retries && call->route.attempts < call->match.n &&
-            !is_spent(call) && worth_another(call);
-    if (!again)
-        return km_call_go(call, KM_STEP_account);
-    return cover(call, false);
+    return try_on(call);
 }

@@ -77,7 +77,9 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
     /* A name that cannot stand in a header is left out; it was the caller's own. */
     if (km_header_put(b, KM_STR("x-litellm-model-group"), call->req.model, &ignored) < 0)
         b->failed = false;
-    km_buf_str(b, KM_STR("x-litellm-attempted-fallbacks: 0\r\nx-litellm-attempted-retries: "));
+    km_buf_str(b, KM_STR("x-litellm-attempted-fallbacks: "));
+    km_buf_u64(b, call->fallbacks);
+    km_buf_str(b, KM_STR("\r\nx-litellm-attempted-retries: "));
     km_buf_u64(b, call->route.attempts ? call->route.attempts - 1 : 0);
     km_buf_str(b, KM_STR("\r\n"));
     if (call->bound_tokens >= 0)

@@ -15,7 +15,6 @@
 #include "call/flight.h"
 #include "call/hooks.h"
 
-#define RETRIES_DEFAULT 1
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
 
@@ -30,7 +29,7 @@ static unsigned retries_of(const struct km_call *call)
         n = snap->routing->num_retries;
     if (n < 0)
         n = snap->llm->num_retries;
-    return n < 0 ? RETRIES_DEFAULT : (unsigned)n;
+    return n < 0 ? KM_RETRIES_DEFAULT : (unsigned)n;
 }
 
 int64_t km_call_attempt_ms(const struct km_call *call)
@@ -42,11 +41,14 @@ int64_t km_call_attempt_ms(const struct km_call *call)
     return snap->routing->timeout_ms > 0 ? 0 : snap->llm->request_timeout_ms;
 }
 
-/* What bounds an attempt (km_call_request) all of them have together as often as there are. */
+/* What bounds an attempt (km_call_request) all of them have together as often as there are; and
+ * once more where another model follows, which must have its turn before the time is over. */
 static int64_t deadline_of(const struct km_call *call)
 {
     size_t attempts = call->retries < call->match.n ? (size_t)call->retries + 1 : call->match.n;
     int64_t each = km_call_attempt_ms(call);
+
+    attempts += km_call_may_fall_back(call);
 
     if (call->req.timeout_ms > 0)
         return call->req.timeout_ms;
@@ -65,12 +67,36 @@ uint64_t km_call_time_left(const struct km_call *call)
     return until < own ? until : own;
 }
 
+static bool is_full(const struct km_call *call)
+{
+    return km_route_is_full(&call->route, call->match.v, call->match.n,
+                            km_loop_now_ms(call->w->loop));
+}
+
+/* Limits of deployments are of the minute of the clock they are counted by. */
+static int all_full(const struct km_call *call, struct km_err *err)
+{
+    const uint64_t into = km_loop_now_ms(call->w->loop) % 60000;
+
+    km_fail(err, KM_E_RATE_LIMITED,
+            "All deployments of model '%.*s' are at their rpm or tpm of this minute.",
+            KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+    err->retry_after_ms = (int)(60000 - into);
+    return KM_E_RATE_LIMITED;
+}
+
 static int pick(struct km_call *call, struct km_err *err)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
+    call->route.strategy = call->match.strategy;
+    call->route.stream = call->req.stream;
+    call->route.tokens = call->input_tokens + call->reserve_output;
+    call->route.strict = km_call_may_fall_back(call);
     call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
+    if (!call->at->candidate && is_full(call))
+        return all_full(call, err);
     if (!call->at->candidate)
         return km_fail(err, KM_E_NO_DEPLOYMENT, "No deployment of model '%.*s' is available.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
@@ -299,6 +325,11 @@ static bool send_out(struct km_call *call)
     struct km_attempt *at = call->at;
 
     at->began_ns = km_mono_ns();
+    if (at->d)
+        km_retry_budget_count(&at->d->retries, km_loop_now_ms(call->w->loop));
+    if (at->candidate && at->candidate->facts.load && !at->weighs)
+        km_load_begin(at->candidate->facts.load, km_loop_now_ms(call->w->loop));
+    at->weighs = at->candidate && at->candidate->facts.load;
     if (at->taker) /* it is out already, of another call */
         return true;
     if (at->opens)

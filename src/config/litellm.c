@@ -84,37 +84,9 @@ static const struct km_setting router_rows[] = {
             "Bounds concurrent calls to each deployment: without it a busy one is called all the "
             "same. kanmon bounds them by key, see default_max_parallel_requests of "
             "kanmon_settings."),
-    IGNORED("routing_strategy_args", KM_SET_NODE,
-            "Tuning of a routing strategy; kanmon's needs none."),
-    IGNORED("retry_after", KM_SET_INT,
-            "The least wait before a retry; kanmon retries at once on another deployment."),
-    IGNORED("allowed_fails", KM_SET_INT,
-            "Failures a minute before a deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_failures."),
-    IGNORED("cooldown_time", KM_SET_INT,
-            "How long a failing deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_open_time."),
-    IGNORED("disable_cooldowns", KM_SET_BOOL,
-            "Keeps failing deployments in use; here the circuit breaker decides."),
-    PROTECTS("fallbacks", KM_SET_NODE,
-            "Other model groups to try after a failure: without them the call fails."),
-    PROTECTS("default_fallbacks", KM_SET_NODE,
-            "Model groups to try when a group is unusable: without them the call fails."),
-    PROTECTS("context_window_fallbacks", KM_SET_NODE,
-            "Larger models to try when a prompt is too long: without them the call fails."),
-    PROTECTS("content_policy_fallbacks", KM_SET_NODE,
-            "Models to try after a content policy refusal: without them the call fails."),
-    IGNORED("max_fallbacks", KM_SET_INT,
-            "How many fallbacks one call may use; kanmon does not fall back yet."),
     PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
             "Skips deployments whose context window is too small: without it the provider "
             "refuses such a call."),
-    IGNORED("retry_policy", KM_SET_NODE, "Retries by kind of error; kanmon uses num_retries."),
-    IGNORED("model_group_retry_policy", KM_SET_NODE,
-            "Retries by model group and error; kanmon uses num_retries."),
-    IGNORED("allowed_fails_policy", KM_SET_NODE,
-            "Failures by kind before a deployment rests; kanmon's circuit breaker counts them "
-            "all."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,

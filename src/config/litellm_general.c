@@ -106,9 +106,9 @@ static const struct km_setting rows[] = {
             "Shows all rows of /spend/keys and /spend/users to everyone; kanmon has no such "
             "routes yet."),
     IGNORED("enforce_fallback_model_access", KM_SET_BOOL,
-            "Checks fallbacks against the key's models; kanmon does not fall back yet."),
+            "Checks fallbacks against the key's models; kanmon always does."),
     IGNORED("enforce_fallback_budget", KM_SET_BOOL,
-            "Checks fallbacks against the budget; kanmon does not fall back yet."),
+            "Checks fallbacks against the budget; kanmon always does."),
     IGNORED("fail_closed_budget_enforcement", KM_SET_BOOL,
             "Refuses calls whose budget cannot be checked; kanmon always does."),
     IGNORED("token_rate_limit_type", KM_SET_STR,

@@ -323,7 +323,7 @@ static const struct km_setting rows[] = {
     PROTECTS("model_fallbacks", KM_SET_STR_LIST,
             "Other models to try after a failure: without them the call fails."),
     IGNORED("max_fallbacks", KM_SET_INT,
-            "How many fallbacks one call may use; kanmon does not fall back yet."),
+            "How many fallbacks one call may use; kanmon reads router_settings.max_fallbacks."),
     PROTECTS("caching", KM_SET_BOOL,
             "Caches responses: without it every call is made and paid for."),
     PROTECTS("caching_with_models", KM_SET_BOOL,

@@ -56,7 +56,7 @@ static const struct km_setting rows[] = {
     IGNORED("transcribe_media_buckets", KM_SET_STR_LIST,
             "Buckets that keys may read by way of Amazon Transcribe; kanmon has no such route."),
     IGNORED("expose_fallback_errors_to_caller", KM_SET_BOOL,
-            "Tells callers why fallbacks failed; kanmon does not fall back yet."),
+            "Tells callers why fallbacks failed; kanmon tells why the last attempt did."),
     IGNORED("user_url_allowed_hosts", KM_SET_STR_LIST,
             "Private hosts that clients' URLs may reach; kanmon's dialer allows none."),
     IGNORED("user_url_validation", KM_SET_BOOL,

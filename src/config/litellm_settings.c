@@ -83,20 +83,6 @@ static const struct km_setting rows[] = {
     IGNORED("add_function_to_prompt", KM_SET_BOOL,
             "Writes tools into the prompt for providers without tools; kanmon passes the "
             "request on as it is."),
-    IGNORED("allowed_fails", KM_SET_INT,
-            "Failures after which a deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_failures."),
-    IGNORED("cooldown_time", KM_SET_INT,
-            "How long a failing deployment rests; here that is "
-            "kanmon_settings.performance.circuit_breaker_open_time."),
-    PROTECTS("fallbacks", KM_SET_NODE,
-            "Other model groups to try after a failure: without them the call fails."),
-    PROTECTS("default_fallbacks", KM_SET_NODE,
-            "Model groups to try when a group is unusable: without them the call fails."),
-    PROTECTS("context_window_fallbacks", KM_SET_NODE,
-            "Larger models to try when a prompt is too long: without them the call fails."),
-    PROTECTS("content_policy_fallbacks", KM_SET_NODE,
-            "Models to try after a content policy refusal: without them the call fails."),
     PROTECTS("cache", KM_SET_BOOL, "Caches responses: without it every call is made and paid for."),
     IGNORED("cache_params", KM_SET_NODE,
             "Settings of the response cache; kanmon does not cache yet."),

@@ -104,7 +104,7 @@ static int recall(struct km_call *call, struct km_err *err)
     return KM_E_AGAIN;
 }
 
-const struct km_call_hook km_answers_hook = { "answers_recall", 0, recall };
+const struct km_call_hook km_answers_hook = { .name = "answers_recall", .run = recall };
 
 /* --- keeping --- */
 

@@ -439,7 +439,9 @@ static int check_refs(struct km_call *call, struct km_err *err)
     return KM_E_AGAIN;
 }
 
-const struct km_call_hook km_file_refs_hook = { "file_refs", KM_NAMES_FILES, check_refs };
+const struct km_call_hook km_file_refs_hook = {
+    .name = "file_refs", .names = KM_NAMES_FILES, .run = check_refs
+};
 
 int km_file_refs_add(struct km_call *call, const struct km_json *body, struct km_err *err)
 {

@@ -290,4 +290,6 @@ static int check_models(struct km_call *call, struct km_err *err)
     return r == 0 ? km_other_models_line(call, root, call->req.model, err) : r;
 }
 
-const struct km_call_hook km_other_models_hook = { "other_models", KM_NAMES_MODELS, check_models };
+const struct km_call_hook km_other_models_hook = {
+    .name = "other_models", .names = KM_NAMES_MODELS, .run = check_models, .judges = true
+};

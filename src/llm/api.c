@@ -312,7 +312,11 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
         r->timeout_ms = ms;
     if (tags->type == KM_JSON_ARRAY)
         r->tags = km_json_value(r->body, tags);
-    return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_LLM_RETRIES_MOST,
+    if (own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_ABSENT &&
+        own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_NULL)
+        r->fallbacks = km_json_value(r->body, &own[KM_LLM_OWN_FALLBACKS]);
+    r->no_fallbacks = own[KM_LLM_OWN_NO_FALLBACKS].type == KM_JSON_TRUE;
+    return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_RETRIES_MOST,
                              &r->num_retries, err);
 }
 

@@ -81,8 +81,6 @@ struct km_llm_api {
     km_param_name_fn *param_name; /* its own names of parameters; NULL: OpenAI's */
 };
 
-#define KM_LLM_RETRIES_MOST 10
-
 /* What a request may name, by the names of its members. */
 enum km_llm_names {
     KM_NAMES_FILES = 1 << 0, /* a file, or what else a provider keeps */
@@ -138,6 +136,8 @@ struct km_llm_request {
     int64_t prompts; /* each is answered by itself, with a bound of its own; 0: there is but one */
     int64_t num_retries; /* -1: not said */
     int64_t timeout_ms; /* 0: not said */
+    struct km_str fallbacks; /* as JSON: models to ask when this one fails; or empty */
+    bool no_fallbacks; /* none is to be asked in its place */
     struct km_str previous; /* the id of the answer it goes on from, as JSON; or empty */
     struct km_str prompt; /* JSON text of what is prompted with: for estimates */
     struct km_text_size size; /* of the body, once it was measured */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "llm/fallback.h"
 #include "llm/model_build.h"
 #include "llm/refusal.h"
 #include "llm/vendor.h"
@@ -42,7 +43,10 @@ struct km_models {
     struct km_map *by_id; /* one-candidate groups */
     struct km_str *names;
     size_t nnames;
-    const struct km_breaker_settings *breaker;
+    struct km_breaker_settings breaker;
+    const struct km_router_settings *router; /* of the configuration, which lives as long */
+    const struct km_fallbacks *fallbacks;
+    struct km_strategy_settings strategy;
 };
 
 struct km_models *km_models_free(struct km_models *m)
@@ -188,6 +192,30 @@ static struct km_model_group *group_of(struct km_models *m, struct km_str name)
     return NULL;
 }
 
+/* The further attempts by kind of failure that are configured for a group; NULL: none are. */
+static const struct km_failure_counts *retry_policy_of(const struct km_models *m,
+                                                       struct km_str group)
+{
+    const struct km_table_list *own = &m->router->group_retry_policies;
+
+    for (size_t i = 0; i < own->n; i++)
+        if (km_str_eq(own->names[i], group))
+            return (const struct km_failure_counts *)own->v + i;
+    return &m->router->retry_policy;
+}
+
+static struct km_strategy_facts facts_of(const struct km_models *m, struct km_deployment *d)
+{
+    const bool priced = d->price.input >= 0 || d->price.output >= 0;
+    const int64_t input = d->price.input > 0 ? d->price.input : 0;
+    const int64_t output = d->price.output > 0 ? d->price.output : 0;
+
+    return (struct km_strategy_facts){ .load = km_strategy_counts(&m->strategy) ? &d->load : NULL,
+                                       .cost = priced ? input + output : -1,
+                                       .rpm = d->rpm,
+                                       .tpm = d->tpm };
+}
+
 static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
@@ -199,6 +227,8 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     if (!v)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     g->v = v;
+    g->retry = retry_policy_of(m, g->name);
+    g->falls_back = km_fallbacks_has(m->fallbacks, g->name);
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
@@ -206,7 +236,8 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .weight = d->share,
                 .order = d->order,
                 .breaker = &d->breaker,
-                .settings = m->breaker,
+                .settings = &m->breaker,
+                .facts = facts_of(m, d),
                 .deployment = d,
             };
     }
@@ -259,9 +290,15 @@ static int index_ids(struct km_models *m, struct km_err *err)
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
         *c = (struct km_candidate){
-            .weight = 1, .breaker = &d->breaker, .settings = m->breaker, .deployment = d
+            .weight = 1, .breaker = &d->breaker, .settings = &m->breaker, .deployment = d
         };
-        *g = (struct km_model_group){ .name = d->group, .v = c, .n = 1 };
+        *g = (struct km_model_group){
+            .name = d->group,
+            .v = c,
+            .n = 1,
+            .retry = retry_policy_of(m, d->group),
+            .falls_back = km_fallbacks_has(m->fallbacks, d->group),
+        };
         if (km_map_set(m->by_id, d->id, g, NULL) < 0)
             return km_fail(err, KM_E_NOMEM, "out of memory");
     }
@@ -319,17 +356,36 @@ static int build_names(struct km_models *m, const struct km_config *config, stru
     return r < 0 ? r : add_aliases(m, llm->model_group_alias, err);
 }
 
-/* Asked for and not there yet: said, because calls will go elsewhere than its owner thinks. */
-static void check_strategy(const struct km_config *config, struct km_diags *diags)
-{
-    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
-    const struct km_node *at =
-        km_node_path(km_config_root(config), "router_settings.routing_strategy");
+/* In the order of the setting's names. */
+static const enum km_strategy strategies[] = {
+    KM_STRATEGY_SHUFFLE, KM_STRATEGY_LEAST_BUSY, KM_STRATEGY_USAGE,  KM_STRATEGY_USAGE,
+    KM_STRATEGY_LATENCY, KM_STRATEGY_COST,       KM_STRATEGY_SHUFFLE
+};
 
-    if (router->strategy != 0)
-        km_diag_add(diags, KM_DIAG_WARNING, "W0303", at, NULL,
-                    "routing_strategy is not served yet: deployments are chosen as simple-shuffle "
-                    "does, by weight, rpm or tpm");
+static struct km_strategy_settings strategy_of(const struct km_router_settings *router)
+{
+    const struct km_node *buffer = router->strategy_args.buffer;
+    const bool number = buffer && (buffer->type == KM_NODE_FLOAT || buffer->type == KM_NODE_INT);
+
+    return (struct km_strategy_settings){
+        .strategy = strategies[router->strategy],
+        .ttl_ms = router->strategy_args.ttl_ms,
+        .buffer_percent =
+            number && buffer->f > 0 && buffer->f < 1000 ? (int64_t)(buffer->f * 100) : 0,
+    };
+}
+
+/* Budgets of providers are not held yet, and refused where they are configured. */
+static void check_strategy(const struct km_config *config, const struct km_router_settings *router,
+                           struct km_diags *diags)
+{
+    static const int64_t by_budget = 6;
+
+    if (router->strategy == by_budget)
+        km_diag_add(diags, KM_DIAG_WARNING, "W0303",
+                    km_node_path(km_config_root(config), "router_settings.routing_strategy"), NULL,
+                    "provider-budget-routing is not served yet: deployments are chosen as "
+                    "simple-shuffle does");
 }
 
 /* All of them are in diags; what stops the load says how many. */
@@ -340,6 +396,27 @@ static int no_errors(const struct km_diags *diags, size_t before, struct km_err 
     return n ? km_fail(err, KM_E_CONFIG, "model_list has %zu error%s: see `kanmon config check`", n,
                        n == 1 ? "" : "s")
              : 0;
+}
+
+/* What LiteLLM's settings say of cool-downs takes the place of our own. */
+static struct km_breaker_settings breaker_of(const struct km_models_args *args,
+                                             const struct km_router_settings *router)
+{
+    const struct km_llm_defaults *module = km_config_get(args->config, &km_llm_defaults_table);
+    const struct km_cooldown_settings *own = &router->cooldown, *less = &module->cooldown;
+    const int64_t allowed = own->allowed_fails >= 0 ? own->allowed_fails : less->allowed_fails;
+    const int64_t time_ms = own->time_ms > 0 ? own->time_ms : less->time_ms;
+    struct km_breaker_settings s = { .failures = 0 };
+
+    if (args->breaker)
+        s = *args->breaker;
+    if (allowed >= 0)
+        s.a_minute = allowed + 1;
+    if (time_ms > 0)
+        s.open_ms = time_ms;
+    s.never = router->no_cooldowns;
+    s.allowed_of = &router->allowed_fails_policy;
+    return s;
 }
 
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,
@@ -354,14 +431,18 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 
     if (!m)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    m->breaker = args->breaker;
+    m->router = km_config_get(args->config, &km_router_settings_table);
+    m->breaker = breaker_of(args, m->router);
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
-    check_strategy(args->config, diags);
+    m->strategy = strategy_of(m->router);
+    check_strategy(args->config, m->router, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
-    r = m->by_name && m->by_alias && m->by_id ? build_deployments(m, &b, &s->models, err)
-                                              : km_fail(err, KM_E_NOMEM, "out of memory");
+    m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
+    r = m->fallbacks && m->by_name && m->by_alias && m->by_id
+            ? build_deployments(m, &b, &s->models, err)
+            : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)
@@ -373,6 +454,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (r == 0)
         r = km_models_check(m, &b, err);
     if (r == 0)
+        km_fallbacks_check(m->fallbacks, m, diags);
+    if (r == 0)
         r = no_errors(diags, errors, err);
     if (r < 0) {
         km_models_free(m);
@@ -382,11 +465,15 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     return 0;
 }
 
-static void matched(struct km_model_match *ret, const struct km_model_group *g)
+static void matched(const struct km_models *m, struct km_model_match *ret,
+                    const struct km_model_group *g)
 {
     ret->v = g->v;
     ret->n = g->n;
     ret->group = g->name;
+    ret->retry = g->retry;
+    ret->falls_back = g->falls_back;
+    ret->strategy = &m->strategy;
 }
 
 static bool find_exact(const struct km_models *m, struct km_str name, struct km_model_match *ret)
@@ -394,7 +481,7 @@ static bool find_exact(const struct km_models *m, struct km_str name, struct km_
     const struct km_model_group *g = km_map_get(m->by_name, name);
 
     if (g)
-        matched(ret, g);
+        matched(m, ret, g);
     return g != NULL;
 }
 
@@ -402,7 +489,7 @@ static bool find_pattern(const struct km_models *m, struct km_str name, struct k
 {
     for (size_t i = 0; i < m->npatterns; i++)
         if (km_str_glob(m->patterns[i]->name, name, &ret->star)) {
-            matched(ret, m->patterns[i]);
+            matched(m, ret, m->patterns[i]);
             return true;
         }
     return false;
@@ -425,7 +512,7 @@ int km_models_find(const struct km_models *m, struct km_str name, struct km_mode
     }
     g = km_map_get(m->by_id, name);
     if (g) {
-        matched(ret_match, g);
+        matched(m, ret_match, g);
         return 0;
     }
     if (find_pattern(m, name, ret_match))
@@ -436,6 +523,11 @@ int km_models_find(const struct km_models *m, struct km_str name, struct km_mode
     if (err)
         err->kind = KM_REFUSED_MODEL;
     return KM_E_INVALID;
+}
+
+const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
+{
+    return m->fallbacks;
 }
 
 size_t km_models_count(const struct km_models *m)
@@ -469,7 +561,7 @@ static void put(struct km_vendor_match *ret, struct km_candidate *v, const struc
     v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
                                                .order = d->order,
                                                .breaker = &d->breaker,
-                                               .settings = m->breaker,
+                                               .settings = &m->breaker,
                                                .deployment = d };
 }
 

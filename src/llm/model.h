@@ -15,12 +15,15 @@
 #include "net/dial.h"
 #include "policy/pace.h"
 #include "policy/price.h"
+#include "policy/retry.h"
+#include "policy/retry_budget.h"
 #include "policy/router.h"
 
 /* No model writes more in one answer; keeps the arithmetic far from its end. */
 #define KM_LLM_TOKENS_MOST 100000000
 
 struct km_auth;
+struct km_fallbacks; /* fallback.h */
 
 enum km_default_use {
     KM_DEFAULT_SENT, /* wherever requests go */
@@ -79,10 +82,13 @@ struct km_deployment {
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
+    struct km_retry_budget retries;
+    struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t share, order; /* for the shuffle; lower order first */
+    int64_t rpm, tpm; /* -1: not said */
     size_t index; /* place in km_models_at(): for metrics */
 };
 
@@ -111,6 +117,8 @@ struct km_model_group {
     struct km_str name; /* or the pattern */
     const struct km_candidate *v;
     size_t n;
+    const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
+    bool falls_back; /* another group follows it */
 };
 
 struct km_models;
@@ -137,6 +145,9 @@ struct km_model_match {
     struct km_str group; /* model_name, or the pattern that matched */
     struct km_str star; /* what a wildcard stood for */
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
+    const struct km_failure_counts *retry; /* of the group */
+    bool falls_back; /* likewise */
+    const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
 
 /* Exact, alias, deployment id, wildcard most specific first.  KM_E_INVALID with LiteLLM's
@@ -148,6 +159,7 @@ size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
+const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);
 

@@ -36,8 +36,8 @@ void km_deployment_know_model(struct km_deployment *d);
 void km_deployment_check_sampling(const struct km_deployment *d, const struct km_model_build *b,
                                   const struct km_model_entry *entry);
 
-/* Says what only the whole shows: retries without another deployment, aliases to nowhere, an id
- * that two entries have. */
+/* Says what only the whole shows: policies and aliases for what is not there, an id that two
+ * entries have. */
 int km_models_check(const struct km_models *m, const struct km_model_build *b,
                     struct km_err *err) KM_MUST_USE;
 

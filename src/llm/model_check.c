@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* model_check.c - what only the built deployments show to be wrong (model_build.h).
  *
- *     num_retries       of a group with one deployment: a retry goes to another one, there is none
+ *     model_group_retry_policy  for a name that is no group
  *     model_group_alias to a name that is no group, no pattern's and no deployment's id
  *     model_info.id     of two entries: the second can be asked for by another id only
  *     prices            that nobody knows: their calls are booked as unpriced
@@ -15,55 +15,21 @@
 #define IDS_MOST 10000
 #define NAMED_MOST 12
 
-static size_t size_of_group(const struct km_models *m, struct km_str name)
+/* A policy for a group that is none protects nothing. */
+static void check_retry_policies(const struct km_models *m, const struct km_model_build *b,
+                                 const struct km_node *policies)
 {
-    size_t n = 0;
+    for (size_t i = 0; policies && policies->type == KM_NODE_MAP && i < policies->n; i++) {
+        struct km_str name = policies->k[i]->text;
+        bool found = false;
 
-    for (size_t i = 0; i < km_models_count(m); i++)
-        n += km_str_eq(km_models_at(m, i)->group, name);
-    return n;
-}
-
-/* What says how often the deployment's calls are tried again; NULL: nothing does. */
-static const struct km_node *retries_at(const struct km_config *config,
-                                        const struct km_deployment *d, const char **ret_name)
-{
-    static const char *const paths[] = { "router_settings.num_retries",
-                                         "litellm_settings.num_retries" };
-    const struct km_llm_defaults *llm = km_config_get(config, &km_llm_defaults_table);
-    const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
-    bool by_router = router->num_retries >= 0;
-
-    *ret_name = paths[!by_router];
-    if (d->num_retries >= 0 || (by_router ? router->num_retries : llm->num_retries) <= 0)
-        return NULL;
-    return km_node_path(km_config_root(config), *ret_name);
-}
-
-static void check_retries(const struct km_models *m, const struct km_model_build *b,
-                          const struct km_config *config)
-{
-    static const char help[] = "a failed call is tried again on another deployment of its group: "
-                               "give the group a second one, or let the client retry";
-
-    for (size_t i = 0; i < km_models_count(m); i++) {
-        const struct km_deployment *d = km_models_at(m, i);
-        const char *name;
-        const struct km_node *at = retries_at(config, d, &name);
-
-        if ((!at && d->num_retries <= 0) || d->mock_response.n || size_of_group(m, d->group) != 1)
-            continue;
-        name = at ? name : "litellm_params.num_retries";
-        km_diag_add_each(b->diags, KM_DIAG_WARNING, "W0304", at, help,
-                         km_arena_printf(b->arena, "'%.*s'", KM_STR_ARG(d->group)),
-                         km_arena_printf(b->arena,
-                                         ": %s does nothing for this group of one "
-                                         "deployment",
-                                         name),
-                         km_arena_printf(b->arena,
-                                         "groups have one deployment, for which %s does "
-                                         "nothing",
-                                         name));
+        for (size_t k = 0; !found && k < km_models_count(m); k++)
+            found = km_str_eq(km_models_at(m, k)->group, name);
+        if (!found)
+            km_diag_add(b->diags, KM_DIAG_WARNING, "W0311", policies->k[i],
+                        "name a model_name of model_list",
+                        "model_group_retry_policy is for '%.*s', and there is no such model group",
+                        KM_STR_ARG(name));
     }
 }
 
@@ -164,7 +130,8 @@ int km_models_check(const struct km_models *m, const struct km_model_build *b, s
     const struct km_llm_defaults *llm = km_config_get(config, &km_llm_defaults_table);
     const struct km_router_settings *router = km_config_get(config, &km_router_settings_table);
 
-    check_retries(m, b, config);
+    check_retry_policies(
+        m, b, km_node_path(km_config_root(config), "router_settings.model_group_retry_policy"));
     check_aliases(m, b, router->model_group_alias);
     check_aliases(m, b, llm->model_group_alias);
     check_prices(m, b, km_node_path(km_config_root(config), "model_list"));

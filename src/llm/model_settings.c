@@ -9,6 +9,8 @@
 #include "llm/model_settings.h"
 
 #include "base/near.h"
+#include "llm/fallback.h"
+#include "policy/retry_settings.h"
 
 #define AT(member) offsetof(struct km_litellm_params, member)
 #define ROW(key, kind, member, text)                                                               \
@@ -244,6 +246,27 @@ const struct km_settings_table km_model_settings_table = {
 #undef AT
 #define AT(member) offsetof(struct km_llm_defaults, member)
 
+/* For litellm_settings and for router_settings. */
+#define FALLBACKS                                                                                  \
+    { .name = "fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.any),                       \
+      .help = "Model groups that are asked when all attempts at a group have failed: "             \
+              "`[{group: [followers]}]`." },                                                       \
+    { .name = "context_window_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.context),    \
+      .help = "The same, for prompts that are too long for a group's models; else fallbacks." },   \
+    { .name = "content_policy_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.content),    \
+      .help = "The same, for what a provider's content filter stopped; else fallbacks." },         \
+    { .name = "default_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.rest),              \
+      .help = "Model groups that follow each group that fallbacks does not name." },
+
+#define COOLDOWN                                                                                   \
+    { .name = "allowed_fails", .type = KM_SET_INT, .offset = AT(cooldown.allowed_fails),           \
+      .def = "-1", .min = -1, .max = 1000000,                                                      \
+      .help = "Failures of a minute after which one more has a deployment left alone, instead of " \
+              "kanmon_settings.performance.circuit_breaker_failures in a row." },                  \
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown.time_ms), .def = "0",      \
+      .min = 0, .max = 86400000,                                                                   \
+      .help = "Seconds for which it is left alone; 0: circuit_breaker_open_time." },
+
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
@@ -255,6 +278,8 @@ static const struct km_setting default_rows[] = {
       .help = "Leave out what a provider does not know, instead of refusing the call." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
+    FALLBACKS
+    COOLDOWN
     { 0 },
 };
 
@@ -266,14 +291,58 @@ const struct km_settings_table km_llm_defaults_table = {
 #undef AT
 #define AT(member) offsetof(struct km_router_settings, member)
 
+/* model.c says what each is served as. */
 static const char *const strategies[] = {
     "simple-shuffle", "least-busy", "usage-based-routing", "usage-based-routing-v2",
-    "latency-based-routing", "cost-based-routing", "provider-budget-routing", "priority", NULL,
+    "latency-based-routing", "cost-based-routing", "provider-budget-routing", NULL,
 };
+
+#undef ARG
+#define ARG(member) offsetof(struct km_strategy_args, member)
+
+static const struct km_setting strategy_rows[] = {
+    { .name = "ttl", .type = KM_SET_MS, .offset = ARG(ttl_ms), .def = "3600", .min = 1,
+      .max = 86400000000,
+      .help = "Seconds: latencies that were seen longer ago do not count." },
+    { .name = "lowest_latency_buffer", .type = KM_SET_NODE, .offset = ARG(buffer),
+      .help = "A deployment that is slower than the fastest by this share of its latency counts as "
+              "as fast: 0.5 is half as slow again." },
+    { .name = "max_latency_list_size", .type = KM_SET_INT, .offset = ARG(unused),
+      .class = KM_HARMLESS,
+      .help = "How many latencies LiteLLM keeps; kanmon keeps their moving average." },
+    { .name = "rpm", .type = KM_SET_INT, .offset = ARG(unused), .class = KM_HARMLESS,
+      .help = "Without effect; a deployment's rpm stands in its litellm_params." },
+    { 0 },
+};
+
+static const struct km_settings_table strategy_table = { .rows = strategy_rows,
+                                                         .size = sizeof(struct km_strategy_args),
+                                                         .extra = SIZE_MAX };
 
 static const struct km_setting router_rows[] = {
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
-      .max = 10, .help = "Further attempts after a failure; one when nothing says otherwise." },
+      .max = 10,
+      .help = "Further attempts after a failure, at another deployment of the group or, after a "
+              "wait, at the same; two when nothing says otherwise." },
+    FALLBACKS
+    COOLDOWN
+    { .name = "disable_cooldowns", .type = KM_SET_BOOL, .offset = AT(no_cooldowns),
+      .help = "No deployment is left alone, however often it fails." },
+    { .name = "allowed_fails_policy", .type = KM_SET_TABLE, .offset = AT(allowed_fails_policy),
+      .table = &km_allowed_fails_policy_table,
+      .help = "allowed_fails by kind of failure. What is the caller's fault never counts." },
+    { .name = "max_fallbacks", .type = KM_SET_INT, .offset = AT(max_fallbacks), .def = "5",
+      .min = 0, .max = KM_FALLBACKS_MOST,
+      .help = "The most model groups that one call may fall back to." },
+    { .name = "retry_after", .type = KM_SET_MS, .offset = AT(retry_after_ms), .def = "0", .min = 0,
+      .max = KM_RETRY_AFTER_MOST_MS,
+      .help = "Seconds: the shortest wait before a deployment that failed is tried again." },
+    { .name = "retry_policy", .type = KM_SET_TABLE, .offset = AT(retry_policy),
+      .table = &km_retry_policy_table,
+      .help = "Further attempts by kind of failure, instead of num_retries." },
+    { .name = "model_group_retry_policy", .type = KM_SET_TABLE_MAP,
+      .offset = AT(group_retry_policies), .table = &km_retry_policy_table,
+      .help = "The same by model group, instead of retry_policy." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
       .max = 86400000,
       .help = "Seconds a call may take in all; 0: litellm_settings.request_timeout." },
@@ -281,7 +350,11 @@ static const struct km_setting router_rows[] = {
       .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
     { .name = "routing_strategy", .type = KM_SET_ENUM, .offset = AT(strategy),
       .choices = strategies, .def = "simple-shuffle",
-      .help = "Which deployment of a group is taken. All are served as simple-shuffle for now." },
+      .help = "Which deployment of a group is taken: by chance and weight, the one with the fewest "
+              "calls, the fewest tokens of this minute (and none at its rpm or tpm), the shortest "
+              "latency, or the lowest price." },
+    { .name = "routing_strategy_args", .type = KM_SET_TABLE, .offset = AT(strategy_args),
+      .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
     { 0 },

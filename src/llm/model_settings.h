@@ -5,6 +5,7 @@
 
 #include "base/setting.h"
 #include "policy/price_columns.h"
+#include "policy/retry.h"
 
 struct km_aws_params { /* of litellm_params; empty: not said */
     struct km_str akid, secret, token, region, session_name, profile, role, web_identity;
@@ -53,17 +54,46 @@ struct km_model_settings {
     struct km_table_list models; /* of struct km_model_entry */
 };
 
+/* Who follows a model group that failed (fallback.h). */
+struct km_fallback_nodes {
+    const struct km_node *any, *context, *content; /* by what it failed of */
+    const struct km_node *rest; /* who follows the groups that no list names */
+};
+
+/* When a deployment that fails is left alone (policy/breaker.h). */
+struct km_cooldown_settings {
+    int64_t allowed_fails; /* of a minute; -1: not said */
+    int64_t time_ms; /* 0: not said */
+};
+
 struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
     bool drop_params;
+    struct km_cooldown_settings cooldown;
+    struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
+};
+
+struct km_strategy_args {
+    int64_t ttl_ms;
+    const struct km_node *buffer; /* a number */
+    int64_t unused; /* accepted, without effect */
 };
 
 struct km_router_settings { /* router_settings */
     int64_t num_retries; /* -1 unset */
     int64_t timeout_ms, stream_timeout_ms; /* 0 unset */
-    int64_t strategy;
+    int64_t strategy; /* index of its name */
+    struct km_strategy_args strategy_args;
+    int64_t retry_after_ms; /* the shortest wait before a retry at the same deployment */
+    struct km_failure_counts retry_policy;
+    struct km_fallback_nodes fallbacks;
+    int64_t max_fallbacks;
+    struct km_cooldown_settings cooldown;
+    bool no_cooldowns;
+    struct km_failure_counts allowed_fails_policy; /* of a minute, by kind */
+    struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
 };
 

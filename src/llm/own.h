@@ -18,17 +18,20 @@ enum {
     KM_LLM_OWN_NUM_RETRIES,
     KM_LLM_OWN_TIMEOUT,
     KM_LLM_OWN_METADATA,
+    KM_LLM_OWN_FALLBACKS,
+    KM_LLM_OWN_NO_FALLBACKS,
 };
 
 #define KM_LLM_OWN_NAMES                                                                           \
     { "tags", 4 }, { "num_retries", 11 }, { "timeout", 7 }, { "litellm_metadata", 16 },            \
-        { "fallbacks", 9 }, { "context_window_fallback_dict", 28 }, { "stream_timeout", 14 },      \
+        { "fallbacks", 9 }, { "disable_fallbacks", 17 },                                           \
+        { "context_window_fallback_dict", 28 }, { "stream_timeout", 14 },                          \
         { "caching", 7 }, { "cache", 5 }, { "guardrails", 10 }, { "guardrail_config", 16 },        \
         { "policies", 8 }, { "prompt_id", 9 }, { "prompt_variables", 16 },                         \
         { "litellm_session_id", 18 }, { "litellm_trace_id", 16 }, { "mock_response", 13 },         \
         { "mock_testing_fallbacks", 22 }, { "mock_timeout", 12 }, { "mock_delay", 10 },            \
         { "api_key", 7 }, { "custom_llm_provider", 19 }, { "no-log", 6 },                          \
-        { "disable_fallbacks", 17 }, { "allowed_openai_params", 21 }, { "drop_params", 11 },       \
+        { "allowed_openai_params", 21 }, { "drop_params", 11 },       \
         { "user_config", 11 }, { "max_retries", 11 }, { "extra_headers", 13 }
 
 #define KM_LLM_OWN_COUNT                                                                           \

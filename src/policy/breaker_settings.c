@@ -22,6 +22,27 @@ static const struct km_setting rows[] = {
       .min = 1,
       .max = 86400000,
       .help = "How long an upstream is left alone before one call probes whether it works again." },
+    { .name = "circuit_breaker_failure_rate",
+      .type = KM_SET_INT,
+      .offset = offsetof(struct km_breaker_settings, rate_percent),
+      .def = "0",
+      .min = 0,
+      .max = 100,
+      .help = "Per cent of the outcomes of the last 10 seconds that, when they are failures, have "
+              "an upstream left alone too; 0: no rate does." },
+    { .name = "circuit_breaker_minimum_requests",
+      .type = KM_SET_INT,
+      .offset = offsetof(struct km_breaker_settings, rate_least),
+      .def = "20",
+      .min = 1,
+      .max = 1000000,
+      .help = "Outcomes in 10 seconds before circuit_breaker_failure_rate counts." },
+    { .name = "circuit_breaker_ramp",
+      .type = KM_SET_BOOL,
+      .offset = offsetof(struct km_breaker_settings, ramps),
+      .def = "true",
+      .help = "An upstream that works again gets 10, 25 and 50 per cent of its share, ten seconds "
+              "each, while others of its group can take the rest." },
     { 0 },
 };
 

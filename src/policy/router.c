@@ -11,25 +11,18 @@
  *     4. none left but open ones: lowest order, by weight, breaker or not - an answer from an
  *        upstream that is probably down beats a certain refusal
  *
- * The random number is the call's own (splitmix64 over its state): no lock, and a test that
- * sets the seed sees the same picks.
+ * The random number is the call's own (prng.h): no lock, and a test that sets the seed sees the
+ * same picks.
  */
 #include "policy/router.h"
 
 #include <string.h>
 
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
+#include "base/prng.h"
 
 static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
 {
-    for (size_t i = 0; i < state->attempts && i < KM_ROUTE_TRIED; i++)
+    for (size_t i = 0; i < state->ntried; i++)
         if (state->tried[i] == c)
             return true;
     return false;
@@ -43,48 +36,102 @@ struct pass {
     bool last_resort;
 };
 
-static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
+static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
 {
-    if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)))
-        return false;
-    return p->last_resort || km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN;
+    return km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
+                             p->now_ms);
 }
 
-static uint64_t weight_of(const struct km_candidate *c)
+/* Is it at its limit?  Only a strategy that counts knows. */
+static bool is_full(const struct km_route_state *state, const struct pass *p, size_t i)
 {
-    return c->weight > 0 ? (uint64_t)c->weight : 1;
+    return state->strategy && state->strategy->strategy == KM_STRATEGY_USAGE &&
+           score_of(state, p, i) == KM_SCORE_FULL;
+}
+
+static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
+{
+    if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
+        return false;
+    return p->last_resort || (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
+                              !km_breaker_rests(p->v[i].breaker, p->now_ms));
+}
+
+static uint64_t weight_of(const struct pass *p, size_t i)
+{
+    const struct km_candidate *c = &p->v[i];
+    const uint64_t weight = c->weight > 0 ? (uint64_t)c->weight : 1;
+
+    return weight * km_breaker_share(c->breaker, p->now_ms);
+}
+
+/* The lowest order among those that may serve; INT64_MAX: none may. */
+static int64_t lowest_order(const struct km_route_state *state, const struct pass *p)
+{
+    int64_t order = INT64_MAX;
+
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].order < order && eligible(state, p, i))
+            order = p->v[i].order;
+    return order;
+}
+
+/* The highest score that is good enough. */
+static uint64_t good_score(const struct km_route_state *state, const struct pass *p, int64_t order)
+{
+    uint64_t best = KM_SCORE_FULL, score;
+
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->v[i].order != order || !eligible(state, p, i))
+            continue;
+        score = score_of(state, p, i);
+        best = score < best ? score : best;
+    }
+    return km_strategy_good(state->strategy, best);
+}
+
+struct choice {
+    int64_t order;
+    bool scored;
+    uint64_t good;
+};
+
+static bool is_chosen(const struct km_route_state *state, const struct pass *p,
+                      const struct choice *c, size_t i)
+{
+    return p->v[i].order == c->order && eligible(state, p, i) &&
+           (!c->scored || score_of(state, p, i) <= c->good);
 }
 
 /* Index of the pick, or n. */
 static size_t choose(struct km_route_state *state, const struct pass *p)
 {
+    struct choice c = { .order = lowest_order(state, p),
+                        .scored = state->strategy && state->strategy->strategy };
     uint64_t total = 0, at;
-    int64_t order = INT64_MAX;
 
-    for (size_t i = 0; i < p->n; i++) {
-        if (!eligible(state, p, i) || p->v[i].order > order)
-            continue;
-        if (p->v[i].order < order)
-            total = 0;
-        order = p->v[i].order;
-        total += weight_of(&p->v[i]);
-    }
+    if (c.scored)
+        c.good = good_score(state, p, c.order);
+    for (size_t i = 0; i < p->n; i++)
+        if (is_chosen(state, p, &c, i))
+            total += weight_of(p, i);
     if (total == 0)
         return p->n;
-    at = next_random(&state->rng) % total;
+    at = km_prng_next(&state->rng) % total;
     for (size_t i = 0; i < p->n; i++) {
-        if (!eligible(state, p, i) || p->v[i].order != order)
+        if (!is_chosen(state, p, &c, i))
             continue;
-        if (at < weight_of(&p->v[i]))
+        if (at < weight_of(p, i))
             return i;
-        at -= weight_of(&p->v[i]);
+        at -= weight_of(p, i);
     }
-    return p->n; /* a breaker changed between the two passes */
+    return p->n; /* a breaker or a count changed between the two passes */
 }
 
 static const struct km_candidate *take(struct km_route_state *state, const struct km_candidate *c)
 {
-    state->tried[state->attempts++] = c;
+    state->tried[state->ntried++] = c;
+    state->attempts++;
     return c;
 }
 
@@ -94,7 +141,7 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     size_t i;
 
-    if (state->attempts >= KM_ROUTE_TRIED)
+    if (state->ntried >= KM_ROUTE_TRIED)
         return NULL;
     for (size_t tries = 0; tries <= n; tries++) {
         i = choose(state, &p);
@@ -105,35 +152,89 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
         if (i < 64)
             p.taken |= (uint64_t)1 << i;
     }
+    if (state->strict)
+        return NULL;
     p.last_resort = true;
     p.taken = 0;
     i = choose(state, &p);
     return i < n ? take(state, &v[i]) : NULL;
 }
 
+bool km_route_is_full(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                      uint64_t now_ms)
+{
+    const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+
+    for (size_t i = 0; i < n; i++)
+        if (!is_full(state, &p, i))
+            return false;
+    return n > 0;
+}
+
 void km_route_unpick(struct km_route_state *state, const struct km_candidate *c)
 {
     size_t i = 0;
 
-    while (i < state->attempts && state->tried[i] != c)
+    while (i < state->ntried && state->tried[i] != c)
         i++;
-    if (i == state->attempts)
+    if (i == state->ntried)
         return;
     memmove(&state->tried[i], &state->tried[i + 1],
-            (state->attempts - i - 1) * sizeof state->tried[0]);
+            (state->ntried - i - 1) * sizeof state->tried[0]);
+    state->ntried--;
     state->attempts--;
 }
 
-void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms)
+bool km_route_has_other(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                        uint64_t now_ms)
 {
-    switch (outcome) {
+    const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+
+    for (size_t i = 0; i < n; i++)
+        if (eligible(state, &p, i))
+            return true;
+    return false;
+}
+
+bool km_route_has_untried(const struct km_route_state *state, const struct km_candidate *v,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!was_tried(state, &v[i]))
+            return true;
+    return false;
+}
+
+void km_route_again(struct km_route_state *state)
+{
+    state->ntried = 0;
+}
+
+/* An upstream that says it is full works: it is left alone for a while, and nothing is held against
+ * it but where LiteLLM's allowed_fails_policy says so. */
+static bool report_full(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    const struct km_breaker_settings *s = c->settings;
+    const bool counts = s && s->allowed_of && s->allowed_of->of[KM_FAILURE_RATE_LIMIT] >= 0;
+
+    if (!s || !s->never)
+        km_breaker_rest(c->breaker, r->rest_ms > 0 ? (uint64_t)r->rest_ms : KM_BREAKER_REST_MS,
+                        now_ms);
+    if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN && !counts)
+        km_breaker_report(c->breaker, s, true, now_ms);
+    return counts && km_breaker_fail(c->breaker, s, KM_FAILURE_RATE_LIMIT, now_ms);
+}
+
+bool km_route_report(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    switch (r->outcome) {
     case KM_OUTCOME_OK:
         km_breaker_report(c->breaker, c->settings, true, now_ms);
         break;
     case KM_OUTCOME_FAILED:
+        return km_breaker_fail(c->breaker, c->settings, r->failure, now_ms);
     case KM_OUTCOME_RATE_LIMITED:
-        km_breaker_report(c->breaker, c->settings, false, now_ms);
-        break;
+        return report_full(c, r, now_ms);
     case KM_OUTCOME_CALLER:
         /* The caller's own fault or departure: the upstream answered, which frees a probe. */
         if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN)
@@ -143,4 +244,5 @@ void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint
         km_breaker_release(c->breaker);
         break;
     }
+    return false;
 }

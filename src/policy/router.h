@@ -1,34 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* router.h - which deployment of a model group serves the next attempt.
  *
- * Weighted shuffle (weight, else rpm, else tpm, else equal) among the healthy deployments of the
- * lowest `order`; an attempt excludes those already tried.  Deployments whose breaker is open
- * are passed over unless nothing else is left.
+ * One of those that the strategy takes for the best (strategy.h) among the healthy deployments of
+ * the lowest `order`, by weight; an attempt excludes those already tried, until all were and they
+ * begin again (km_route_again).  Deployments whose breaker is open, and those that rest because
+ * they are full, are passed over unless nothing else is left; one that has just come back gets its
+ * share by and by.
  */
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H
 
 #include "policy/breaker.h"
+#include "policy/strategy.h"
 
-#define KM_ROUTE_TRIED 8 /* most attempts one call remembers */
+#define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
 
 struct km_candidate {
     int64_t weight; /* > 0 */
     int64_t order; /* lower first */
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
+    struct km_strategy_facts facts;
     void *deployment; /* the caller's */
 };
 
 struct km_route_state {
-    const struct km_candidate *tried[KM_ROUTE_TRIED];
-    size_t attempts;
+    const struct km_candidate *tried[KM_ROUTE_TRIED]; /* since the group, or a round, began */
+    size_t ntried;
+    size_t attempts; /* of the group */
     uint64_t rng; /* seeded by the caller */
+    const struct km_strategy_settings *strategy; /* NULL: by chance */
+    bool stream; /* its answer comes as one */
+    int64_t tokens; /* it needs, by estimate */
+    bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
 };
 
 /* NULL: none left.  Counts as an attempt. */
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms);
+
+/* Are all of them at their limits, as the strategy counts? */
+bool km_route_is_full(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                      uint64_t now_ms);
+/* Is there one that was not tried, and that may be sent to now? */
+bool km_route_has_other(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                        uint64_t now_ms);
+/* Is there one that was not tried, whatever is known of it? */
+bool km_route_has_untried(const struct km_route_state *state, const struct km_candidate *v,
+                          size_t n);
+/* All may be picked once more. */
+void km_route_again(struct km_route_state *state);
 
 /* It was picked and then not heard: it may be picked again, and counts as no attempt. */
 void km_route_unpick(struct km_route_state *state, const struct km_candidate *c);
@@ -41,6 +62,12 @@ enum km_outcome {
     KM_OUTCOME_CALLER, /* the upstream answered; what was wrong was the caller's, or he left */
     KM_OUTCOME_OVERTAKEN, /* another was faster: nobody knows how it is */
 };
-void km_route_report(const struct km_candidate *c, enum km_outcome outcome, uint64_t now_ms);
+struct km_report {
+    enum km_outcome outcome;
+    enum km_failure failure; /* of FAILED, RATE_LIMITED */
+    int64_t rest_ms; /* of RATE_LIMITED: how long its upstream asks to be left alone; 0: not said */
+};
+/* true: this opened its breaker. */
+bool km_route_report(const struct km_candidate *c, const struct km_report *report, uint64_t now_ms);
 
 #endif

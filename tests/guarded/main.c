@@ -182,7 +182,7 @@ static int answer(struct km_call *call, struct km_err *err)
 
 static const struct km_call_unit asked_row = { "asked", 0, join_asked };
 static const struct km_call_unit said_row = { "said", 0, join_said };
-static const struct km_call_hook heart_row = { "by_heart", 0, answer };
+static const struct km_call_hook heart_row = { .name = "by_heart", .run = answer };
 static const struct km_call_unit *const request[] = { &asked_row, NULL };
 static const struct km_call_unit *const deliver[] = { &said_row, NULL };
 static const struct km_call_hook *const guarded[] = { &heart_row, NULL };

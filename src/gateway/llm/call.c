@@ -497,6 +497,8 @@ static bool last(struct km_call *call, struct km_buf *out)
 
 const struct km_call_kind km_kind_llm = {
     .name = "llm",
+    .repeats = true,
+    .falls_back = true,
     .refers = true,
     .needs_body = true,
     .prepare = prepare,

@@ -315,4 +315,6 @@ static int take_chat(struct km_call *call, struct km_err *err)
     return KM_HOOK_PASS;
 }
 
-const struct km_call_hook km_mcp_chat_hook = { "mcp_chat", KM_NAMES_SERVERS, take_chat };
+const struct km_call_hook km_mcp_chat_hook = {
+    .name = "mcp_chat", .names = KM_NAMES_SERVERS, .run = take_chat
+};

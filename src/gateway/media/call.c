@@ -279,6 +279,7 @@ static void doubt(struct km_call *call)
 
 static const struct km_call_kind media_kind = {
     .name = "media",
+    .repeats = true,
     .refers = true,
     .work_name = work_name,
     .needs_body = true,

@@ -290,10 +290,10 @@ static int settled(struct km_call *call, struct km_err *err)
 }
 
 #define ROW(name_) (const struct km_call_hook *const[]){ &name_##_hook, NULL }
-static const struct km_call_hook prepared_hook = { "prepared", 0, prepared };
-static const struct km_call_hook guarded_hook = { "guarded", 0, guarded };
-static const struct km_call_hook routed_hook = { "routed", 0, routed };
-static const struct km_call_hook settled_hook = { "settled", 0, settled };
+static const struct km_call_hook prepared_hook = { .name = "prepared", .run = prepared };
+static const struct km_call_hook guarded_hook = { .name = "guarded", .run = guarded };
+static const struct km_call_hook routed_hook = { .name = "routed", .run = routed };
+static const struct km_call_hook settled_hook = { .name = "settled", .run = settled };
 static const struct km_call_hooks hooks = { .at = { [KM_HOOK_PREPARED] = ROW(prepared),
                                                     [KM_HOOK_GUARDED] = ROW(guarded),
                                                     [KM_HOOK_ROUTED] = ROW(routed),

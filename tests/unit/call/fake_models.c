@@ -135,6 +135,7 @@ static struct km_call_kind *kind_of_models(void)
 
     kind = (struct km_call_kind){ .name = "fake",
                                   .call_type = "fake",
+                                  .repeats = true,
                                   .prepare = prepare,
                                   .reserve = reserve,
                                   .attempt = attempt,

@@ -30,6 +30,7 @@ enum move {
     BESIDE, /* one more attempt */
     BESIDE_THAT_WAITS,
     GO_ON, /* what waits */
+    PAUSE_OVER, /* the wait before the same deployment is asked again */
     STRIKES, /* from here on: from outside */
     CANCEL = STRIKES,
     DEADLINE,
@@ -40,8 +41,8 @@ enum move {
 
 static const char *const move_names[MOVES] = { "head",   "refusal",  "break",
                                                "end",    "beside",   "beside that waits",
-                                               "go on",  "cancel",   "deadline",
-                                               "gone",   "revoke" };
+                                               "go on",  "pause over", "cancel",
+                                               "deadline", "gone", "revoke" };
 
 #define LONGEST 6
 
@@ -68,6 +69,8 @@ static bool may_move(enum move m, unsigned i)
         return http[i].headed;
     if (m == BESIDE || m == BESIDE_THAT_WAITS)
         return nhttp < DEPLOYMENTS;
+    if (m == PAUSE_OVER)
+        return f.call->pause != NULL;
     return m != GO_ON || t.waiting;
 }
 
@@ -100,6 +103,10 @@ static void move(enum move m, unsigned i)
         t.waiting = false;
         km_call_resume(f.call, 0);
         break;
+    case PAUSE_OVER:
+        km_timer_stop(f.call->pause);
+        f.call->pause->fn(f.call->pause->ctx);
+        break;
     case CANCEL:
         km_call_cancel(f.call, "It is not wanted any more.");
         break;
@@ -129,10 +136,13 @@ static const char *told(const struct play *p)
     return text;
 }
 
+static size_t deployments = DEPLOYMENTS; /* of the group */
+
 /* Plays it in a new world. */
 static void play(const struct play *p)
 {
     assert_true(begin_world());
+    t.deployments = deployments;
     f.call = begin_call(&f.port);
     for (unsigned i = 0; i < p->n; i++)
         move(p->what[i], p->who[i]);
@@ -181,8 +191,8 @@ static void finish(const struct play *p)
 
         if (turns > 20)
             fail_msg("%s: it does not end", told(p));
-        if (t.waiting) {
-            move(GO_ON, 0);
+        if (t.waiting || f.call->pause) {
+            move(t.waiting ? GO_ON : PAUSE_OVER, 0);
             continue;
         }
         while (i < nhttp && !http[i].live)
@@ -235,6 +245,20 @@ static void every_order(void **state)
     (void)state;
     every_order_from(&p);
     assert_true(played > 1000);
+}
+
+/* The same where a retry has to wait, for there is no other deployment, or one. */
+static void every_order_with_fewer_deployments(void **state)
+{
+    (void)state;
+    for (deployments = 1; deployments < DEPLOYMENTS; deployments++) {
+        struct play p = { .n = 0 };
+
+        played = 0;
+        every_order_from(&p);
+        assert_true(played > 500);
+    }
+    deployments = DEPLOYMENTS;
 }
 
 /* --- what each of them may not do --- */
@@ -435,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order),
+        cmocka_unit_test(every_order_with_fewer_deployments),
         cmocka_unit_test(no_more_than_the_key_has),
         cmocka_unit_test(none_without_another_deployment),
         cmocka_unit_test(an_estimate_is_not_cut_by_a_second_attempt),

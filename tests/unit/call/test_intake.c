@@ -639,7 +639,7 @@ static int look(struct km_call *call, struct km_err *err)
 /* Also where nobody knew that it would be one. */
 static void what_was_given_can_be_had(void **state)
 {
-    static const struct km_call_hook looks = { "looks", 0, look };
+    static const struct km_call_hook looks = { .name = "looks", .run = look };
     static const struct km_call_hook *const look_rows[] = { &looks, NULL };
     static struct km_call_hooks hooks;
 

@@ -249,7 +249,7 @@ static void a_key_of_another_section_is_told_where_it_belongs(void **state)
 {
     (void)state;
     expect("general_settings: {num_retries: 3}\n", 0, 1, "it belongs in litellm_settings");
-    expect("general_settings: {cooldown_time: 3}\n", 0, 1, "it belongs in litellm_settings");
+    expect("general_settings: {modify_params: true}\n", 0, 1, "it belongs in litellm_settings");
     expect("litellm_settings: {redis_url: r}\n", 0, 1, "it belongs in router_settings");
     expect("litellm_settings: {mcp_servers: {a: {url: u}}}\n", 0, 1,
            "it belongs at the top of the file");
@@ -277,7 +277,7 @@ static void what_says_nothing_is_not_worth_a_word(void **state)
     expect("general_settings: {store_model_in_db: false, alerting: [], alert_types: null,\n"
            "  database_args: {}, ui_access_mode: ''}\n",
            0, 0, NULL);
-    expect("router_settings: {fallbacks: [], cache_responses: false}\n", 0, 0, NULL);
+    expect("router_settings: {cache_responses: false}\n", 0, 0, NULL);
     expect("general_settings: {admin_only_routes: '', custom_auth: ''}\n", 0, 0, NULL);
     expect("general_settings: {store_model_in_db: true}\n", 0, 1, "has no effect here");
     /* Where false is what switches something, true says nothing. */
@@ -288,8 +288,9 @@ static void what_says_nothing_is_not_worth_a_word(void **state)
 static void a_protection_that_is_off_reads_differently_from_no_effect(void **state)
 {
     (void)state;
-    expect("router_settings: {fallbacks: [{a: [b]}]}\n", 0, 1,
-           "warning[W0106]: router_settings.fallbacks: the file counts on this, and it is off");
+    expect("router_settings: {enable_pre_call_checks: true}\n", 0, 1,
+           "warning[W0106]: router_settings.enable_pre_call_checks: the file counts on this, and "
+           "it is off");
     expect("litellm_settings: {cache: true}\n", 0, 1, "warning[W0106]");
     expect("router_settings: {default_max_parallel_requests: 5}\n", 0, 1, "warning[W0106]");
     expect("litellm_settings: {telemetry: true}\n", 0, 1, "warning[W0103]");

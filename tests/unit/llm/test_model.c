@@ -180,34 +180,35 @@ static size_t said(const struct fixture *f, const char *code, const char *text)
     return n;
 }
 
-static void retries_of_a_group_with_one_deployment_are_said_to_do_nothing(void **state)
+static void a_retry_policy_is_of_its_group_or_of_all(void **state)
 {
     struct fixture *f = *state;
+    struct km_model_match match;
 
     load(f, "model_list:\n"
             "- {model_name: a, litellm_params: {model: groq/x}}\n"
-            "- {model_name: b, litellm_params: {model: groq/x}}\n"
-            "- {model_name: two, litellm_params: {model: groq/x}}\n"
-            "- {model_name: two, litellm_params: {model: groq/y}}\n"
-            "- {model_name: never, litellm_params: {model: groq/x, num_retries: 0}}\n"
-            "- {model_name: own, litellm_params: {model: groq/x, num_retries: 2}}\n"
-            "router_settings: {num_retries: 3}\n");
-    assert_int_equal(said(f, "W0304",
-                          "2 groups have one deployment, for which "
-                          "router_settings.num_retries does nothing: 'a', 'b'"),
-                     1);
-    assert_int_equal(said(f, "W0304", "'own': litellm_params.num_retries does nothing"), 1);
-    assert_int_equal(said(f, "W0304", ""), 2);
+            "- {model_name: b, litellm_params: {model: groq/x}, model_info: {id: of-b}}\n"
+            "router_settings:\n"
+            "  retry_policy: {RateLimitErrorRetries: 5, DefaultRetries: 1}\n"
+            "  model_group_retry_policy: {b: {TimeoutErrorRetries: 4}, c: {DefaultRetries: 1}}\n");
+    assert_int_equal(km_models_find(f->models, KM_STR("a"), &match, NULL), 0);
+    assert_int_equal(km_failure_count(match.retry, KM_FAILURE_RATE_LIMIT), 5);
+    assert_int_equal(km_failure_count(match.retry, KM_FAILURE_TIMEOUT), 1);
+    assert_int_equal(km_models_find(f->models, KM_STR("of-b"), &match, NULL), 0);
+    assert_int_equal(km_failure_count(match.retry, KM_FAILURE_RATE_LIMIT), -1);
+    assert_int_equal(km_failure_count(match.retry, KM_FAILURE_TIMEOUT), 4);
+    assert_int_equal(said(f, "W0311", "for 'c', and there is no such model group"), 1);
+    assert_int_equal(said(f, "W0311", ""), 1);
 }
 
-static void retries_nobody_asked_for_are_not_mentioned(void **state)
+static void retries_are_said_to_nobody(void **state)
 {
     struct fixture *f = *state;
 
     load(f, "model_list:\n"
-            "- {model_name: a, litellm_params: {model: groq/x}}\n"
-            "litellm_settings: {num_retries: 0}\n");
-    assert_int_equal(said(f, "W0304", ""), 0);
+            "- {model_name: a, litellm_params: {model: groq/x, num_retries: 2}}\n"
+            "router_settings: {num_retries: 3, retry_after: 1}\n");
+    assert_int_equal(said(f, "W0311", ""), 0);
 }
 
 static void a_misspelt_price_in_model_info_is_said(void **state)
@@ -267,8 +268,8 @@ int main(void)
         T(what_cannot_be_called_says_why_and_warns),
         T(hidden_aliases_are_not_listed),
         T(a_star_offers_the_providers_that_have_a_key),
-        T(retries_of_a_group_with_one_deployment_are_said_to_do_nothing),
-        T(retries_nobody_asked_for_are_not_mentioned),
+        T(a_retry_policy_is_of_its_group_or_of_all),
+        T(retries_are_said_to_nobody),
         T(a_misspelt_price_in_model_info_is_said),
         T(aliases_to_nowhere_and_ids_used_twice_are_found),
         T(models_that_fail_for_one_reason_are_one_warning),

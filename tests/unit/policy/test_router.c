@@ -31,7 +31,8 @@ static size_t pick(struct group *g, struct km_route_state *s, uint64_t now_ms)
 static void open_breaker(struct group *g, size_t i, uint64_t now_ms)
 {
     for (int k = 0; k < KM_BREAKER_FAILURES; k++)
-        km_route_report(&g->v[i], KM_OUTCOME_FAILED, now_ms);
+        (void)km_route_report(&g->v[i], &(struct km_report){ .outcome = KM_OUTCOME_FAILED },
+                              now_ms);
 }
 
 static void weights_decide_how_often(void **state)
@@ -46,7 +47,7 @@ static void weights_decide_how_often(void **state)
     g.v[1].weight = 1;
     g.v[2].weight = 1;
     for (int i = 0; i < 10000; i++) {
-        s.attempts = 0;
+        s.ntried = 0;
         count[pick(&g, &s, 1)]++;
     }
     assert_in_range(count[0], 7700, 8300);
@@ -106,7 +107,7 @@ static void one_probe_goes_to_a_half_open_one(void **state)
         probes += pick(&g, &s, later) == 0;
     }
     assert_int_equal(probes, 1);
-    km_route_report(&g.v[0], KM_OUTCOME_OK, later);
+    (void)km_route_report(&g.v[0], &(struct km_report){ .outcome = KM_OUTCOME_OK }, later);
     assert_int_equal(km_breaker_state(&g.breakers[0], later), KM_BREAKER_CLOSED);
 }
 
@@ -117,11 +118,100 @@ static void what_the_caller_did_is_not_held_against_the_upstream(void **state)
     (void)state;
     init(&g);
     for (int i = 0; i < 100; i++)
-        km_route_report(&g.v[0], KM_OUTCOME_CALLER, 1);
+        (void)km_route_report(&g.v[0], &(struct km_report){ .outcome = KM_OUTCOME_CALLER }, 1);
     assert_int_equal(km_breaker_state(&g.breakers[0], 1), KM_BREAKER_CLOSED);
     open_breaker(&g, 0, 1);
-    km_route_report(&g.v[0], KM_OUTCOME_CALLER, 2);
+    (void)km_route_report(&g.v[0], &(struct km_report){ .outcome = KM_OUTCOME_CALLER }, 2);
     assert_int_equal(km_breaker_state(&g.breakers[0], 2), KM_BREAKER_OPEN);
+}
+
+static void a_round_begins_when_all_were_tried(void **state)
+{
+    struct group g;
+    struct km_route_state s = { .rng = 3 };
+
+    (void)state;
+    init(&g);
+    for (size_t i = 0; i < N; i++) {
+        assert_true(km_route_has_other(&s, g.v, N, 1));
+        assert_true(pick(&g, &s, 1) < N);
+    }
+    assert_false(km_route_has_other(&s, g.v, N, 1));
+    assert_int_equal(pick(&g, &s, 1), N);
+    km_route_again(&s);
+    assert_true(pick(&g, &s, 1) < N);
+    assert_int_equal(s.attempts, N + 1);
+}
+
+static void one_that_rests_is_no_other(void **state)
+{
+    struct group g;
+    struct km_route_state s = { .rng = 3 };
+
+    (void)state;
+    init(&g);
+    open_breaker(&g, 0, 1);
+    open_breaker(&g, 1, 1);
+    assert_int_equal(pick(&g, &s, 2), 2);
+    assert_false(km_route_has_other(&s, g.v, N, 2));
+    assert_true(km_route_has_other(&s, g.v, N, 2 + KM_BREAKER_OPEN_MS));
+}
+
+static void one_that_is_full_is_left_to_its_rest(void **state)
+{
+    struct group g;
+
+    (void)state;
+    init(&g);
+    for (int i = 0; i < 100; i++)
+        assert_false(km_route_report(
+            &g.v[0], &(struct km_report){ .outcome = KM_OUTCOME_RATE_LIMITED, .rest_ms = 2000 },
+            1));
+    assert_int_equal(km_breaker_state(&g.breakers[0], 1), KM_BREAKER_CLOSED);
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct km_route_state s = { .rng = seed };
+
+        assert_true(pick(&g, &s, 2000) != 0);
+        assert_true(pick(&g, &s, 2000) != 0);
+        assert_int_equal(pick(&g, &s, 2000), 0); /* nothing else is left */
+    }
+}
+
+static void one_that_comes_back_gets_its_share_by_and_by(void **state)
+{
+    static const struct km_breaker_settings ramps = { .failures = 1, .open_ms = 1, .ramps = true };
+    struct group g;
+    struct km_route_state s = { .rng = 42 };
+    int count[N] = { 0 };
+
+    (void)state;
+    init(&g);
+    g.v[0].settings = &ramps;
+    (void)km_route_report(&g.v[0], &(struct km_report){ .outcome = KM_OUTCOME_FAILED }, 1);
+    (void)km_route_report(&g.v[0], &(struct km_report){ .outcome = KM_OUTCOME_OK }, 10);
+    for (int i = 0; i < 21000; i++) {
+        s.ntried = 0;
+        count[pick(&g, &s, 10)]++;
+    }
+    assert_in_range(count[0], 900, 1100); /* a tenth of the 10,000 that each of the others gets */
+    s.ntried = 2;
+    s.tried[0] = &g.v[1];
+    s.tried[1] = &g.v[2];
+    assert_int_equal(pick(&g, &s, 10), 0); /* whoever is alone gets all */
+}
+
+static void a_strict_call_goes_to_none_that_is_open(void **state)
+{
+    struct group g;
+    struct km_route_state s = { .rng = 1, .strict = true };
+
+    (void)state;
+    init(&g);
+    for (size_t i = 0; i < N; i++)
+        open_breaker(&g, i, 1);
+    assert_int_equal(pick(&g, &s, 2), N);
+    s.strict = false;
+    assert_true(pick(&g, &s, 2) < N);
 }
 
 static void no_candidates_is_no_pick(void **state)
@@ -140,6 +230,11 @@ int main(void)
         cmocka_unit_test(an_open_breaker_is_passed_over_until_nothing_else_is_left),
         cmocka_unit_test(one_probe_goes_to_a_half_open_one),
         cmocka_unit_test(what_the_caller_did_is_not_held_against_the_upstream),
+        cmocka_unit_test(a_round_begins_when_all_were_tried),
+        cmocka_unit_test(one_that_rests_is_no_other),
+        cmocka_unit_test(one_that_is_full_is_left_to_its_rest),
+        cmocka_unit_test(one_that_comes_back_gets_its_share_by_and_by),
+        cmocka_unit_test(a_strict_call_goes_to_none_that_is_open),
         cmocka_unit_test(no_candidates_is_no_pick),
     };
 

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fallback.c - a model group has failed: another one is asked in its place.
+ *
+ *     no more attempts in the group
+ *         -> who follows it?     the caller's own list, else the configured ones (llm/fallback.h)
+ *         -> may the key use it, was it not asked yet, does the key have as much left?
+ *         -> its deployments take the place of those before, and the attempts begin again
+ *
+ * Who follows a follower that fails comes before its siblings.  A group is asked once, and no more
+ * groups than max_fallbacks.  The request is written again from what the caller sent, for another
+ * provider may speak another protocol.  What the attempts before have cost stays in the call's row.
+ *
+ * A body that names what a provider keeps (a file) goes to no others; one that names further models
+ * is judged again for those that may get it now (hooks.h).
+ */
+#include "call/call.h"
+
+#include "call/hooks.h"
+#include "call/metrics.h"
+#include "call/model.h"
+#include "http/json.h"
+
+#define PENDING_MOST 64 /* followers that wait for their turn */
+
+static const char tag; /* the call's note */
+
+/* --- the caller's own --- */
+
+struct own {
+    struct km_call *call;
+    struct km_str v[KM_FALLBACKS_MOST];
+    size_t n;
+};
+
+static int own_fail(struct km_err *err)
+{
+    return km_fail_param(err, KM_E_INVALID, "fallbacks",
+                         "'fallbacks' is a list of at most %d models: [\"name\", ...].",
+                         KM_FALLBACKS_MOST);
+}
+
+/* One that the key may use, like the one it asks for. */
+static int add_own(struct own *o, const struct km_json *name, struct km_err *err)
+{
+    struct km_key *key = o->call->visit->who.key;
+    struct km_model_match match;
+    struct km_str model;
+    int r;
+
+    if (o->n == KM_FALLBACKS_MOST || !km_json_string(name, &model))
+        return own_fail(err);
+    r = km_models_find(o->call->visit->view->snap->models, model, &match, err);
+    if (key &&
+        km_key_grants_model(key, model, r == 0 ? match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
+        return KM_E_MODEL_DENIED;
+    o->v[o->n++] = model;
+    return r;
+}
+
+/* {"model": name}, or {group: [names]} as the configuration has it. */
+static int add_own_object(struct own *o, const struct km_json *item, struct km_err *err)
+{
+    const struct km_str asked = o->call->req.model;
+    const struct km_json *value, *name;
+    struct km_json_iter it, names;
+    struct km_str key, none;
+    int r = 0;
+
+    km_json_iter(item, &it);
+    if (km_json_count(item) != 1 || !km_json_next(&it, &key, &value))
+        return own_fail(err);
+    if (km_json_kind(value) != KM_JSON_ARRAY)
+        return km_str_eq(key, KM_STR("model")) ? add_own(o, value, err) : own_fail(err);
+    km_json_iter(value, &names);
+    while (r == 0 && km_json_next(&names, &none, &name))
+        if (km_str_eq(key, asked) || km_str_eq(key, KM_STR("*")))
+            r = add_own(o, name, err);
+    return r;
+}
+
+int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
+{
+    struct own o = { .call = call };
+    const struct km_json *root, *item;
+    struct km_json_iter it;
+    struct km_str none, *v;
+    int r = km_json_parse(&call->arena, call->req.fallbacks, &root, err);
+
+    if (r < 0)
+        return r;
+    if (km_json_kind(root) != KM_JSON_ARRAY)
+        return own_fail(err);
+    km_json_iter(root, &it);
+    while (r == 0 && km_json_next(&it, &none, &item))
+        r = km_json_kind(item) == KM_JSON_OBJECT ? add_own_object(&o, item, err)
+                                                 : add_own(&o, item, err);
+    if (r < 0)
+        return r;
+    v = km_arena_alloc(&call->arena, (o.n + 1) * sizeof *v);
+    if (!v)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    memcpy(v, o.v, o.n * sizeof *v);
+    call->own_fallbacks = (struct km_fallback_list){ .v = v, .n = o.n };
+    return 0;
+}
+
+/* --- whoever follows --- */
+
+struct fallbacks {
+    struct km_str pending[PENDING_MOST]; /* the last is the next */
+    size_t npending;
+    struct km_str asked[KM_FALLBACKS_MOST + 1]; /* groups, the first included */
+    size_t nasked;
+};
+
+bool km_call_may_fall_back(const struct km_call *call)
+{
+    return (call->match.falls_back || call->own_fallbacks.n || call->followers) &&
+           call->kind->falls_back && !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
+}
+
+/* The caller's own list counts in the place of the configured ones. */
+static struct km_fallback_list followers_of(const struct km_call *call)
+{
+    const struct km_fallbacks *configured = km_models_fallbacks(call->visit->view->snap->models);
+
+    if (call->own_fallbacks.n)
+        return call->fallbacks ? (struct km_fallback_list){ 0 } : call->own_fallbacks;
+    return km_fallbacks_find(configured, km_call_failure(call), call->req.model, call->match.group);
+}
+
+static void push_followers(struct fallbacks *f, struct km_fallback_list followers)
+{
+    for (size_t i = followers.n; i-- > 0 && f->npending < PENDING_MOST;)
+        f->pending[f->npending++] = followers.v[i];
+}
+
+static bool was_asked(const struct fallbacks *f, struct km_str group)
+{
+    for (size_t i = 0; i < f->nasked; i++)
+        if (km_str_eq(f->asked[i], group))
+            return true;
+    return false;
+}
+
+/* What switching to another group changes, to be undone where the key has not as much left. */
+struct place {
+    struct km_str model;
+    struct km_model_match match;
+};
+
+static struct place place_of(const struct km_call *call)
+{
+    return (struct place){ call->req.model, call->match };
+}
+
+static void take_place(struct km_call *call, const struct place *p)
+{
+    call->req.model = p->model;
+    call->match = p->match;
+    call->route = (struct km_route_state){ .rng = call->route.rng };
+}
+
+/* Is it one that this call may go to? */
+static bool find_place(const struct km_call *call, const struct fallbacks *f, struct km_str model,
+                       struct place *ret)
+{
+    struct km_key *key = call->visit->who.key;
+
+    ret->model = model;
+    return km_models_find(call->visit->view->snap->models, model, &ret->match, NULL) == 0 &&
+           !was_asked(f, ret->match.group) &&
+           (!key || km_key_grants_model(key, model, ret->match.alias_of, NULL) == KM_GRANTED);
+}
+
+/* A call's whole time is what one bounds; else a group has the time that its attempts need. */
+static void give_time(struct km_call *call)
+{
+    if (call->req.timeout_ms <= 0 && call->visit->view->snap->routing->timeout_ms <= 0) {
+        km_timer_stop(&call->deadline);
+        km_call_time_runs(call);
+    }
+}
+
+static struct fallbacks *begin(struct km_call *call)
+{
+    struct fallbacks *f = km_call_note(call, &tag);
+
+    if (f)
+        return f;
+    f = km_call_make_note(call, &tag, sizeof *f);
+    if (f) {
+        f->asked[f->nasked++] = call->match.group;
+        call->asked_model = call->req.model;
+    }
+    return f;
+}
+
+/* The next one that may serve it, at the price it would cost there. */
+static bool go_to_next(struct km_call *call, struct fallbacks *f)
+{
+    const struct place before = place_of(call);
+    struct km_err ignored = { 0 };
+    struct place next;
+
+    while (f->npending) {
+        if (!find_place(call, f, f->pending[--f->npending], &next))
+            continue;
+        take_place(call, &next);
+        if (km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0) {
+            f->asked[f->nasked++] = next.match.group;
+            call->followers = (unsigned)f->npending;
+            return true;
+        }
+        take_place(call, &before);
+    }
+    call->followers = 0;
+    return false;
+}
+
+bool km_call_fall_back(struct km_call *call)
+{
+    struct fallbacks *f;
+
+    if (!km_call_may_fall_back(call))
+        return false;
+    f = begin(call);
+    if (!f ||
+        call->fallbacks >= km_fallbacks_most(km_models_fallbacks(call->visit->view->snap->models)))
+        return false;
+    push_followers(f, followers_of(call));
+    km_call_bill(call); /* at the price of the group that it was of */
+    if (call->fallbacks)
+        km_count_fallback(call, false);
+    if (!go_to_next(call, f))
+        return false;
+    call->fallbacks++;
+    give_time(call);
+    return true;
+}
