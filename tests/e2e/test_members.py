@@ -15,6 +15,7 @@ import typing
 from collections.abc import Iterable, Mapping
 
 import anthropic.types.message_create_params
+import botocore.session
 import openai.types.chat
 import openai.types.chat.completion_create_params
 import openai.types.responses.response_create_params
@@ -171,6 +172,7 @@ class Upstream:
             def do_POST(self):
                 own.asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 kind = "messages" if "messages" in self.path else \
+                    "converse" if "/converse" in self.path else \
                     "gemini" if "generateContent" in self.path else "chat"
                 text = own.stream or json.dumps(own.answer or ANSWERS[kind])
                 self.send_response(200)
@@ -194,6 +196,9 @@ ANSWERS = {
                               "finishReason": "STOP", "index": 0}],
                "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1,
                                  "totalTokenCount": 2}},
+    "converse": {"output": {"message": {"role": "assistant", "content": [{"text": "ok"}]}},
+                 "stopReason": "end_turn", "metrics": {"latencyMs": 1},
+                 "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2}},
     "chat": {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [
         {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "ok"}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}},
@@ -209,6 +214,10 @@ model_list:
     litellm_params: {{model: moonshot/kimi, api_base: "{url}/v1", api_key: sk-u}}
   - model_name: gem
     litellm_params: {{model: gemini/gemini-2.5-flash, api_base: "{url}", api_key: sk-u}}
+  - model_name: bed
+    litellm_params: {{model: bedrock/anthropic.claude-3-haiku-20240307-v1:0, aws_region_name: us-east-1,
+                      aws_access_key_id: AKID, aws_secret_access_key: secret,
+                      aws_bedrock_runtime_endpoint: "{url}"}}
 general_settings: {{master_key: {master}}}
 kanmon_settings: {{state_dir: "{state}"}}
 """
@@ -416,6 +425,80 @@ FORM = {
                "automaticFunctionCallingHistory", "parsed", "candidates.content.role",
                "candidates.index"},
 }
+
+
+# --- AWS describes its API in a model of its own, which its SDK reads ---
+
+
+def least(shape, name="", depth=0):
+    """The least that the shape allows; of a union its first."""
+    if name in VALUES:
+        return VALUES[name]
+    kind = shape.type_name
+    if kind == "structure":
+        union = getattr(shape, "is_tagged_union", False)
+        names = list(shape.members)[:1] if union else shape.required_members
+        return {n: least(shape.members[n], n, depth + 1) for n in names} if depth < DEEP else {}
+    if kind == "list":
+        return [least(shape.member, name, depth + 1)] if depth < DEEP else []
+    if kind == "string":
+        return shape.enum[0] if shape.enum else "word"
+    return {"integer": 3, "long": 3, "float": 0.5, "double": 0.5, "boolean": True,
+            "blob": "AAAA"}.get(kind, {"a": 1})
+
+
+def shaped(shape, depth=0):
+    """As members() of the others' classes."""
+    if shape.type_name == "list":
+        for path, v in shaped(shape.member, depth + 1):
+            yield (None, *path), [v]
+    if shape.type_name != "structure" or depth > DEEP:
+        return
+    union = getattr(shape, "is_tagged_union", False)
+    rest = {} if union else least(shape, depth=depth)
+    for n, one in shape.members.items():
+        if n not in rest:
+            yield (n,), {**rest, n: least(one, n, depth + 1)}
+        for path, v in shaped(one, depth + 1):
+            yield (n, *path), {**rest, n: v}
+
+
+# What every answer has, and what the books count.
+CONVERSE_FORM = {"usage", "metrics", "stopReason", "output.message.role"}
+
+
+def test_no_member_of_converses_answer_is_lost_in_silence(both):
+    gateway, upstream = both
+    model = botocore.session.get_session().get_service_model("bedrock-runtime")
+    known = {}
+
+    def told(answer):
+        text = json.dumps(answer, sort_keys=True)
+        if text not in known:
+            upstream.answer = answer
+            got = gateway.call("POST", "/v1/chat/completions", {"model": "bed", "messages": HI})
+            upstream.answer = None
+            plain = got.json() if got.status == 200 else {}
+            for name in ("id", "created"):
+                plain.pop(name, None)
+            known[text] = (got.status, plain, got.header("x-kanmon-dropped") or "")
+        return known[text]
+
+    lost, asked = [], 0
+    for place, v in shaped(model.operation_model("Converse").output_shape):
+        dotted = ".".join(n for n in place if n)
+        if says_nothing(at(v, place)) or any(
+                dotted == n or dotted.startswith(n + ".") for n in CONVERSE_FORM):
+            continue
+        answer = {**ANSWERS["converse"], **v}
+        status, got, names = told(answer)
+        before = told(without(answer, place) if place[0] in v else ANSWERS["converse"])
+        asked += 1
+        if status == 200 and got == before[1] and not is_told(names, place, v):
+            lost.append((place, str(v)[:160], names))
+    print("converse", asked)
+    assert asked > 20
+    assert not lost, "\n".join(str(one)[:300] for one in lost)
 
 
 @pytest.mark.parametrize("api", list(READ))

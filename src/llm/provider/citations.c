@@ -135,7 +135,7 @@ bool km_converse_citation(const struct km_json *v, struct km_arena *arena, struc
     ret->cited = source_text(km_json_take(v, "sourceContent"), arena);
     if (!ret->url.n)
         ret->url = text_of(v, "source");
-    return at || ret->url.n || ret->title.n;
+    return at || ret->url.n || ret->title.n || ret->cited.n;
 }
 
 /* --- OpenAI --- */
