@@ -54,14 +54,15 @@ enum km_failure km_call_failure(const struct km_call *call)
 }
 
 /* May the same deployment do better in a while?  One that was too slow has had all the time there
- * is, and may have been paid for it: it is asked again only where a policy says so. */
+ * is, and may have been paid for it, as one that began to answer: these are asked again only where
+ * a policy says so. */
 static bool is_passing(const struct km_call *call, enum km_again again)
 {
     if (!call->kind->repeats)
         return false;
     if (call->err.code == KM_E_UPSTREAM_STATUS)
         return again == KM_AGAIN_SAME;
-    return km_call_failure(call) == KM_FAILURE_CONNECTION;
+    return km_call_failure(call) == KM_FAILURE_CONNECTION && !call->at->status;
 }
 
 static uint64_t time_left(const struct km_call *call)

@@ -282,8 +282,8 @@ static int index_ids(struct km_models *m, struct km_err *err)
 {
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
-        struct km_model_group *g = km_arena_zalloc(&m->arena, sizeof *g);
-        struct km_candidate *c = km_arena_zalloc(&m->arena, sizeof *c);
+        struct km_model_group *g = km_arena_alloc(&m->arena, sizeof *g);
+        struct km_candidate *c = km_arena_alloc(&m->arena, sizeof *c);
 
         if (!g || !c)
             return km_fail(err, KM_E_NOMEM, "out of memory");

@@ -217,7 +217,7 @@ static bool report_full(const struct km_candidate *c, const struct km_report *r,
     const struct km_breaker_settings *s = c->settings;
     const bool counts = s && s->allowed_of && s->allowed_of->of[KM_FAILURE_RATE_LIMIT] >= 0;
 
-    if (!s || !s->never)
+    if (r->rest_ms >= 0 && (!s || !s->never))
         km_breaker_rest(c->breaker, r->rest_ms > 0 ? (uint64_t)r->rest_ms : KM_BREAKER_REST_MS,
                         now_ms);
     if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN && !counts)

@@ -405,10 +405,15 @@ def test_what_is_said_and_a_callers_own_tools_name_no_models(owning, recorder):
             ("/v1/chat/completions", {**CHAT, "metadata": {"model": "secret"}, "tools": [
                 {"type": "function", "function": function}]}),
             ("/v1/responses", {**TOOL, "tools": [{"type": "function", **function}]}),
-            ("/v1/chat/completions", {**CHAT, "fallbacks": ["secret"]}),
             ("/v1/messages", {**CLAUDE, "model": "claude", "tools": [
                 {"name": "f", "input_schema": function["parameters"]}]})):
         passes(owning, recorder, key, path, body)
+
+
+def test_a_fallback_is_a_model_that_is_asked_for(owning, recorder):
+    key = key_of(owning, models=LISTED)
+    answer = owning.call("POST", "/v1/chat/completions", {**CHAT, "fallbacks": ["secret"]}, key=key)
+    assert answer.status == 403 and not recorder.take()
 
 
 @pytest.mark.parametrize("name", ["guided_json", "structured_outputs", "format", "client_metadata",

@@ -54,9 +54,9 @@ static struct km_str subject_of(const struct km_mcp_work *w)
 
     if (!who->subject.n)
         return KM_STR_NONE;
-    km_scan_line(&b, km_str_sub(who->subject, 0, SUBJECT_MOST));
+    km_scan_line(&b, km_utf8_cut(who->subject, SUBJECT_MOST));
     km_buf_str(&b, KM_STR(" at "));
-    km_scan_line(&b, km_str_sub(who->issuer, 0, SUBJECT_MOST));
+    km_scan_line(&b, km_utf8_cut(who->issuer, SUBJECT_MOST));
     return km_arena_str(&w->call->arena, km_buf_view(&b));
 }
 
@@ -241,7 +241,7 @@ static int message(struct km_mcp_work *w, struct km_str *ret, struct km_err *err
     if (r < 0)
         return r;
     km_buf_str(&text, KM_STR("Run "));
-    km_scan_line(&text, km_str_sub(w->item->name, 0, 128));
+    km_scan_line(&text, km_utf8_cut(w->item->name, 128));
     km_buf_printf(&text, " of %.*s? It is %.*s. It is given: ", KM_STR_ARG(w->member->name),
                   KM_STR_ARG(km_risk_name(risk_of(w))));
     if (km_json_count(args))

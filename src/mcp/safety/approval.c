@@ -163,6 +163,14 @@ static void expire(struct km_approvals *a, uint64_t now_ms)
             drop(&a->v[i]);
 }
 
+/* As much of it as fits, and no half of a character. */
+static void keep_text(char *to, size_t size, struct km_str text)
+{
+    const struct km_str kept = km_utf8_cut(text, size - 1);
+
+    snprintf(to, size, "%.*s", KM_STR_ARG(kept));
+}
+
 static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
                     const uint8_t bound[KM_SHA256_LEN], uint64_t now_ms, struct entry **ret,
                     struct km_err *err)
@@ -191,12 +199,12 @@ static int file_new(struct km_approvals *a, const struct km_approval_ask *ask,
     e.cut = ask->cut;
     e.order = ++a->asked;
     e.asked_us = km_wall_us();
-    snprintf(e.principal, sizeof e.principal, "%.*s", KM_STR_ARG(ask->principal));
-    snprintf(e.subject, sizeof e.subject, "%.*s", KM_STR_ARG(ask->subject));
-    snprintf(e.tool, sizeof e.tool, "%.*s", KM_STR_ARG(ask->tool));
-    snprintf(e.alias, sizeof e.alias, "%.*s", KM_STR_ARG(ask->alias));
-    snprintf(e.user, sizeof e.user, "%.*s", KM_STR_ARG(ask->user));
-    snprintf(e.server, sizeof e.server, "%.*s", KM_STR_ARG(ask->server));
+    keep_text(e.principal, sizeof e.principal, ask->principal);
+    keep_text(e.subject, sizeof e.subject, ask->subject);
+    keep_text(e.tool, sizeof e.tool, ask->tool);
+    keep_text(e.alias, sizeof e.alias, ask->alias);
+    keep_text(e.user, sizeof e.user, ask->user);
+    keep_text(e.server, sizeof e.server, ask->server);
     r = seal(a, ask->shown, &e, err);
     if (r < 0) {
         drop(&e);
