@@ -180,7 +180,7 @@ class Refused(Actor):
 
 
 class Broken(Actor):
-    """The upstream dies in the middle of a stream: an error event, and no clean end."""
+    """The upstream dies in the middle of a stream: an error event, and no [DONE]."""
 
     def __init__(self, site, name, rate, model):
         super().__init__(site, name, rate)
