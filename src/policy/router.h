@@ -65,8 +65,8 @@ enum km_outcome {
 struct km_report {
     enum km_outcome outcome;
     enum km_failure failure; /* of FAILED, RATE_LIMITED */
-    /* Of RATE_LIMITED: how long its upstream asks to be left alone; 0: not said; -1: what is full is
-     * not all that it serves, and it is not left alone. */
+    /* Of RATE_LIMITED: how long its upstream asks to be left alone; 0: not said; -1: what is full
+     * is not all that it serves, and it is not left alone. */
     int64_t rest_ms;
 };
 /* true: this opened its breaker. */
