@@ -199,8 +199,11 @@ def test_a_change_where_a_definition_is_cut_is_told(tmp_path):
     with made as gateway:
         wait_until(lambda: "one-hello" in gateway.names(), 30, "the tools")
         gateway.offer("one", tool("hello", changed), tool("other", "is"))
-        one = gateway.wait_pin("one-hello", "changed")
+        gateway.wait_pin("one-hello", "changed")
         other = gateway.wait_pin("one-other", "changed")
+        # What was there before is read from the store, where it may still be on its way.
+        wait_until(lambda: gateway.pins()["one-hello"]["definition_before"], 20, "the old text")
+        one = gateway.pins()["one-hello"]
         assert one["definition"] == one["definition_before"] and one["definition_cut"] is True
         assert other["definition_cut"] is False
         for restarted in (False, True):
