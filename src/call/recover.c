@@ -114,7 +114,8 @@ void km_call_report(struct km_call *call, enum km_outcome outcome)
     if (outcome == KM_OUTCOME_FAILED || outcome == KM_OUTCOME_RATE_LIMITED)
         report.failure = km_call_failure(call);
     if (outcome == KM_OUTCOME_RATE_LIMITED) /* of a wildcard's models one is full */
-        report.rest_ms = km_deployment_has_star(call->at->d) ? -1 : call->err.retry_after_ms;
+        report.rest_ms =
+            call->at->d && km_deployment_has_star(call->at->d) ? -1 : call->err.retry_after_ms;
     if (km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop)))
         km_count_cooled_down(call);
 }
