@@ -104,7 +104,7 @@ int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
     return 0;
 }
 
-/* --- whoever follows --- */
+/* --- the groups that follow --- */
 
 struct fallbacks {
     struct km_str pending[PENDING_MOST]; /* the last is the next */

@@ -7,8 +7,8 @@
  *     gpt-4: claude                    {group: follower}
  *
  * `default_fallbacks: [a, b]` is the general list's row "*", which follows whatever has no row of
- * its own.  A call asks each group once, so a cycle would end by itself; but whoever wrote one
- * believes that something follows where nothing does.
+ * its own.  A call asks each group once, so a cycle would end by itself; but a list with one
+ * promises a fallback that does not exist.
  */
 #include "llm/fallback.h"
 
