@@ -254,6 +254,8 @@ static int on_sse(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
+    if (event->has_data)
+        km_call_event_came(call);
     return read_event(call, event, &call->w->scratch, NULL);
 }
 
@@ -263,6 +265,8 @@ static int through_units(void *ctx, const struct km_sse_event *event)
     struct km_call *call = ctx;
     struct km_err err;
 
+    if (event->has_data)
+        km_call_event_came(call);
     if (relay_event(call, event, &err) < 0)
         km_call_refuse(call, &err);
     return 0;
@@ -293,6 +297,7 @@ static int on_frame(void *ctx, const struct km_frame_event *frame, struct km_err
 
     if (r < 0)
         return r;
+    km_call_event_came(call);
     event.type = type_of(event.data, scratch);
     if (!event.type.n || km_str_chr(event.data, '\n') < event.data.n ||
         km_str_chr(event.type, '\n') < event.type.n)
