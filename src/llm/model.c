@@ -181,9 +181,11 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .breaker = &d->breaker,
                 .settings = &m->breaker,
                 .facts = km_models_facts(m, d),
+                .about = &d->facts,
                 .deployment = d,
             };
     }
+    g->filters = km_models_filters(m, g->v, g->n);
     return 0;
 }
 
@@ -232,15 +234,19 @@ static int index_ids(struct km_models *m, struct km_err *err)
             return km_fail(err, KM_E_NOMEM, "out of memory");
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
-        *c = (struct km_candidate){
-            .weight = 1, .breaker = &d->breaker, .settings = &m->breaker, .deployment = d
-        };
+        km_deployment_name_facts(d);
+        *c = (struct km_candidate){ .weight = 1,
+                                    .breaker = &d->breaker,
+                                    .settings = &m->breaker,
+                                    .about = &d->facts,
+                                    .deployment = d };
         *g = (struct km_model_group){
             .name = d->group,
             .v = c,
             .n = 1,
             .retry = km_models_retry_policy(m, d->group),
             .falls_back = km_fallbacks_has(m->fallbacks, d->group),
+            .filters = km_models_filters(m, c, 1),
         };
         if (km_map_set(m->by_id, d->id, g, NULL) < 0)
             return km_fail(err, KM_E_NOMEM, "out of memory");

@@ -42,6 +42,8 @@ const struct km_failure_counts *km_models_retry_policy(const struct km_models *m
                                                        struct km_str group);
 /* What the strategy knows of a deployment beforehand. */
 struct km_strategy_facts km_models_facts(const struct km_models *m, struct km_deployment *d);
+/* Which filters look at the deployments of a group: enum km_filter_on. */
+unsigned km_models_filters(const struct km_models *m, const struct km_candidate *v, size_t n);
 struct km_strategy_settings km_models_strategy(const struct km_router_settings *router);
 void km_models_check_strategy(const struct km_config *config,
                               const struct km_router_settings *router, struct km_diags *diags);

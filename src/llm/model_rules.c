@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* model_rules.c - by which rules a deployment of a group is taken, tried again and left alone.
  *
- * LiteLLM's settings as the configuration has them, made into what src/policy decides by.
+ * LiteLLM's settings as the configuration has them, made into what src/policy decides by:
+ * strategies, filters, retries by group, breakers.  Nothing is decided here.
+ *
+ *     router_settings, litellm_settings ──> model_rules.c ──> km_models, its groups ──> router
  */
 #include "llm/model_inside.h"
 
@@ -26,6 +29,24 @@ struct km_strategy_facts km_models_facts(const struct km_models *m, struct km_de
                                        .cost = priced ? input + output : -1,
                                        .rpm = d->rpm,
                                        .tpm = d->tpm };
+}
+
+/* LiteLLM asks the first deployment of a group that says anything of tags. */
+static bool filters_tags(const struct km_models *m, const struct km_candidate *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct km_deployment *d = v[i].deployment;
+
+        if (d->tag_filtering >= 0)
+            return d->tag_filtering > 0;
+    }
+    return m->router->filters.tags;
+}
+
+unsigned km_models_filters(const struct km_models *m, const struct km_candidate *v, size_t n)
+{
+    return (m->router->filters.fits ? (unsigned)KM_FILTER_FITS : 0) |
+           (filters_tags(m, v, n) ? (unsigned)KM_FILTER_TAGS : 0);
 }
 
 /* In the order of the setting's names. */
