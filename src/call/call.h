@@ -339,6 +339,7 @@ void km_call_on_piece(struct km_call *call, struct km_str bytes, bool last,
                       const struct km_err *err);
 void km_call_end_intake(struct km_call *call); /* nothing of it is waited for any more */
 /* send.c */
+void km_call_route_facts(struct km_call *call); /* what its router goes by: call->route */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
 /* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
 int64_t km_call_attempt_ms(const struct km_call *call);
