@@ -344,6 +344,10 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* breakers.c */
+/* What the end of an attempt changed (enum km_route_change), for log, events and metrics. */
+void km_call_tell_breakers(struct km_call *call, unsigned changes);
+void km_call_tell_probe(struct km_call *call); /* the attempt tests one that was left alone */
 /* share.c */
 /* The attempt's part of the call's time: what its request may take to connect, and to begin to
  * answer, or where its kind reads whole answers, to have answered. */

@@ -102,6 +102,8 @@ static int pick(struct km_call *call, struct km_err *err)
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
     call->at->d = call->at->candidate->deployment;
     call->at->resigned = false;
+    if (call->route.probes)
+        km_call_tell_probe(call);
     if (call->at->d->unavailable.n) {
         km_fail(err, KM_E_NOT_IMPLEMENTED, "Model '%.*s' cannot be called: %.*s.",
                 KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),

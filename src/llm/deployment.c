@@ -17,6 +17,7 @@
 #include "http/message.h"
 #include "llm/api/priced.h"
 #include "llm/auth.h"
+#include "llm/cooldown.h"
 #include "llm/model_build.h"
 #include "llm/provider/codecs.h"
 #include "llm/spellings.h"
@@ -301,6 +302,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->timeout_ms = entry->params.timeout_ms;
     d->stream_timeout_ms = entry->params.stream_timeout_ms;
     d->num_retries = entry->params.num_retries;
+    d->breaking = km_cooldown_of_entry(entry, b->arena);
     d->share = share_of(&entry->params);
     d->order = entry->params.order;
     d->rpm = entry->params.rpm;

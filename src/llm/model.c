@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "llm/cooldown.h"
 #include "llm/fallback.h"
 #include "llm/model_build.h"
 #include "llm/refusal.h"
@@ -44,6 +45,7 @@ struct km_models {
     struct km_str *names;
     size_t nnames;
     struct km_breaker_settings breaker;
+    struct km_cooldown_groups groups_of_providers;
     const struct km_router_settings *router; /* of the configuration, which lives as long */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
@@ -236,7 +238,9 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .weight = d->share,
                 .order = d->order,
                 .breaker = &d->breaker,
-                .settings = &m->breaker,
+                .settings = d->breaking,
+                .group = d->group_of,
+                .place = d->place,
                 .facts = facts_of(m, d),
                 .deployment = d,
             };
@@ -289,9 +293,12 @@ static int index_ids(struct km_models *m, struct km_err *err)
             return km_fail(err, KM_E_NOMEM, "out of memory");
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
-        *c = (struct km_candidate){
-            .weight = 1, .breaker = &d->breaker, .settings = &m->breaker, .deployment = d
-        };
+        *c = (struct km_candidate){ .weight = 1,
+                                    .breaker = &d->breaker,
+                                    .settings = d->breaking,
+                                    .group = d->group_of,
+                                    .place = d->place,
+                                    .deployment = d };
         *g = (struct km_model_group){
             .name = d->group,
             .v = c,
@@ -446,6 +453,9 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)
+        r = km_cooldowns_init(m->deployments, m->ndeployments + m->nlenders, &m->breaker, &m->arena,
+                              &m->groups_of_providers, err);
+    if (r == 0)
         r = build_groups(m, err);
     if (r == 0)
         r = index_ids(m, err);
@@ -530,6 +540,11 @@ const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
     return m->fallbacks;
 }
 
+const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m)
+{
+    return &m->groups_of_providers;
+}
+
 size_t km_models_count(const struct km_models *m)
 {
     return m->ndeployments;
@@ -555,13 +570,14 @@ static bool mocks(const struct km_deployment *d)
     return d->mock_response.n > 0;
 }
 
-static void put(struct km_vendor_match *ret, struct km_candidate *v, const struct km_models *m,
-                struct km_deployment *d)
+static void put(struct km_vendor_match *ret, struct km_candidate *v, struct km_deployment *d)
 {
     v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
                                                .order = d->order,
                                                .breaker = &d->breaker,
-                                               .settings = &m->breaker,
+                                               .settings = d->breaking,
+                                               .group = d->group_of,
+                                               .place = d->place,
                                                .deployment = d };
 }
 
@@ -578,7 +594,7 @@ static void by_group(const struct km_models *m, const struct km_vendor *v, struc
     ret->match.star = found.star;
     for (size_t i = 0; i < found.n; i++)
         if (is_of(found.v[i].deployment, v) && !mocks(found.v[i].deployment))
-            put(ret, room, m, found.v[i].deployment);
+            put(ret, room, found.v[i].deployment);
 }
 
 /* Those whose name at the vendor it is. */
@@ -591,7 +607,7 @@ static void by_model(const struct km_models *m, const struct km_vendor *v, struc
         if (!is_of(d, v) || mocks(d) || !km_str_eq(d->upstream_model, model))
             continue;
         ret->group = !ret->match.n || km_str_eq(ret->group, d->group) ? d->group : KM_STR_NONE;
-        put(ret, room, m, d);
+        put(ret, room, d);
     }
 }
 
@@ -604,16 +620,16 @@ static void lenders(const struct km_models *m, const struct km_vendor *v, bool a
     for (size_t i = 0; i < m->ndeployments; i++)
         if (is_of(&m->deployments[i], v) && m->deployments[i].lends && !mocks(&m->deployments[i]) &&
             !m->deployments[i].unavailable.n)
-            put(ret, room, m, &m->deployments[i]);
+            put(ret, room, &m->deployments[i]);
     if (ret->match.n)
         return;
     for (size_t i = 0; own->unavailable.n && any && i < m->ndeployments; i++)
         if (is_of(&m->deployments[i], v) && !mocks(&m->deployments[i]) &&
             !m->deployments[i].unavailable.n) {
-            put(ret, room, m, &m->deployments[i]);
+            put(ret, room, &m->deployments[i]);
             return;
         }
-    put(ret, room, m, own);
+    put(ret, room, own);
 }
 
 int km_models_vendor(const struct km_models *m, const struct km_vendor *v, struct km_str model,

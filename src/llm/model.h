@@ -82,6 +82,10 @@ struct km_deployment {
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
+    const struct km_breaker_settings
+        *breaking; /* of that; while it is built: what its entry says */
+    struct km_breaker_group *group_of; /* its provider's; NULL: it is the only one there */
+    unsigned place; /* in that */
     struct km_retry_budget retries;
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
@@ -122,6 +126,7 @@ struct km_model_group {
 };
 
 struct km_models;
+struct km_cooldown_groups; /* cooldown.h */
 
 /* The environment and TLS choices a build needs. */
 struct km_models_args {
@@ -159,6 +164,8 @@ size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
+/* The breakers of providers; those with one deployment have none of their own. */
+const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m);
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "door/reply.h"
+#include "ops/breakers.h"
 
 #define METRICS_BYTES (32 * 1024 * 1024)
 
@@ -67,18 +68,6 @@ static void deployment(const struct km_deployment *d, const char *state, bool wh
     km_buf_byte(out, '}');
 }
 
-static const char *breaker_name(const struct km_deployment *d, uint64_t now_ms)
-{
-    switch (km_breaker_state(&d->breaker, now_ms)) {
-    case KM_BREAKER_CLOSED:
-        return "closed";
-    case KM_BREAKER_HALF_OPEN:
-        return "half-open";
-    default:
-        return "open";
-    }
-}
-
 static void health(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
@@ -93,7 +82,7 @@ static void health(void *visit, struct km_exchange *x, const struct km_route_mat
     (void)match;
     for (size_t i = 0; i < km_models_count(models); i++) {
         const struct km_deployment *d = km_models_at(models, i);
-        const char *state = breaker_name(d, now);
+        const char *state = km_breaker_state_name(km_breaker_state(&d->breaker, now));
         bool ok = !d->unavailable.n && state[0] == 'c';
         struct km_buf *list = ok ? &good : &bad;
 
@@ -233,6 +222,7 @@ static void metrics(void *visit, struct km_exchange *x, const struct km_route_ma
     process_metrics(v->w->gw, &out);
     usage_metrics(&out);
     log_metrics(v->w->gw, &out);
+    km_breakers_metrics(v->view->snap->models, km_loop_now_ms(v->w->loop), &out);
     km_reply_text(v, 200, KM_STR("text/plain; version=0.0.4; charset=utf-8"), km_buf_view(&out));
 }
 
