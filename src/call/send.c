@@ -14,6 +14,7 @@
 
 #include "call/flight.h"
 #include "call/hooks.h"
+#include "call/which.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
@@ -85,7 +86,7 @@ static int all_full(const struct km_call *call, struct km_err *err)
     return KM_E_RATE_LIMITED;
 }
 
-static int pick(struct km_call *call, struct km_err *err)
+void km_call_route_facts(struct km_call *call)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
@@ -93,6 +94,15 @@ static int pick(struct km_call *call, struct km_err *err)
     call->route.stream = call->req.stream;
     call->route.tokens = call->input_tokens + call->reserve_output;
     call->route.strict = km_call_may_fall_back(call);
+}
+
+static int pick(struct km_call *call, struct km_err *err)
+{
+    const int r = call->match.filters ? km_call_filter(call, err) : 0;
+
+    if (r < 0)
+        return r;
+    km_call_route_facts(call);
     call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
     if (!call->at->candidate && is_full(call))

@@ -2,8 +2,8 @@
 /* cooldown.c - see cooldown.h for the contract.
  *
  * What a provider is, hosts decide: Bedrock in two regions are two, and so are two resources of
- * Azure, which fail by themselves.  Of a deployment's own settings only what is said takes the place
- * of the general ones; a time of 0 means that it is never left alone, as in LiteLLM.
+ * Azure, which fail by themselves.  Of a deployment's own settings only what is said takes the
+ * place of the general ones; a time of 0 means that it is never left alone, as in LiteLLM.
  */
 #include "llm/cooldown.h"
 
