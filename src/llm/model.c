@@ -172,6 +172,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     g->v = v;
     g->retry = km_models_retry_policy(m, g->name);
     g->falls_back = km_fallbacks_has(m->fallbacks, g->name);
+    g->hedge = m->hedge && km_hedge_has(m->hedge, g->name) ? m->hedge : NULL;
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
@@ -333,6 +334,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         return km_fail(err, KM_E_NOMEM, "out of memory");
     m->router = km_config_get(args->config, &km_router_settings_table);
     m->breaker = km_models_breaker(args, m->router);
+    m->hedge = args->hedge;
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     m->strategy = km_models_strategy(m->router);
     km_models_check_strategy(args->config, m->router, diags);

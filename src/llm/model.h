@@ -13,6 +13,7 @@
 #include "llm/model_settings.h"
 #include "llm/provider.h"
 #include "net/dial.h"
+#include "policy/hedge.h"
 #include "policy/pace.h"
 #include "policy/price.h"
 #include "policy/retry.h"
@@ -87,6 +88,7 @@ struct km_deployment {
     struct km_breaker_group *group_of; /* its provider's; NULL: it is the only one there */
     unsigned place; /* in that */
     struct km_retry_budget retries;
+    struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
@@ -125,6 +127,7 @@ struct km_model_group {
     size_t n;
     const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
     bool falls_back; /* another group follows it */
+    const struct km_hedge_settings *hedge; /* NULL: its calls are not hedged */
     unsigned filters; /* enum km_filter_on: which of them look at its deployments */
 };
 
@@ -139,6 +142,7 @@ struct km_models_args {
     struct km_tls_client *tls, *tls_insecure;
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
+    const struct km_hedge_settings *hedge; /* lives with config; NULL: nothing is hedged */
     struct km_paces *paces; /* lives longer than the models; NULL: nothing is learnt */
 };
 
@@ -155,6 +159,7 @@ struct km_model_match {
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
+    const struct km_hedge_settings *hedge; /* likewise */
     unsigned filters; /* likewise */
     const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };

@@ -32,6 +32,7 @@ struct km_models {
     size_t nnames;
     struct km_breaker_settings breaker;
     struct km_cooldown_groups providers;
+    const struct km_hedge_settings *hedge; /* of the configuration; NULL: nothing is hedged */
     const struct km_router_settings *router; /* of the configuration, which lives as long */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
