@@ -48,7 +48,8 @@ void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
         call->kind->books(call, e);
         return;
     }
-    e->call_type = km_str_c(call->api ? call->api->call_type : call->kind->call_type);
+    e->call_type =
+        km_str_c(call->api && !call->kind->own ? call->api->call_type : call->kind->call_type);
     e->model_group = km_call_label(call);
 }
 

@@ -25,7 +25,7 @@ struct km_intake; /* intake.c */
  * something new of them adds a row here and says it there. */
 struct km_call_kind {
     const char *name;
-    const char *call_type; /* in the books, of a call of no API */
+    const char *call_type; /* in the books, of a call of no API, or the gateway's own */
     const char *work_name; /* whose call->work is; NULL: it has none */
     bool needs_body;
     bool session; /* its answer is a connection (101), its parts have rows of their own */

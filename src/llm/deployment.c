@@ -303,6 +303,12 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->stream_timeout_ms = entry->params.stream_timeout_ms;
     d->num_retries = entry->params.num_retries;
     d->breaking = km_cooldown_of_entry(entry, b->arena);
+    d->check =
+        (struct km_deployment_check){ .mode = km_arena_str(b->arena, entry->info.mode),
+                                      .model = km_arena_str(b->arena, entry->info.check_model),
+                                      .timeout_ms = entry->info.check_timeout_ms,
+                                      .max_tokens = entry->info.check_max_tokens,
+                                      .off = entry->info.check_off };
     d->share = share_of(&entry->params);
     d->order = entry->params.order;
     d->rpm = entry->params.rpm;

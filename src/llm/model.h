@@ -16,6 +16,7 @@
 #include "policy/hedge.h"
 #include "policy/pace.h"
 #include "policy/price.h"
+#include "policy/probing.h"
 #include "policy/retry.h"
 #include "policy/retry_budget.h"
 #include "policy/router.h"
@@ -40,6 +41,14 @@ struct km_default_param {
     struct km_str json;
     enum km_default_use use;
     bool not_messages; /* Anthropic's API has no such parameter: never in a body of its own */
+};
+
+/* Its health checks, as model_info has them. */
+struct km_deployment_check {
+    struct km_str mode; /* empty: chat */
+    struct km_str model; /* asked for instead: of a wildcard */
+    int64_t timeout_ms, max_tokens;
+    bool off;
 };
 
 struct km_deployment {
@@ -88,6 +97,8 @@ struct km_deployment {
     struct km_breaker_group *group_of; /* its provider's; NULL: it is the only one there */
     unsigned place; /* in that */
     struct km_retry_budget retries;
+    struct km_deployment_check check;
+    struct km_probe_state checked; /* what the last one said */
     struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */

@@ -188,6 +188,15 @@ static const struct km_setting info_rows[] = {
       .help = "The model whose price applies, as this provider's or, where no price of it is "
               "known, as any `<provider>/<model>`." },
     PRICES
+    { .name = "health_check_model", .type = KM_SET_STR, .offset = AT(check_model),
+      .help = "What a wildcard's health check asks for: a name that it serves. Without one it has "
+              "none." },
+    { .name = "health_check_timeout", .type = KM_SET_MS, .offset = AT(check_timeout_ms),
+      .def = "60s", .min = 10, .max = 3600000, .help = "Seconds a health check may take." },
+    { .name = "health_check_max_tokens", .type = KM_SET_INT, .offset = AT(check_max_tokens),
+      .def = "1", .min = 1, .max = 100000, .help = "The most a health check's answer may have." },
+    { .name = "disable_background_health_check", .type = KM_SET_BOOL, .offset = AT(check_off),
+      .help = "It is not asked in the background." },
     { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown.time_ms), .def = "0",
       .min = 0, .max = 86400000,
       .help = "Seconds for which it is left alone when it fails; 0 in the file: never. Counts "

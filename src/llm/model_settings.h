@@ -47,6 +47,9 @@ struct km_model_info {
     struct km_str id, mode, base_model;
     int64_t prices[KM_PRICE_COLUMN_COUNT]; /* likewise */
     int64_t max_tokens, max_input_tokens, max_output_tokens;
+    struct km_str check_model;
+    int64_t check_timeout_ms, check_max_tokens;
+    bool check_off;
     struct km_cooldown_settings cooldown;
     struct km_failure_counts allowed_fails_policy;
     const struct km_node *unused; /* read from all */

@@ -127,12 +127,12 @@ def test_many_at_once_leak_nothing(route):
     gateway, _, fast = route(stops_after(), says(response(200, OK)))
     key = gateway.new_key(max_budget=1, max_parallel_requests=20)
     threads = [threading.Thread(target=gateway.chat, args=("m",),
-                                kwargs={"key": key, "max_tokens": 10}) for _ in range(20)]
+                                kwargs={"key": key, "max_tokens": 10}) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    wait_until(lambda: len(gateway.spend_logs(api_key=key)) == 20, what="their rows")
+    wait_until(lambda: len(gateway.spend_logs(api_key=key)) == 8, what="their rows")
     spent = sum(row["spend"] for row in gateway.spend_logs(api_key=key))
     wait_until(lambda: gateway.key_info(key)["spend"] == pytest.approx(spent), what="the sum")
 
