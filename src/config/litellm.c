@@ -80,10 +80,6 @@ static const struct km_setting router_rows[] = {
     REFUSED("enable_tag_filtering", KM_SET_BOOL, "false",
             "Keeps requests with a tag to the deployments with that tag; ignored, a request "
             "could reach a deployment meant for others."),
-    PROTECTS("default_max_parallel_requests", KM_SET_INT,
-            "Bounds concurrent calls to each deployment: without it a busy one is called all the "
-            "same. kanmon bounds them by key, see default_max_parallel_requests of "
-            "kanmon_settings."),
     PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
             "Skips deployments whose context window is too small: without it the provider "
             "refuses such a call."),
@@ -106,9 +102,10 @@ static const struct km_setting router_rows[] = {
             "Request defaults for every deployment; put them in each deployment's "
             "litellm_params."),
     IGNORED("default_priority", KM_SET_INT,
-            "Priority in LiteLLM's queue; kanmon has no queue yet."),
+            "Priority in LiteLLM's queue of calls that say none; here that is "
+            "kanmon_settings.performance.default_priority."),
     IGNORED("polling_interval", KM_SET_INT,
-            "How often LiteLLM's queue is polled; kanmon has no queue yet."),
+            "How often LiteLLM's queue is polled; kanmon's wakes the next call at once."),
     IGNORED("tag_filtering_match_any", KM_SET_BOOL,
             "How tags match under enable_tag_filtering, which alone decides whether they do."),
     IGNORED("tag_routing_prefix", KM_SET_STR,

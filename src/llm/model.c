@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "llm/gating.h"
 #include "llm/fallback.h"
 #include "llm/model_build.h"
 #include "llm/refusal.h"
@@ -237,6 +238,8 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .order = d->order,
                 .breaker = &d->breaker,
                 .settings = &m->breaker,
+                .gate = d->gate,
+                .gate_rules = &d->gate_rules,
                 .facts = facts_of(m, d),
                 .deployment = d,
             };
@@ -290,7 +293,12 @@ static int index_ids(struct km_models *m, struct km_err *err)
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
         *c = (struct km_candidate){
-            .weight = 1, .breaker = &d->breaker, .settings = &m->breaker, .deployment = d
+            .weight = 1,
+            .breaker = &d->breaker,
+            .settings = &m->breaker,
+            .gate = d->gate,
+            .gate_rules = &d->gate_rules,
+            .deployment = d,
         };
         *g = (struct km_model_group){
             .name = d->group,
@@ -444,6 +452,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
             ? build_deployments(m, &b, &s->models, err)
             : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
+        r = km_deployments_gate(m->deployments, m->ndeployments, args, &m->arena, diags, err);
+    if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)
         r = build_groups(m, err);
@@ -562,6 +572,8 @@ static void put(struct km_vendor_match *ret, struct km_candidate *v, const struc
                                                .order = d->order,
                                                .breaker = &d->breaker,
                                                .settings = &m->breaker,
+                                               .gate = d->gate,
+                                               .gate_rules = &d->gate_rules,
                                                .deployment = d };
 }
 

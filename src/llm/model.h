@@ -23,6 +23,7 @@
 #define KM_LLM_TOKENS_MOST 100000000
 
 struct km_auth;
+struct km_gate_settings;
 struct km_fallbacks; /* fallback.h */
 
 enum km_default_use {
@@ -83,12 +84,15 @@ struct km_deployment {
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
     struct km_retry_budget retries;
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    struct km_gate_rules gate_rules;
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t share, order; /* for the shuffle; lower order first */
     int64_t rpm, tpm; /* -1: not said */
+    int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
 };
 
@@ -132,6 +136,8 @@ struct km_models_args {
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
     struct km_paces *paces; /* lives longer than the models; NULL: nothing is learnt */
+    struct km_gates *gates; /* likewise; NULL: no call waits */
+    const struct km_gate_settings *waiting; /* lives with config; NULL with gates */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */

@@ -11,6 +11,7 @@
 #define KM_POLICY_ROUTER_H
 
 #include "policy/breaker.h"
+#include "policy/gate.h"
 #include "policy/strategy.h"
 
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
@@ -20,6 +21,8 @@ struct km_candidate {
     int64_t order; /* lower first */
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    const struct km_gate_rules *gate_rules; /* with it */
     struct km_strategy_facts facts;
     void *deployment; /* the caller's */
 };
