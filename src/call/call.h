@@ -340,6 +340,7 @@ void km_call_on_piece(struct km_call *call, struct km_str bytes, bool last,
                       const struct km_err *err);
 void km_call_end_intake(struct km_call *call); /* nothing of it is waited for any more */
 /* send.c */
+void km_call_route_facts(struct km_call *call); /* what its router goes by: call->route */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
 /* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
 int64_t km_call_attempt_ms(const struct km_call *call);
@@ -347,6 +348,16 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* share.c */
+/* The attempt's part of the call's time: what its request may take to connect, and to begin to
+ * answer, or where its kind reads whole answers, to have answered. */
+void km_call_take_share(struct km_call *call, struct km_http_request *out);
+void km_call_begun(struct km_call *call); /* the first event of its stream has come */
+static inline void km_call_event_came(struct km_call *call)
+{
+    if (call->at->silent)
+        km_call_begun(call);
+}
 /* retry.c */
 enum km_call_retry {
     KM_CALL_RETRY_NO,

@@ -25,7 +25,7 @@ struct km_turn {
     struct km_call *call; /* NULL: it is gone, and the message is still to come */
     struct km_attempt *at;
     struct km_gate *gate;
-    void (*resume)(struct km_call *call);
+    void (*resume)(struct km_attempt *at);
     struct km_timer timer;
     uint64_t from_ms, until_ms; /* in line */
     bool waits; /* nothing was told yet */
@@ -90,14 +90,6 @@ static void end_wait(struct km_turn *t)
         t->call->queued_ms += waited;
 }
 
-static void go_on(struct km_turn *t)
-{
-    struct km_call *call = t->call;
-
-    km_attempt_look(t->at);
-    t->resume(call);
-}
-
 static void on_told(struct km_msg *msg, void *owner)
 {
     struct km_turn *t = KM_CONTAINER(msg, struct km_turn, msg);
@@ -105,7 +97,7 @@ static void on_told(struct km_msg *msg, void *owner)
     (void)owner;
     end_wait(t);
     if (t->call) {
-        go_on(t);
+        t->resume(t->at);
         return;
     }
     if (t->it.outcome == KM_GATE_HAS_PLACE)
@@ -142,7 +134,7 @@ static void on_time(void *ctx)
         return;
     end_wait(t);
     t->late = true;
-    go_on(t);
+    t->resume(t->at);
 }
 
 static int refuse_late(struct km_turn *t, struct km_err *err)
@@ -236,22 +228,6 @@ int km_call_take_place(struct km_call *call, const struct km_place_args *args, s
     km_count_in_line(t->w, t->gate, t->it.item.priority, 1);
     set_timer(t, km_gate_poll(t->gate, t->from_ms));
     return KM_E_AGAIN;
-}
-
-static void resume(struct km_call *call)
-{
-    km_call_resume(call, 0);
-}
-
-int km_call_take_place_at_deployment(struct km_call *call, struct km_err *err)
-{
-    const struct km_deployment *d = call->at->d;
-    const struct km_place_args args = { .gate = d->gate,
-                                        .rules = &d->gate_rules,
-                                        .tokens = call->input_tokens + call->reserve_output,
-                                        .resume = resume };
-
-    return km_call_take_place(call, &args, err);
 }
 
 void km_call_leave_place(struct km_attempt *at)

@@ -19,8 +19,8 @@ struct km_place_args {
     struct km_gate *gate;
     const struct km_gate_rules *rules; /* of the call's configuration */
     int64_t tokens; /* it may need, by estimate */
-    /* The wait is over, and it is to be asked again; from a callback of the loop. */
-    void (*resume)(struct km_call *call);
+    /* The wait of the attempt is over, and it is to be asked again; from a callback of the loop. */
+    void (*resume)(struct km_attempt *at);
 };
 
 /* A place for the attempt that is being made.  0: it has one; again is harmless.  KM_E_AGAIN:
@@ -28,8 +28,6 @@ struct km_place_args {
  * as long as it may; one beside others (a hedge) never waits. */
 int km_call_take_place(struct km_call *call, const struct km_place_args *args,
                        struct km_err *err) KM_MUST_USE;
-/* At its deployment, with km_call_resume(). */
-int km_call_take_place_at_deployment(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The attempt is over, or goes on without: its place is another's, or it stands in line no more.
  * Again is harmless. */
 void km_call_leave_place(struct km_attempt *at);

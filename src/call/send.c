@@ -15,6 +15,7 @@
 #include "call/flight.h"
 #include "call/hooks.h"
 #include "call/place.h"
+#include "call/which.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
@@ -86,7 +87,7 @@ static int all_full(const struct km_call *call, struct km_err *err)
     return KM_E_RATE_LIMITED;
 }
 
-static int pick(struct km_call *call, struct km_err *err)
+void km_call_route_facts(struct km_call *call)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
@@ -94,6 +95,15 @@ static int pick(struct km_call *call, struct km_err *err)
     call->route.stream = call->req.stream;
     call->route.tokens = call->input_tokens + call->reserve_output;
     call->route.strict = km_call_may_fall_back(call);
+}
+
+static int pick(struct km_call *call, struct km_err *err)
+{
+    const int r = call->match.filters ? km_call_filter(call, err) : 0;
+
+    if (r < 0)
+        return r;
+    km_call_route_facts(call);
     call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
     if (!call->at->candidate && is_full(call))
@@ -130,6 +140,23 @@ static bool must_ask_for_place(const struct km_call *call)
     return d && d->gate && !call->kind->placed && !km_gate_is_open(d->gate, &d->gate_rules);
 }
 
+static void on_place(struct km_attempt *at)
+{
+    km_attempt_look(at);
+    km_call_resume(at->call, 0);
+}
+
+static int take_place(struct km_call *call, struct km_err *err)
+{
+    const struct km_deployment *d = call->at->d;
+    const struct km_place_args args = { .gate = d->gate,
+                                        .rules = &d->gate_rules,
+                                        .tokens = call->input_tokens + call->reserve_output,
+                                        .resume = on_place };
+
+    return km_call_take_place(call, &args, err);
+}
+
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
@@ -142,7 +169,7 @@ enum km_next km_step_route(struct km_call *call)
         km_call_time_runs(call);
     }
     if (r == 0 && must_ask_for_place(call))
-        r = km_call_take_place_at_deployment(call, &call->err);
+        r = take_place(call, &call->err);
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
     if (r == 0 && call->at->money.bound > 0 && !km_call_cover_bound(call))
@@ -237,6 +264,8 @@ static void broken(struct km_call *call, const struct km_err *why)
     err.retry_after_ms = why->retry_after_ms;
     err.type = why->type;
     err.reason = why->reason;
+    if (!err.reason && why->code == KM_E_UPSTREAM_TIMEOUT && call->at->unconnected)
+        err.reason = KM_TIMEOUT_CONNECT;
     km_call_fail(call, &err);
 }
 
@@ -247,6 +276,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
     call->at->up = NULL;
     call->upstream_ns += km_mono_ns() - call->at->began_ns;
     call->at->sent = result->request_sent;
+    call->at->unconnected = result->connect_failed;
     if (result->err)
         broken(call, result->err);
     else

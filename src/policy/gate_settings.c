@@ -17,8 +17,8 @@ static const struct km_setting rows[] = {
       .def = "1000",
       .min = 0,
       .max = 100000,
-      .help = "Most calls that wait in line for one deployment or MCP server; one more has the last "
-              "of the lowest priority refused, or is refused itself (429)." },
+      .help = "Most calls that wait in line for one deployment or MCP server; one more has the "
+              "last of the lowest priority refused, or is refused itself (429)." },
     { .name = "queue_timeout",
       .type = KM_SET_MS,
       .offset = AT(wait_ms),
@@ -44,8 +44,8 @@ static const struct km_setting rows[] = {
       .offset = AT(ceiling),
       .def = "high",
       .choices = priorities,
-      .help = "The highest priority that a caller can ask for, where the metadata of its key has no "
-              "priority_ceiling; what is higher is lowered to it." },
+      .help = "The highest priority that a caller can ask for, where the metadata of its key has "
+              "no priority_ceiling; what is higher is lowered to it." },
     { 0 },
 };
 

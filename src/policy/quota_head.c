@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quota_head.c - what header fields of an answer say of its upstream's limits.
  *
- *     x-ratelimit-{limit,remaining,reset}-{requests,tokens}             OpenAI, Azure, Groq, vLLM ...
+ *     x-ratelimit-{limit,remaining,reset}-{requests,tokens}             OpenAI, Azure, Groq
  *         reset: a duration as Go writes it ("6m0s", "20ms"), or seconds
  *     anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}     Anthropic
  *         reset: a moment, RFC 3339
