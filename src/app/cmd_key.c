@@ -9,6 +9,7 @@
 
 #include "app/cmd_key_mcp.h"
 #include "app/control.h"
+#include "app/lines.h"
 #include "app/say.h"
 #include "http/message.h"
 #include "store/key_columns.h"
@@ -490,6 +491,7 @@ static void show_status(const struct km_json *json)
     print_field("", km_json_get(json, "store_fault"), "why");
     print_field("refuses", km_json_get(json, "store_fault"), "refuses");
     print_field("auth", json, "auth");
+    km_lines_show(json);
 }
 
 int km_cmd_status(struct km_cli *cli)

@@ -189,6 +189,25 @@ def test_who_leaves_and_whose_time_is_over_stands_in_line_no_more(line, holding)
     assert gateway.chat("m").status == 200  # the place is free again
 
 
+def test_status_has_the_line(line, holding):
+    gateway = line("max_parallel_requests: 1")
+    calls = Calls(gateway)
+    begun = [calls.begin("running")]
+    came(holding, 1)
+    begun += [calls.begin("low", "low"), calls.begin("high", "high")]
+    in_line(gateway, 2)
+    queue, = gateway.call("GET", "/kanmon/status").json()["queues"]
+    assert queue["resource"] == "m/d0" and queue["limit"] == 1 and queue["running"] == 1
+    assert queue["waiting"] == 2
+    assert queue["waiting_by_priority"] == {"critical": 0, "high": 1, "medium": 0, "low": 1}
+    assert queue["pacing"]["requests_left"] is None
+    said = gateway.command("status", "--config", str(gateway.config)).stdout
+    assert "m/d0: 2 wait, 1 of 1 run" in said
+    holding.automatic = (200, {})
+    came(holding, 1).answer()
+    assert all(call.result().status == 200 for call in begun)
+
+
 def test_another_deployment_with_a_place_comes_before_the_line(line, holding):
     gateway = line("max_parallel_requests: 1", "max_parallel_requests: 1")
     calls = Calls(gateway)
