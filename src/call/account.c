@@ -163,6 +163,10 @@ void km_call_log(struct km_call *call)
     km_line_decimal(&l, "first_ms", (int64_t)(call->first_ns / 1000), 3);
     km_line_decimal(&l, "upstream_ms", (int64_t)up_us, 3);
     km_line_decimal(&l, "overhead_ms", (int64_t)(total_us > up_us ? total_us - up_us : 0), 3);
+    if (call->queued_ms) {
+        km_line_str(&l, "priority", km_priority_name(call->priority));
+        km_line_i64(&l, "queued_ms", (int64_t)call->queued_ms);
+    }
     if (call->failed) {
         km_line_cstr(&l, "error", km_err_name(call->err.code));
         km_line_cstr(&l, "why", call->err.text);

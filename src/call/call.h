@@ -175,6 +175,7 @@ struct km_call {
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
     enum km_priority priority, asked_priority; /* priority.h; UNSAID: not looked for yet */
+    uint64_t queued_ms; /* in lines, of all its attempts */
     bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.h) */

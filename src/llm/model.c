@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "llm/gating.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
 
@@ -202,6 +203,8 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .settings = d->breaking,
                 .group = d->group_of,
                 .place = d->place,
+                .gate = d->gate,
+                .gate_rules = &d->gate_rules,
                 .facts = km_models_facts(m, d),
                 .about = &d->facts,
                 .deployment = d,
@@ -262,6 +265,8 @@ static int index_ids(struct km_models *m, struct km_err *err)
                                     .settings = d->breaking,
                                     .group = d->group_of,
                                     .place = d->place,
+                                    .gate = d->gate,
+                                    .gate_rules = &d->gate_rules,
                                     .about = &d->facts,
                                     .deployment = d };
         *g = (struct km_model_group){
@@ -364,6 +369,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id
             ? build_deployments(m, &b, &s->models, err)
             : km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_deployments_gate(m->deployments, m->ndeployments, args, &m->arena, diags, err);
     if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)

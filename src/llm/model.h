@@ -25,6 +25,7 @@
 #define KM_LLM_TOKENS_MOST 100000000
 
 struct km_auth;
+struct km_gate_settings;
 struct km_fallbacks; /* fallback.h */
 
 enum km_default_use {
@@ -100,12 +101,15 @@ struct km_deployment {
     struct km_deployment_check check;
     struct km_probe_state checked; /* what the last one said */
     struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    struct km_gate_rules gate_rules;
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t order; /* lower first */
     int64_t weight, rpm, tpm; /* -1: not said; of each the shuffle makes a share */
+    int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
     int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
@@ -155,6 +159,8 @@ struct km_models_args {
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
     const struct km_hedge_settings *hedge; /* lives with config; NULL: nothing is hedged */
     struct km_paces *paces; /* lives longer than the models; NULL: nothing is learnt */
+    struct km_gates *gates; /* likewise; NULL: no call waits */
+    const struct km_gate_settings *waiting; /* lives with config; NULL with gates */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
