@@ -149,6 +149,8 @@ void km_call_log(struct km_call *call)
         call->kind->log(call, &l);
     if (label.n) /* a call may be refused before it was read */
         km_line_str(&l, "model", label);
+    if (call->rule)
+        km_line_str(&l, "route", call->rule->name);
     if (call->fallbacks)
         km_line_str(&l, "instead_of", call->asked_model);
     if (call->at->d)

@@ -13,6 +13,7 @@
 #include "host/visit.h"
 #include "llm/api/openai.h"
 #include "llm/fallback.h"
+#include "policy/route_rule.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
@@ -155,6 +156,7 @@ struct km_call {
     struct km_str body; /* what has passed them */
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
+    const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_fallback_list own_fallbacks; /* its caller's; n 0: none is said */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */

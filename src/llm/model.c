@@ -335,6 +335,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
+    m->rules = km_routes_read(args->config);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id
             ? build_deployments(m, &b, &s->models, err)
@@ -349,8 +350,10 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         r = build_names(m, args->config, err);
     if (r == 0)
         r = km_models_check(m, &b, err);
-    if (r == 0)
+    if (r == 0) {
         km_fallbacks_check(m->fallbacks, m, diags);
+        km_routes_check(&m->rules, m, diags);
+    }
     if (r == 0)
         r = no_errors(diags, errors, err);
     if (r < 0) {
@@ -364,6 +367,11 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
 {
     return m->fallbacks;
+}
+
+const struct km_route_rules *km_models_rules(const struct km_models *m)
+{
+    return &m->rules;
 }
 
 size_t km_models_count(const struct km_models *m)

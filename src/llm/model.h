@@ -24,6 +24,7 @@
 
 struct km_auth;
 struct km_fallbacks; /* fallback.h */
+struct km_route_rules; /* policy/route_rule.h */
 
 enum km_default_use {
     KM_DEFAULT_SENT, /* wherever requests go */
@@ -163,6 +164,8 @@ size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
+/* Conditional routes; n 0: there are none. */
+const struct km_route_rules *km_models_rules(const struct km_models *m);
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);

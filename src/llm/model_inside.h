@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "llm/fallback.h"
 #include "llm/model_build.h"
+#include "llm/routes.h"
 
 struct km_model_alias {
     struct km_str name, group;
@@ -33,6 +34,7 @@ struct km_models {
     const struct km_router_settings *router; /* of the configuration, which lives as long */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
+    struct km_route_rules rules;
 };
 
 /* --- model_rules.c: what the configuration says of routing --- */
