@@ -43,8 +43,8 @@ enum km_failure km_call_failure(const struct km_call *call)
         return call->err.kind == KM_REFUSED_CONTEXT ? KM_FAILURE_CONTEXT_WINDOW : KM_FAILURE_OTHER;
     case KM_E_UPSTREAM_STATUS:
         return failure_of_answer(call);
-    case KM_E_UPSTREAM_TIMEOUT:
-        return KM_FAILURE_TIMEOUT;
+    case KM_E_UPSTREAM_TIMEOUT: /* that of a connection is no answer that came too late */
+        return call->at->unconnected ? KM_FAILURE_CONNECTION : KM_FAILURE_TIMEOUT;
     case KM_E_UPSTREAM_CONNECT:
     case KM_E_UPSTREAM_PROTOCOL:
     case KM_E_CLOSED:

@@ -236,6 +236,8 @@ static void broken(struct km_call *call, const struct km_err *why)
     err.retry_after_ms = why->retry_after_ms;
     err.type = why->type;
     err.reason = why->reason;
+    if (!err.reason && why->code == KM_E_UPSTREAM_TIMEOUT && call->at->unconnected)
+        err.reason = KM_TIMEOUT_CONNECT;
     km_call_fail(call, &err);
 }
 
@@ -246,6 +248,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
     call->at->up = NULL;
     call->upstream_ns += km_mono_ns() - call->at->began_ns;
     call->at->sent = result->request_sent;
+    call->at->unconnected = result->connect_failed;
     if (result->err)
         broken(call, result->err);
     else

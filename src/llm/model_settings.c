@@ -280,8 +280,9 @@ const struct km_settings_table km_model_settings_table = {
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
-      .help = "Seconds an attempt may take to begin to answer; a call may take as many times that "
-              "as it has attempts. Where router_settings.timeout is set, that holds." },
+      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call may "
+              "take as many times that as it has attempts. Where router_settings.timeout is set, "
+              "that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
