@@ -12,8 +12,10 @@
 #include "call/session.h"
 
 #include "http/json.h"
+#include "llm/affinity.h"
 #include "policy/sticky.h"
 
+#define CACHED_LEAST 1024 /* tokens of a prompt that providers cache; LiteLLM's number */
 #define SESSION_MOST 256 /* bytes of a name that count */
 
 static struct km_str in_head(const struct km_call *call, struct km_str name)
@@ -72,4 +74,38 @@ uint64_t km_call_sticky_session(struct km_call *call)
 uint64_t km_call_sticky_key(const struct km_call *call)
 {
     return call->visit->who.key ? km_sticky(hash_of(call), KM_STR_NONE) : 0;
+}
+
+/* As far as the first mark that ends a part to be cached, in the instructions before the tools and
+ * these before the turns: what the turns of a conversation have in common.  A prompt that is too
+ * short is cached by nobody. */
+static uint64_t sticky_prompt(const struct km_call *call)
+{
+    static const struct km_str names[] = { { "system", 6 }, { "tools", 5 }, { "messages", 8 } };
+    struct km_json_span spans[sizeof names / sizeof names[0]];
+    const size_t n = sizeof names / sizeof names[0];
+
+    if (call->input_tokens < CACHED_LEAST ||
+        km_json_spans(call->req.body, names, n, spans, NULL, NULL) < 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct km_str v = km_json_value(call->req.body, &spans[i]);
+        const size_t end = km_str_find(v, KM_STR("\"cache_control\""));
+
+        if (end < v.n)
+            return km_sticky(km_str_sub(v, 0, end), hash_of(call));
+    }
+    return 0;
+}
+
+uint64_t km_call_sticky(struct km_call *call)
+{
+    const unsigned by = call->match.affinity;
+    uint64_t s = by & KM_AFFINITY_SESSION ? km_call_sticky_session(call) : 0;
+
+    if (!s && by & KM_AFFINITY_PROMPT)
+        s = sticky_prompt(call);
+    if (!s && by & KM_AFFINITY_KEY)
+        s = km_call_sticky_key(call);
+    return s;
 }

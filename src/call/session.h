@@ -11,5 +11,8 @@ struct km_str km_call_session(struct km_call *call);
 uint64_t km_call_sticky_session(struct km_call *call);
 /* By its key; 0: it has none. */
 uint64_t km_call_sticky_key(const struct km_call *call);
+/* By what its model group goes by (llm/affinity.h): the session, else the prompt, else the key;
+ * 0: by none of them. */
+uint64_t km_call_sticky(struct km_call *call);
 
 #endif

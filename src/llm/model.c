@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "llm/affinity.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
 
@@ -186,6 +187,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
             };
     }
     g->filters = km_models_filters(m, g->v, g->n);
+    g->affinity = g->n > 1 ? km_affinity_of(m->config, g->name) : 0;
     return 0;
 }
 
@@ -335,6 +337,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
+    m->config = args->config;
     m->rules = km_routes_read(args->config);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id

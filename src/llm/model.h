@@ -123,6 +123,7 @@ struct km_model_group {
     const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
     bool falls_back; /* another group follows it */
     unsigned filters; /* enum km_filter_on: which of them look at its deployments */
+    unsigned affinity; /* enum km_affinity: whose calls come back to one of them */
 };
 
 struct km_models;
@@ -151,7 +152,7 @@ struct km_model_match {
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
-    unsigned filters; /* likewise */
+    unsigned filters, affinity; /* likewise */
     const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
 

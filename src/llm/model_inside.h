@@ -31,7 +31,8 @@ struct km_models {
     struct km_str *names;
     size_t nnames;
     struct km_breaker_settings breaker;
-    const struct km_router_settings *router; /* of the configuration, which lives as long */
+    const struct km_config *config; /* lives as long */
+    const struct km_router_settings *router; /* of it */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
     struct km_route_rules rules;

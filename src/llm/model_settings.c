@@ -280,8 +280,8 @@ const struct km_settings_table km_model_settings_table = {
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
-      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call may "
-              "take as many times that as it has attempts. Where router_settings.timeout is set, "
+      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call "
+              "may take as many times that as it has attempts. Where router_settings.timeout is set, "
               "that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
@@ -368,6 +368,9 @@ static const struct km_setting router_rows[] = {
       .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
+    { .name = "model_group_affinity_config", .type = KM_SET_NODE,
+      .offset = AT(group_affinity),
+      .help = "optional_pre_call_checks by model group: `{group: [session_affinity]}`." },
     { .name = "enable_pre_call_checks", .type = KM_SET_BOOL, .offset = AT(filters.fits),
       .help = "No call goes to a deployment whose model takes fewer tokens than its prompt has, is "
               "in another region than its key may use, or cannot do what it asks for." },

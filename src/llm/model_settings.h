@@ -104,6 +104,7 @@ struct km_router_settings { /* router_settings */
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
     struct km_filter_settings filters;
+    const struct km_node *group_affinity; /* read by affinity.c */
 };
 
 extern const struct km_settings_table km_model_settings_table; /* "" */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/prng.h"
+#include "policy/sticky.h"
 
 static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
 {
@@ -109,9 +110,31 @@ static struct choice choice_of(const struct km_route_state *state, const struct 
     struct choice c = { .order = lowest_order(state, p),
                         .scored = state->strategy && state->strategy->strategy };
 
+    c.scored = c.scored && !state->sticky;
     if (c.scored)
         c.good = good_score(state, p, c.order);
     return c;
+}
+
+/* Whoever comes back is served by the same one, whatever the strategy says of it; index, or n. */
+static size_t choose_same(const struct km_route_state *state, const struct pass *p,
+                          const struct choice *c)
+{
+    uint64_t best = UINT64_MAX;
+    size_t found = p->n;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct km_candidate_facts *about = p->v[i].about;
+        uint64_t score;
+
+        if (!is_chosen(state, p, c, i))
+            continue;
+        score = km_sticky_score(state->sticky, about ? about->hash : i, weight_of(p, i));
+        if (score < best)
+            found = i;
+        best = score < best ? score : best;
+    }
+    return found;
 }
 
 /* Index of the pick, or n. */
@@ -120,6 +143,8 @@ static size_t choose(struct km_route_state *state, const struct pass *p)
     const struct choice c = choice_of(state, p);
     uint64_t total = 0, at;
 
+    if (state->sticky)
+        return choose_same(state, p, &c);
     for (size_t i = 0; i < p->n; i++)
         if (is_chosen(state, p, &c, i))
             total += weight_of(p, i);
@@ -254,11 +279,13 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     struct choice c = choice_of(state, &p);
     uint64_t total = 0;
+    size_t same;
 
     if (c.order == INT64_MAX && !state->strict) {
         p.last_resort = true;
         c = choice_of(state, &p);
     }
+    same = state->sticky ? choose_same(state, &p, &c) : n;
     for (size_t i = 0; i < n; i++) {
         ret_words[i] = (struct km_route_word){
             .candidate = &v[i],
@@ -266,6 +293,8 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
+        if (ret_words[i].place == KM_ROUTE_MAY && state->sticky && i != same)
+            ret_words[i].place = KM_ROUTE_LATER;
         if (ret_words[i].place == KM_ROUTE_MAY)
             total += weight_of(&p, i);
     }

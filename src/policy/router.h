@@ -35,6 +35,7 @@ struct km_route_state {
     bool stream; /* its answer comes as one */
     int64_t tokens; /* it needs, by estimate */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
+    uint64_t sticky; /* whoever has the same is served by the same (sticky.h); 0: nobody */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
 

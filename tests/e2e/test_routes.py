@@ -151,3 +151,81 @@ def test_a_rule_that_cannot_be_followed_stops_the_start(route, rule, says):
     assert check.returncode != 0
     found = [d for d in json.loads(check.stdout) if d["level"] == "error" and says in d["message"]]
     assert found and found[0]["line"] and found[0]["column"]
+
+
+# --- who comes back to the same deployment ---
+
+FOUR = {"chat": {f"ok-{n}": "" for n in "abcd"}}
+
+
+def served(gateway, upstream, times=3, **more):
+    upstream.reset()
+    for _ in range(times):
+        ask(gateway, **more)
+    return set(asked(upstream))
+
+
+@pytest.mark.parametrize("named", [
+    lambda s: {"extra_headers": {"x-litellm-session-id": s}},
+    lambda s: {"extra_body": {"litellm_session_id": s}},
+    lambda s: {"extra_body": {"metadata": {"session_id": s}}},
+    lambda s: {"extra_headers": {"x-litellm-trace-id": s}},
+], ids=["header", "body", "metadata", "trace"])
+def test_a_session_stays_at_its_deployment(route, upstream, named):
+    gateway = route(router="optional_pre_call_checks: [session_affinity]", groups=FOUR)
+    places = [served(gateway, upstream, **named(f"s{n}")) for n in range(16)]
+    assert all(len(place) == 1 for place in places)
+    assert len(set.union(*places)) > 1
+    assert len(served(gateway, upstream, times=40)) == 4  # who names none goes anywhere
+
+
+def test_a_session_counts_within_its_key_and_after_a_restart(route, upstream):
+    gateway = route(router="optional_pre_call_checks: [session_affinity]", groups=FOUR)
+    session = {"extra_headers": {"x-litellm-session-id": "s"}}
+    keys = [gateway.new_key() for _ in range(12)]
+    places = [served(gateway, upstream, key=key, **session) for key in keys]
+    assert len(set.union(*places)) > 1
+    gateway.stop()
+    gateway.start()
+    assert [served(gateway, upstream, key=key, **session) for key in keys] == places
+
+
+def test_a_key_stays_at_its_deployment(route, upstream):
+    gateway = route(router="optional_pre_call_checks: [deployment_affinity]", groups=FOUR)
+    places = [served(gateway, upstream, key=gateway.new_key()) for _ in range(12)]
+    assert all(len(place) == 1 for place in places)
+    assert len(set.union(*places)) > 1
+
+
+def test_prompts_that_begin_alike_go_to_the_same(route, upstream):
+    gateway = route(router="optional_pre_call_checks: [prompt_caching]", groups=FOUR)
+
+    def turn(subject, turns):
+        client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER, max_retries=0)
+        client.chat.completions.create(model="chat", messages=[
+            {"role": "system", "content": [{"type": "text", "text": f"{subject} " * 1500,
+                                            "cache_control": {"type": "ephemeral"}}]},
+            *({"role": "user", "content": f"turn {n}"} for n in range(turns))])
+
+    places = []
+    for subject in ("apples", "pears", "plums", "figs", "nuts", "limes", "kiwis", "dates"):
+        upstream.reset()
+        for turns in (1, 2, 3):
+            turn(subject, turns)
+        places.append(set(asked(upstream)))
+    assert all(len(place) == 1 for place in places)
+    assert len(set.union(*places)) > 1
+
+
+def test_a_group_may_have_its_own_word_on_affinity(route, upstream):
+    gateway = route(router="optional_pre_call_checks: [session_affinity], "
+                    "model_group_affinity_config: {chat: []}", groups=FOUR)
+    assert len(served(gateway, upstream, times=40,
+                      extra_headers={"x-litellm-session-id": "s"})) == 4
+
+
+def test_a_session_goes_elsewhere_when_its_deployment_fails(route, upstream):
+    gateway = route(router="optional_pre_call_checks: [session_affinity]",
+                    groups={"chat": {"err-500-a": "num_retries: 2", "ok-b": ""}})
+    for n in range(8):
+        ask(gateway, extra_headers={"x-litellm-session-id": f"s{n}"})
