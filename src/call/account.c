@@ -151,7 +151,7 @@ void km_call_log(struct km_call *call)
         km_line_str(&l, "model", label);
     if (call->rule)
         km_line_str(&l, "route", call->rule->name);
-    if (call->fallbacks)
+    if (call->asked_model.n)
         km_line_str(&l, "instead_of", call->asked_model);
     if (call->at->d)
         km_line_str(&l, "deployment", call->at->d->id);

@@ -18,6 +18,7 @@
 #include "call/hooks.h"
 #include "call/metrics.h"
 #include "call/model.h"
+#include "call/own_routes.h"
 #include "http/json.h"
 
 #define PENDING_MOST 64 /* followers that wait for their turn */
@@ -115,17 +116,23 @@ struct fallbacks {
 
 bool km_call_may_fall_back(const struct km_call *call)
 {
-    return (call->match.falls_back || call->own_fallbacks.n || call->followers) &&
+    const struct km_key *key = call->visit->who.key;
+
+    return (call->match.falls_back || call->own_fallbacks.n || call->followers ||
+            (key && key->routes)) &&
            call->kind->falls_back && !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
 }
 
 /* The caller's own list counts in the place of the configured ones. */
-static struct km_fallback_list followers_of(const struct km_call *call)
+static struct km_fallback_list followers_of(struct km_call *call)
 {
     const struct km_fallbacks *configured = km_models_fallbacks(call->visit->view->snap->models);
+    struct km_fallback_list own;
 
     if (call->own_fallbacks.n)
         return call->fallbacks ? (struct km_fallback_list){ 0 } : call->own_fallbacks;
+    if (km_call_own_followers(call, km_call_failure(call), &own))
+        return own;
     return km_fallbacks_find(configured, km_call_failure(call), call->req.model, call->match.group);
 }
 
@@ -191,7 +198,8 @@ static struct fallbacks *begin(struct km_call *call)
     f = km_call_make_note(call, &tag, sizeof *f);
     if (f) {
         f->asked[f->nasked++] = call->match.group;
-        call->asked_model = call->req.model;
+        if (!call->asked_model.n)
+            call->asked_model = call->req.model;
     }
     return f;
 }

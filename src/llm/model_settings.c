@@ -265,6 +265,9 @@ const struct km_settings_table km_model_settings_table = {
       .help = "The same, for prompts that are too long for a group's models; else fallbacks." },   \
     { .name = "content_policy_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.content),    \
       .help = "The same, for what a provider's content filter stopped; else fallbacks." },         \
+    { .name = "budget_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.budget),             \
+      .help = "Model groups that are asked instead of one that the budget has not enough for: "    \
+              "`[{group: [others]}]`; a key's own list counts before." },                          \
     { .name = "default_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.rest),              \
       .help = "Model groups that follow each group that fallbacks does not name." },
 
@@ -281,8 +284,8 @@ static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
       .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call "
-              "may take as many times that as it has attempts. Where router_settings.timeout is set, "
-              "that holds." },
+              "may take as many times that as it has attempts. Where router_settings.timeout is "
+              "set, that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),

@@ -58,6 +58,7 @@ struct km_model_settings {
 /* Who follows a model group that failed (fallback.h). */
 struct km_fallback_nodes {
     const struct km_node *any, *context, *content; /* by what it failed of */
+    const struct km_node *budget; /* instead of one that the budget has not enough for */
     const struct km_node *rest; /* who follows the groups that no list names */
 };
 
