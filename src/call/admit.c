@@ -17,7 +17,6 @@
 #include "call/call.h"
 
 #include "call/hooks.h"
-#include "call/own_routes.h"
 #include "policy/pace.h"
 
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */

@@ -381,6 +381,9 @@ bool km_call_may_fall_back(const struct km_call *call);
 /* No more attempts are made in its group: true: from now on it is a call of the next group, its
  * attempts begin, and what one costs there is in call->each.  false: none is left. */
 bool km_call_fall_back(struct km_call *call) KM_MUST_USE;
+/* The budget does not have what the call may cost: from now on it is one of the next model that is
+ * to be asked then.  false: none is left. */
+bool km_call_spend_elsewhere(struct km_call *call) KM_MUST_USE;
 /* recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */

@@ -23,7 +23,7 @@
 
 #define PENDING_MOST 64 /* followers that wait for their turn */
 
-static const char tag; /* the call's note */
+static const char tag, elsewhere_tag; /* the call's notes */
 
 /* --- the caller's own --- */
 
@@ -245,4 +245,57 @@ bool km_call_fall_back(struct km_call *call)
     call->fallbacks++;
     give_time(call);
     return true;
+}
+
+/* --- no money left --- */
+
+struct elsewhere {
+    struct km_fallback_list list;
+    size_t next;
+};
+
+static struct elsewhere *elsewhere_of(struct km_call *call)
+{
+    struct elsewhere *e = km_call_note(call, &elsewhere_tag);
+
+    if (e)
+        return e;
+    e = km_call_make_note(call, &elsewhere_tag, sizeof *e);
+    if (e)
+        e->list = km_call_own_budget(call);
+    return e;
+}
+
+static bool may_go(struct km_call *call, struct km_str model, struct km_model_match *ret)
+{
+    struct km_key *key = call->visit->who.key;
+
+    return km_models_find(call->visit->view->snap->models, model, ret, NULL) == 0 &&
+           !km_str_eq(ret->group, call->match.group) &&
+           (!key || km_key_grants_model(key, model, ret->alias_of, NULL) == KM_GRANTED);
+}
+
+bool km_call_spend_elsewhere(struct km_call *call)
+{
+    struct km_err ignored = { 0 };
+    struct km_model_match match;
+    struct elsewhere *e;
+
+    if (!call->kind->falls_back || !call->match.n || call->req.no_fallbacks ||
+        call->req.names & KM_NAMES_FILES)
+        return false;
+    e = elsewhere_of(call);
+    while (e && e->next < e->list.n) {
+        const struct km_str model = e->list.v[e->next++];
+
+        if (!may_go(call, model, &match))
+            continue;
+        if (!call->asked_model.n)
+            call->asked_model = call->req.model;
+        call->req.model = model;
+        call->match = match;
+        if (km_call_judge_again(call, &ignored) == 0)
+            return true;
+    }
+    return false;
 }

@@ -11,8 +11,8 @@ int km_call_own_alias(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* Who follows, by its key's list for such a failure; false: its key has none. */
 bool km_call_own_followers(struct km_call *call, enum km_failure failure,
                            struct km_fallback_list *ret);
-/* The budget does not have what the call may cost: from now on it is one of the next model that is
- * to be asked then.  false: none is left. */
-bool km_call_spend_elsewhere(struct km_call *call) KM_MUST_USE;
+/* Who is asked when the budget does not have what the call may cost: its key's list, else the
+ * configured one. */
+struct km_fallback_list km_call_own_budget(struct km_call *call);
 
 #endif
