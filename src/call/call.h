@@ -158,6 +158,7 @@ struct km_call {
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
+    struct km_str economy; /* what cost decided (economy.h) */
     struct km_fallback_list own_fallbacks; /* its caller's; n 0: none is said */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */

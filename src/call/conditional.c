@@ -10,6 +10,7 @@
 #include "call/conditional.h"
 
 #include "base/prng.h"
+#include "call/economy.h"
 #include "call/session.h"
 #include "http/json.h"
 #include "policy/sticky.h"
@@ -89,7 +90,7 @@ static unsigned part_of(struct km_call *call, const struct km_route_rule *rule)
     return drawn ? drawn->part : 9999;
 }
 
-int km_call_take_rule(struct km_call *call, struct km_err *err)
+void km_call_take_rule(struct km_call *call)
 {
     const struct km_models *models = call->visit->view->snap->models;
     const struct km_route_rules *rules = km_models_rules(models);
@@ -101,13 +102,15 @@ int km_call_take_rule(struct km_call *call, struct km_err *err)
 
     call->rule = NULL;
     if (!rule)
-        return 0;
+        return;
     to = km_route_rule_target(rule, part_of(call, rule));
-    if (!to.n || km_models_find(models, to, &match, err) < 0)
-        return 0;
-    if (key && km_key_grants_model(key, to, match.alias_of, NULL) != KM_GRANTED)
-        return 0;
-    call->match = match;
+    if (to.n && (km_models_find(models, to, &match, NULL) < 0 ||
+                 (key && km_key_grants_model(key, to, match.alias_of, NULL) != KM_GRANTED)))
+        return;
+    if (!to.n && !rule->substitutes.n)
+        return;
+    if (to.n)
+        call->match = match;
     call->rule = rule;
-    return 0;
+    km_call_choose_substitute(call);
 }

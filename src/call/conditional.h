@@ -8,6 +8,6 @@
 /* call->match is of where the rules of the configuration lead a call that may have the model it
  * asks for; call->rule says which.  It stays where no rule holds, or its key may not use the
  * target.  The same verdict each time it is asked of a call. */
-int km_call_take_rule(struct km_call *call, struct km_err *err) KM_MUST_USE;
+void km_call_take_rule(struct km_call *call);
 
 #endif

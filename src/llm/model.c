@@ -338,6 +338,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
     m->config = args->config;
+    m->economy = km_config_get(args->config, &km_economy_settings_table);
     m->rules = km_routes_read(args->config);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id

@@ -58,6 +58,9 @@ static const struct km_setting rule_rows[] = {
     { .name = "split", .type = KM_SET_TABLE_LIST, .offset = AT(split), .table = &part_table,
       .help = "Instead, parts of them: `[{to, percent}]`. The rest stays with the model that was "
               "asked for." },
+    { .name = "substitutes", .type = KM_SET_STR_LIST, .offset = AT(substitutes),
+      .help = "Under cost_optimization.prefer_cost_efficient_models: models that may serve these "
+              "calls as well, where they are cheaper and good enough." },
     { .name = "sticky", .type = KM_SET_ENUM, .offset = AT(sticky), .choices = sticky,
       .def = "none", .help = "Who always has the same part of a split: a key, or a session." },
     { 0 },
@@ -137,7 +140,7 @@ static void check_split(const struct km_route_rule *r, const struct km_models *m
 static void check_rule(const struct km_route_rule *r, const struct km_models *models,
                        struct km_diags *diags)
 {
-    if ((r->to.n > 0) == (r->split.n > 0))
+    if ((r->to.n && r->split.n) || (!r->to.n && !r->split.n && !r->substitutes.n))
         km_diag_add(diags, KM_DIAG_ERROR, "E0308", r->node,
                     "write `to: model`, or `split: [{to, "
                     "percent}]`",
@@ -150,6 +153,8 @@ static void check_rule(const struct km_route_rule *r, const struct km_models *mo
     if (r->to.n)
         check_target(r, r->to, place_of(r, "to"), models, diags);
     check_split(r, models, diags);
+    for (size_t i = 0; i < r->substitutes.n; i++)
+        check_target(r, r->substitutes.v[i], place_of(r, "substitutes"), models, diags);
 }
 
 void km_routes_check(const struct km_route_rules *rules, const struct km_models *models,

@@ -29,6 +29,7 @@ struct km_route_rule {
     struct km_str to; /* all calls; empty: split */
     struct km_table_list split; /* of struct km_route_part */
     int64_t sticky; /* enum km_route_sticky */
+    struct km_str_list substitutes; /* which may serve as well, where they are cheaper */
     const struct km_node *node; /* where it stands */
 };
 

@@ -39,6 +39,8 @@ struct pass {
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
 {
+    if (state->scores)
+        return state->scores[i];
     return km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
                              p->now_ms);
 }
@@ -47,7 +49,8 @@ static uint64_t score_of(const struct km_route_state *state, const struct pass *
 static bool is_full(const struct km_route_state *state, const struct pass *p, size_t i)
 {
     return state->strategy && state->strategy->strategy == KM_STRATEGY_USAGE &&
-           score_of(state, p, i) == KM_SCORE_FULL;
+           km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
+                             p->now_ms) == KM_SCORE_FULL;
 }
 
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
@@ -89,7 +92,7 @@ static uint64_t good_score(const struct km_route_state *state, const struct pass
         score = score_of(state, p, i);
         best = score < best ? score : best;
     }
-    return km_strategy_good(state->strategy, best);
+    return state->scores ? best : km_strategy_good(state->strategy, best);
 }
 
 struct choice {
@@ -108,9 +111,9 @@ static bool is_chosen(const struct km_route_state *state, const struct pass *p,
 static struct choice choice_of(const struct km_route_state *state, const struct pass *p)
 {
     struct choice c = { .order = lowest_order(state, p),
-                        .scored = state->strategy && state->strategy->strategy };
+                        .scored = state->scores || (state->strategy && !state->sticky &&
+                                                    state->strategy->strategy) };
 
-    c.scored = c.scored && !state->sticky;
     if (c.scored)
         c.good = good_score(state, p, c.order);
     return c;

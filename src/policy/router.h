@@ -36,6 +36,7 @@ struct km_route_state {
     int64_t tokens; /* it needs, by estimate */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
     uint64_t sticky; /* whoever has the same is served by the same (sticky.h); 0: nobody */
+    const uint64_t *scores; /* of each, lower is better, before its strategy; NULL: that decides */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
 
