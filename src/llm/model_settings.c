@@ -53,7 +53,9 @@ static const struct km_setting params_rows[] = {
                       "is refused or goes elsewhere for it; limits are those of keys."),
     COUNT("tpm", tpm, "Its weight in the shuffle, as tokens a minute. It limits nothing: no call "
                       "is refused or goes elsewhere for it; limits are those of keys."),
-    COUNT("weight", weight, "Share of the group's requests."),
+    { .name = "weight", .type = KM_SET_WEIGHT, .offset = AT(weight), .def = "-1",
+      .help = "Share of the group's requests. One without a weight, or with 0, serves only where "
+              "no other of its group with one can." },
     { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
       .max = 1000000, .help = "Lower is tried first." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
@@ -95,7 +97,9 @@ static const struct km_setting params_rows[] = {
       .class = KM_PROTECTIVE,
       .help = "Bounds concurrent calls to this deployment: without it a busy one is called all the "
               "same. kanmon bounds them by key." },
-    ELSEWHERE("cooldown_time", "The circuit breaker decides here."),
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown_ms), .def = "0",
+      .min = 0, .max = 86400000,
+      .help = "Seconds for which it is left alone when it fails; 0 in the file: never." },
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
       .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "
@@ -186,6 +190,25 @@ static const struct km_setting info_rows[] = {
       .help = "The model whose price applies, as this provider's or, where no price of it is "
               "known, as any `<provider>/<model>`." },
     PRICES
+    { .name = "health_check_model", .type = KM_SET_STR, .offset = AT(check_model),
+      .help = "What a wildcard's health check asks for: a name that it serves. Without one it has "
+              "none." },
+    { .name = "health_check_timeout", .type = KM_SET_MS, .offset = AT(check_timeout_ms),
+      .def = "60s", .min = 10, .max = 3600000, .help = "Seconds a health check may take." },
+    { .name = "health_check_max_tokens", .type = KM_SET_INT, .offset = AT(check_max_tokens),
+      .def = "1", .min = 1, .max = 100000, .help = "The most a health check's answer may have." },
+    { .name = "disable_background_health_check", .type = KM_SET_BOOL, .offset = AT(check_off),
+      .help = "It is not asked in the background." },
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown.time_ms), .def = "0",
+      .min = 0, .max = 86400000,
+      .help = "Seconds for which it is left alone when it fails; 0 in the file: never. Counts "
+              "before litellm_params.cooldown_time." },
+    { .name = "allowed_fails", .type = KM_SET_INT, .offset = AT(cooldown.allowed_fails),
+      .def = "-1", .min = -1, .max = 1000000,
+      .help = "Failures of a minute after which one more has it left alone." },
+    { .name = "allowed_fails_policy", .type = KM_SET_TABLE, .offset = AT(allowed_fails_policy),
+      .table = &km_allowed_fails_policy_table,
+      .help = "The same by kind of failure." },
     { .name = "max_tokens", .type = KM_SET_INT, .offset = AT(max_tokens), .def = "-1", .min = -1,
       .max = INT64_MAX, .help = "Most output tokens, when max_output_tokens is not given." },
     { .name = "max_input_tokens", .type = KM_SET_INT, .offset = AT(max_input_tokens), .def = "-1",
