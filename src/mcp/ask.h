@@ -53,6 +53,9 @@ struct km_mcp_answer {
     bool maybe_executed; /* FAILED, ERROR: the server may have done it, or a part of it */
     bool unproved; /* FAILED: this asker could not prove itself, where each does: its own affair,
                       and no word about the server */
+    bool sent; /* FAILED: the server may have read a byte of it */
+    bool unasked; /* FAILED: it was not even tried, for its server rests, or is stopped or full */
+    int http; /* ERROR: the status that it came with, where that is none of success; else 0 */
     const struct km_mcp_revision *revision; /* RESULT, ERROR, INPUT_REQUIRED: it is said in */
     struct km_str challenge; /* FAILED with 401 or 403: its WWW-Authenticate */
 };

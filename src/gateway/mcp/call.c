@@ -154,13 +154,6 @@ static bool reply(struct km_call *call)
     return true;
 }
 
-static void forget(struct km_call *call)
-{
-    struct km_mcp_work *w = km_mcp_work_of(call);
-
-    w->view = km_mcp_view_unref(w->view);
-}
-
 static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
 {
     /* Once it was answered: did it run at all? */
@@ -201,13 +194,13 @@ static const struct km_call_kind mcp_kind = {
     .log = log_names,
     .prepare = prepare,
     .attempt = attempt,
+    .again = km_mcp_again,
     .complete = complete,
     .send = send_call,
     .intended = intended,
     .abandon = abandon,
     .books = books,
     .reply = reply,
-    .forget = forget,
     .record = km_mcp_record,
 };
 
@@ -290,6 +283,11 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     w->job.cancel = on_job_cancelled;
 }
 
+static void drop_view(void *view)
+{
+    km_mcp_view_unref(view);
+}
+
 void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args)
 {
     struct km_call *call = km_call_new(t->hub->w, &mcp_kind, ARENA_BYTES);
@@ -299,10 +297,12 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
     if (w) {
         km_call_set_work(call, w);
         w->call = call;
+        call->req.num_retries = -1; /* as configured */
         call->visit = km_visit_copy(t->in->visit, &call->arena);
         w->port.ops = &km_mcp_client_ops;
     }
-    if (!w || !call->visit || km_visit_seat(call->visit, &call->arena, t->hub->w) < 0) {
+    if (!w || !call->visit || km_visit_seat(call->visit, &call->arena, t->hub->w) < 0 ||
+        km_arena_defer(&call->arena, drop_view, args->view) < 0) {
         if (call)
             km_call_drop(call);
         km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "out of memory");
@@ -310,7 +310,6 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
     }
     fill(w, t, args);
     if (km_json_digest(w->args, w->digest, &err) < 0 || km_arena_overflowed(&call->arena)) {
-        km_mcp_view_unref(w->view);
         km_call_drop(call);
         km_mcp_turn_fault(t, KM_RPC_INTERNAL, "the arguments are too large");
         return;

@@ -88,6 +88,8 @@ void km_job_fail(struct km_job *j, const struct km_err *err, bool maybe_executed
     struct km_mcp_answer answer = { .kind = KM_MCP_FAILED,
                                     .err = err,
                                     .maybe_executed = maybe_executed && j->id != 0,
+                                    .sent = maybe_executed && j->id != 0,
+                                    .unasked = j->unasked,
                                     .unproved = j->unproved || (j->remote && j->remote->unproved) };
 
     km_job_done(j, &answer);
@@ -258,6 +260,7 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
         fail_later(j, &why);
     } else if (km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0) {
         j->unproved = km_desk_is_askers(&why);
+        j->unasked = true;
         if (!km_hold_rest(desk, j, u, args->ask->asker, key, &why))
             fail_later(j, &why);
     } else {

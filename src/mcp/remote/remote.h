@@ -71,7 +71,7 @@ struct km_job {
     bool forgotten; /* nobody listens */
     bool again; /* was sent to a session that turned out to be gone */
     bool own; /* of kanmon itself */
-    bool unproved; /* of its failure: see struct km_mcp_answer */
+    bool unproved, unasked; /* of its failure: see struct km_mcp_answer */
     bool settles; /* it was asked something before it was sent: the answer is being taken up */
 };
 

@@ -7,6 +7,8 @@
  * close.
  */
 #include "mcp/upstream/upstream.h"
+#include "policy/repeat.h"
+#include "policy/retry.h"
 #include "sys/sandbox.h"
 
 #define AT(member) offsetof(struct km_mcp_entry, member)
@@ -230,6 +232,18 @@ static const struct km_setting entry_rows[] = {
     CHOICE("pin", pin, "default", pins,
            "`warn` tells when a tool is new, is not what it was at first sight, or hides "
            "something; `strict` also withholds it until it is approved."),
+    ROW("trust_annotations", KM_SET_BOOL, trusted,
+        "What its tools say of themselves is believed where it makes them safer: calls of those "
+        "with `readOnlyHint` or `idempotentHint` may be repeated. Else it only makes them more "
+        "dangerous."),
+    CHOICE("retry", retry, "default", km_repeat_words,
+           "May its tools' calls be repeated when they fail? By default those of "
+           "`trust_annotations` may. A call of which nothing was sent is sent again in any case."),
+    { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1",
+      .min = -1, .max = KM_RETRIES_MOST,
+      .help = "How often a call that failed is tried again; -1: as often as calls of models." },
+    { .name = "tool_settings", .type = KM_SET_TABLE_MAP, .offset = AT(tools),
+      .table = &km_mcp_tool_table, .help = "{tool: what holds for it instead}." },
     ROW("tool_search", KM_SET_BOOL, tool_search,
         "Its own endpoint lists search_tools, describe_tool and call_tool in place of its tools."),
     ROW("tool_search_visible", KM_SET_STR_LIST, visible,

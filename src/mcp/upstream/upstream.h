@@ -88,6 +88,12 @@ struct km_mcp_limit_settings { /* of a stdio child; 0: none */
     int64_t nofile, cpu_s, fsize_bytes, memory_bytes, processes;
 };
 
+/* What is said of one of its tools: rows in tool_settings.c. */
+struct km_mcp_tool_settings {
+    int64_t retry; /* enum km_repeat_said: its calls may be repeated */
+};
+extern const struct km_settings_table km_mcp_tool_table;
+
 struct km_mcp_entry {
     struct km_str url, spec_path, command, cwd, alias, description, server_id, instructions,
         spec_version;
@@ -124,6 +130,10 @@ struct km_mcp_entry {
     int64_t approve_unknown; /* 0: as for all servers; never, always, deny */
     int64_t pin; /* 0: as for all servers; off, warn, strict */
     const struct km_node *risks; /* {tool: risk} */
+    bool trusted; /* what its tools say of themselves may relax something */
+    int64_t retry; /* enum km_repeat_said: its calls may be repeated */
+    int64_t num_retries; /* how often; -1: as of models */
+    struct km_table_list tools; /* struct km_mcp_tool_settings, by the tool's own name */
     const struct km_node *unused; /* keys accepted without effect */
 };
 
@@ -183,6 +193,10 @@ struct km_mcp_upstream {
     _Atomic uint32_t rules; /* km_mcp_rules() */
     struct km_mcp_live *live;
 };
+
+/* What is said of a tool, by its own name; NULL: nothing. */
+const struct km_mcp_tool_settings *km_mcp_tool_said(const struct km_mcp_entry *e,
+                                                    struct km_str tool);
 
 /* What counts of an entry and of what is said for all. */
 struct km_mcp_rules km_mcp_rules_of(const struct km_mcp_safety *all, const struct km_mcp_entry *e);
