@@ -296,3 +296,28 @@ def test_what_callers_do_opens_no_breaker(tmp_path):
         server.mark("hang", False)
         assert status(gateway, "one")["breaker"] == "closed"
         assert went_well(call(gateway, "look", "/mcp/one"))
+
+
+def test_each_attempt_that_was_sent_is_paid(tmp_path):
+    cost = {"mcp_server_cost_info": {"default_cost_per_query": 0.5}}
+    with Server(tmp_path) as server, Breaking(server.url) as between, \
+            served(tmp_path, {"one": entry(between.url, trust_annotations=True, mcp_info=cost)}) \
+            as gateway:
+        until(gateway, "one", "ready")
+
+        def spend_of(budget, how):
+            key = gateway.new_key(max_budget=budget)
+            between.fault(how)
+            answer = gateway.stateless("tools/call", {"name": "look", "arguments": {}},
+                                       path="/mcp/one", key=key).json()
+            came = between.calls
+            between.fault(None)
+            info = wait_until(lambda: [i for i in [gateway.call(
+                "GET", f"/key/info?key={key}").json()["info"]] if i["spend"]], 20, "it is booked")
+            return went_well(answer), came, float(info[0]["spend"])
+        assert spend_of(1, None) == (True, 1, 0.5)
+        assert spend_of(1, "502") == (True, 2, 1.0)
+        assert spend_of(0.9, "502") == (False, 1, 0.5)  # there is no money for another
+        assert spend_of(1, "503") == (True, 2, 0.5)  # it said no: by money.md that costs nothing
+        (row,) = [r for r in gateway.call("GET", "/spend/logs").json() if r["spend"] == 1.0]
+        assert row["call_type"] == "call_mcp_tool"

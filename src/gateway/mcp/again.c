@@ -10,6 +10,7 @@
  * stdio the session waits for that itself (mcp/remote/hold.c).
  *
  * A call whose client was asked something meanwhile is not repeated: it would be asked once more.
+ * Where no more attempts are made, another server may be asked (follow.c).
  */
 #include "base/time.h"
 #include "gateway/mcp/call.h"
@@ -75,14 +76,28 @@ static bool is_settled(const struct km_mcp_work *w)
            w->questions_made || !w->tool;
 }
 
-/* The flow begins anew, behind what was decided of the call before. */
-static void make_ready(struct km_mcp_work *w)
+/* The flow begins anew: at the same server behind what was decided of the call before. */
+static void make_ready(struct km_mcp_work *w, enum km_mcp_flow_step from)
 {
-    w->flow.to = KM_MCP_FLOW_ask;
-    w->failed_there = false;
+    km_call_bill(w->call); /* what it cost hangs on what is forgotten here */
+    w->flow.to = from;
+    w->failed_there = w->sent = false;
     w->answered = NULL;
     w->call->first_us = 0;
-    w->repeats++;
+}
+
+/* Another server is asked, where it may do better and the call does no harm there. */
+static enum km_call_retry ask_next(struct km_mcp_work *w)
+{
+    const struct km_err *err = &w->call->err;
+
+    if (!km_mcp_may_repeat(w) || w->call->timed_out ||
+        (err->code == KM_E_UPSTREAM_STATUS && km_again_of(w->call->at->status) == KM_AGAIN_NO) ||
+        !km_mcp_follow(w))
+        return KM_CALL_RETRY_NO;
+    km_mcp_count_repeat(w->hub->counts, w->instead_of, "fallback");
+    make_ready(w, KM_MCP_FLOW_judge);
+    return KM_CALL_RETRY_NOW;
 }
 
 enum km_call_retry km_mcp_again(struct km_call *call)
@@ -98,18 +113,22 @@ enum km_call_retry km_mcp_again(struct km_call *call)
     };
     uint64_t wait_ms = 0;
 
-    if (is_settled(w) || !is_passing(w))
+    if (is_settled(w))
         return KM_CALL_RETRY_NO;
+    if (!is_passing(w))
+        return ask_next(w);
     facts.passing = true;
+    facts.instead = w->following < w->nfollowers;
     facts.asked_ms = asked_ms(w);
     km_call_seed(call);
     if (km_retry_judge(&facts, &call->route.rng, &wait_ms) != KM_RETRY_LATER)
-        return KM_CALL_RETRY_NO;
+        return ask_next(w);
     if (!km_mcp_calls_may_repeat(w->member->upstream, now)) {
         km_mcp_count_repeat(w->hub->counts, w->member->name, "denied");
-        return KM_CALL_RETRY_NO;
+        return ask_next(w);
     }
     km_mcp_count_repeat(w->hub->counts, w->member->name, km_failure_word(facts.failure));
-    make_ready(w);
+    make_ready(w, KM_MCP_FLOW_ask);
+    w->repeats++;
     return km_call_pause(call, wait_ms);
 }

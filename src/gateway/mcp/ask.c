@@ -319,7 +319,7 @@ static bool is_to_repeat(struct km_mcp_work *w, const struct km_mcp_answer *answ
                          struct km_err *ret)
 {
     if (km_again_of(answer->http) != KM_AGAIN_SAME || !km_mcp_may_repeat(w) ||
-        w->repeats >= km_mcp_repeats_most(w))
+        (w->repeats >= km_mcp_repeats_most(w) && w->following >= w->nfollowers))
         return false;
     km_fail(ret, KM_E_UPSTREAM_STATUS, "'%.*s' answered with HTTP %d", KM_STR_ARG(w->member->name),
             answer->http);

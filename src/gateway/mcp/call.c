@@ -242,14 +242,28 @@ static struct km_str requested_by(const struct km_mcp_turn *t)
 
 static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
 {
-    if (w->member->upstream && km_mcp_headers_matter(w->member->upstream, h))
+    bool matter = w->member->upstream && km_mcp_headers_matter(w->member->upstream, h);
+
+    for (size_t i = 0; i < w->nfollowers && !matter; i++)
+        matter = km_mcp_headers_matter(w->followers[i].member->upstream, h);
+    if (matter)
         w->headers = km_headers_copy(&w->call->arena, h);
 }
 
-static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)
+static bool any_logs_in(const struct km_mcp_work *w)
+{
+    bool any = w->member->upstream && w->member->upstream->oauth;
+
+    for (size_t i = 0; i < w->nfollowers && !any; i++)
+        any = w->followers[i].member->upstream->oauth != NULL;
+    return any;
+}
+
+static int fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)
 {
     struct km_arena *arena = &w->call->arena;
     const struct km_json *a = km_json_get(t->msg.params, "arguments");
+    int r;
 
     w->hub = t->hub;
     w->view = km_mcp_view_ref(args->view);
@@ -270,17 +284,19 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     else
         w->session = km_arena_str(arena, t->client);
     w->requested_by = km_arena_str(arena, requested_by(t));
-    if (args->member->upstream && args->member->upstream->oauth)
+    w->tool = km_str_eq(args->method, KM_STR("tools/call"));
+    r = km_mcp_follow_find(w, t);
+    if (any_logs_in(w))
         w->base = km_oauth_base_of(t->in->visit, km_header_get(&t->in->headers, KM_STR("host")),
                                    t->in->secure, arena);
     copy_headers(w, &t->in->headers);
-    w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     w->args = a;
     w->fresh = true;
     km_list_init(&w->questions);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
     km_mcp_flow_init(&w->flow, w->call);
     w->job.cancel = on_job_cancelled;
+    return r;
 }
 
 static void drop_view(void *view)
@@ -308,8 +324,8 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
         km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "out of memory");
         return;
     }
-    fill(w, t, args);
-    if (km_json_digest(w->args, w->digest, &err) < 0 || km_arena_overflowed(&call->arena)) {
+    if (fill(w, t, args) < 0 || km_json_digest(w->args, w->digest, &err) < 0 ||
+        km_arena_overflowed(&call->arena)) {
         km_call_drop(call);
         km_mcp_turn_fault(t, KM_RPC_INTERNAL, "the arguments are too large");
         return;

@@ -22,6 +22,13 @@
 #define KM_MCP_META_INPUT_KEY "kanmon/inputKey" /* of a question: its key for stateless clients */
 #define KM_MCP_INPUTS 16 /* questions of one input_required */
 
+/* A server that may be asked in the place of the first. */
+struct km_mcp_follower {
+    struct km_mcp_view *view; /* referenced: member and item are its */
+    const struct km_mcp_member *member;
+    const struct km_mcp_item *item;
+};
+
 enum km_mcp_outcome { KM_MCP_OUT_NONE, KM_MCP_OUT_RESULT, KM_MCP_OUT_ERROR };
 
 /* What a call of this kind has beside the call; in its arena. */
@@ -72,6 +79,9 @@ struct km_mcp_work {
     bool sent; /* it may have read something of it */
     bool entered; /* its server's breaker is to hear how it ends: fuse.c */
     unsigned repeats; /* further attempts at this server */
+    struct km_mcp_follower *followers; /* NULL: none */
+    size_t nfollowers, following; /* so many were asked, or passed over */
+    struct km_str instead_of; /* the server that was asked first; empty: it is still */
 
     const struct km_mcp_revision *answered; /* what the server's answer is said in; NULL: none */
     struct km_str json; /* result or error object */
@@ -178,6 +188,12 @@ bool km_mcp_unpark(struct km_mcp_turn *t, struct km_str state, struct km_str *re
 void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why);
 /* A stateless server's input_required for a stateless client: its requestState is wrapped. */
 void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
+
+/* follow.c */
+/* Finds who may be asked instead, as this caller sees them. */
+int km_mcp_follow_find(struct km_mcp_work *w, struct km_mcp_turn *t) KM_MUST_USE;
+/* true: the call is the next one's from now on; what it costs there is in call->each. */
+bool km_mcp_follow(struct km_mcp_work *w);
 
 /* fuse.c */
 /* May its server have it?  KM_E_OVERLOADED: it is left alone. */

@@ -5,8 +5,8 @@
  *                     └── refused: as a failure of which nothing was sent (again.c)
  *
  * What counts against a server: that it cannot be reached, breaks off, answers with nonsense, is
- * too slow, or has a 5xx.  What it says of its own accord is an answer: a tool's isError, and any error
- * of JSON-RPC.  429, a caller's log-in, a cancellation say nothing.
+ * too slow, or has a 5xx.  What it says of its own accord is an answer: a tool's isError, and any
+ * error of JSON-RPC.  429, a caller's log-in, a cancellation say nothing.
  */
 #include "call/hooks.h"
 #include "gateway/mcp/call.h"
@@ -15,7 +15,8 @@
 
 static struct km_mcp_calls_rule rule_of(const struct km_mcp_work *w)
 {
-    return (struct km_mcp_calls_rule){ .breaker = w->call->visit->view->snap->breaker };
+    return (struct km_mcp_calls_rule){ .breaker = w->call->visit->view->snap->breaker,
+                                       .others = w->following < w->nfollowers };
 }
 
 int km_mcp_fuse_enter(struct km_mcp_work *w, struct km_err *err)

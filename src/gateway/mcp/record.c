@@ -73,6 +73,10 @@ static void put_record(struct km_mcp_work *w, struct km_buf *b)
         km_buf_str(b, KM_STR(",\"attempts\":"));
         km_buf_u64(b, call->nsent);
     }
+    if (w->instead_of.n) {
+        km_buf_str(b, KM_STR(",\"instead_of\":"));
+        km_buf_json(b, w->instead_of);
+    }
     if (w->noted.n) {
         km_buf_byte(b, ',');
         km_buf_str(b, w->noted);

@@ -242,6 +242,9 @@ static const struct km_setting entry_rows[] = {
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1",
       .min = -1, .max = KM_RETRIES_MOST,
       .help = "How often a call that failed is tried again; -1: as often as calls of models." },
+    ROW("fallback", KM_SET_STR_LIST, fallback,
+        "Servers that are asked instead, in this order, when it fails: for the tool of the same "
+        "name, where the call may be repeated or nothing of it was sent."),
     { .name = "tool_settings", .type = KM_SET_TABLE_MAP, .offset = AT(tools),
       .table = &km_mcp_tool_table, .help = "{tool: what holds for it instead}." },
     ROW("tool_search", KM_SET_BOOL, tool_search,

@@ -133,6 +133,7 @@ struct km_mcp_entry {
     bool trusted; /* what its tools say of themselves may relax something */
     int64_t retry; /* enum km_repeat_said: its calls may be repeated */
     int64_t num_retries; /* how often; -1: as of models */
+    struct km_str_list fallback; /* servers that are asked instead, where a call may be repeated */
     struct km_table_list tools; /* struct km_mcp_tool_settings, by the tool's own name */
     const struct km_node *unused; /* keys accepted without effect */
 };
@@ -239,6 +240,11 @@ struct km_mcp_upstream *km_mcp_set_find(const struct km_mcp_set *set, struct km_
 
 /* What the servers that were added at run time are called as a place in the configuration. */
 #define KM_MCP_ADDED_NAME "(added servers)"
+
+/* Who is asked in the place of a server that fails, in that order.  Returns how many. */
+#define KM_MCP_FOLLOWERS 5
+size_t km_mcp_followers(const struct km_mcp_set *set, const struct km_mcp_upstream *first,
+                        struct km_mcp_upstream *ret[KM_MCP_FOLLOWERS]);
 
 extern const struct km_settings_table km_mcp_entry_table; /* of one server */
 extern const struct km_settings_table km_mcp_settings_table; /* mcp_servers */
