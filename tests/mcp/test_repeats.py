@@ -320,4 +320,15 @@ def test_each_attempt_that_was_sent_is_paid(tmp_path):
         assert spend_of(0.9, "502") == (False, 1, 0.5)  # there is no money for another
         assert spend_of(1, "503") == (True, 2, 0.5)  # it said no: by money.md that costs nothing
         (row,) = [r for r in gateway.call("GET", "/spend/logs").json() if r["spend"] == 1.0]
-        assert row["call_type"] == "call_mcp_tool"
+        assert (row["call_type"], row["model"], row["mcp_namespaced_tool_name"]) == (
+            "call_mcp_tool", "MCP: look", "one/look")
+        # The same tool by its name on the address of all servers.
+        key = gateway.new_key(max_budget=1)
+        assert went_well(gateway.stateless("tools/call", {"name": "one-look", "arguments": {}},
+                                           path="/mcp", key=key).json())
+
+        def rows():
+            return [r for r in gateway.call("GET", f"/spend/logs?api_key={key}").json()]
+        (row,) = wait_until(rows, 20, "its row")
+        assert (row["model_group"], row["mcp_namespaced_tool_name"], row["spend"]) == (
+            "MCP: one-look", "one/look", 0.5)

@@ -122,6 +122,14 @@ static int complete(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+static struct km_str own_name(struct km_mcp_work *w)
+{
+    if (!w->own_name.n)
+        w->own_name =
+            km_arena_cat(&w->call->arena, (struct km_str[]){ KM_STR("MCP: "), w->item->name }, 2);
+    return w->own_name;
+}
+
 static void books(struct km_call *call, struct km_ledger_entry *e)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
@@ -131,6 +139,8 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
     if (!w->group.n) /* asked for at each end of the call */
         w->group = km_arena_cat(&call->arena, (struct km_str[]){ KM_STR("MCP: "), w->shown }, 2);
     e->model_group = w->group;
+    if (w->tool && w->item) /* its server's own name, as in LiteLLM's rows */
+        e->model = km_str_eq(w->shown, w->item->name) ? w->group : own_name(w);
     e->provider = KM_STR("mcp");
     e->deployment = w->member->name;
     e->api_base = w->member->upstream ? w->member->upstream->entry->url : KM_STR_NONE;

@@ -43,7 +43,7 @@ struct km_mcp_work {
     const struct km_mcp_revision *revision; /* the client's */
     struct km_str method, params; /* for the server; what has passed the units of the request */
     struct km_str shown; /* the name the client used, or the uri */
-    struct km_str group; /* in the books; made when first asked for */
+    struct km_str group, own_name; /* in the books; made when first asked for */
     struct km_str text; /* the client's message, for kanmon's own servers */
     struct km_str principal, capabilities, log_level, session;
     struct km_str requested_by; /* the client's own word, for the audit log */
