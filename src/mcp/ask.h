@@ -82,6 +82,7 @@ struct km_mcp_ask_args {
     struct km_str params; /* JSON object as the server is to get it, names its own; empty: none.
                              `_meta` may be there: what belongs to an era is put right */
     uint64_t timeout_ms; /* without a word from the server; 0: as configured */
+    struct km_mcp_times times; /* of a client's; silent_ms 0: see timeout_ms */
     bool standing; /* no session is begun for it: CANCELED where none is there */
     const struct km_mcp_ask_events *events;
     void *ctx;

@@ -84,6 +84,7 @@ static void far_start(struct km_mcp_desk *d, struct km_relay *r)
                                           .method = r->method,
                                           .params = r->params,
                                           .timeout_ms = r->timeout_ms,
+                                          .times = r->times,
                                           .events = r->can_ask ? &all : &mute,
                                           .ctx = r };
     struct km_err err = { 0 };

@@ -40,6 +40,7 @@ struct km_relay {
     bool own, can_ask;
     struct km_str method, params, uri;
     uint64_t timeout_ms;
+    struct km_mcp_times times;
     /* near */
     struct km_list link; /* of the desk */
     const struct km_mcp_ask_events *events; /* NULL: gone */

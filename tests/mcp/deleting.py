@@ -31,6 +31,7 @@ async def run(name, ctx, progress=0):
         os._exit(9)
     for n in range(progress):
         await ctx.report_progress(n, progress)
+        await anyio.sleep(0.002)
     while ran.with_suffix(".hang").exists():
         await anyio.sleep(0.01)
     return f"{name} is done"

@@ -416,6 +416,9 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
                                     .asker = &asker,
                                     .method = w->method,
                                     .params = w->params,
+                                    .times = km_mcp_times_of(w->member->upstream->entry,
+                                                             w->tool && w->item ? w->item->name
+                                                                                : KM_STR_NONE),
                                     .events = can_be_asked(w) ? &events : &unasked,
                                     .ctx = w };
 

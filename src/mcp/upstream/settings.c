@@ -177,8 +177,14 @@ static const struct km_setting entry_rows[] = {
       .def = "true",
       .help = "false: only clients of this machine or a private network may use it; those that "
               "X-Forwarded-For names count too." },
-    MS("timeout", timeout_ms, "60s",
-       "How long a request may take without a word from the server; 0: for ever."),
+    MS("timeout", timeout_ms, "45s",
+       "How long a request may take without a word from the server: progress counts as one. 0: for "
+       "ever."),
+    MS("first_event_timeout", first_ms, "0",
+       "The same until the server's first word of it; 0: as `timeout`."),
+    MS("call_timeout", call_ms, "0",
+       "How long a call may take all in all, whatever progress it makes; the time its client is "
+       "asked something does not count. 0: as long as `litellm_settings.request_timeout`."),
     { .name = "enabled", .type = KM_SET_BOOL, .offset = AT(enabled), .def = "true",
       .help = "false: it is listed as stopped and never started." },
     { .name = "stateful", .type = KM_SET_BOOL, .offset = AT(stateful),

@@ -91,6 +91,7 @@ struct km_mcp_limit_settings { /* of a stdio child; 0: none */
 /* What is said of one of its tools: rows in tool_settings.c. */
 struct km_mcp_tool_settings {
     int64_t retry; /* enum km_repeat_said: its calls may be repeated */
+    int64_t timeout_ms, first_ms, call_ms; /* 0: as its server's */
 };
 extern const struct km_settings_table km_mcp_tool_table;
 
@@ -114,6 +115,8 @@ struct km_mcp_entry {
     struct km_str_list byok_description; /* what it is used for, a line each */
     struct km_str byok_help_url; /* where one is had */
     int64_t timeout_ms; /* of a request, without a word of progress */
+    int64_t first_ms; /* the same until the first word; 0: as timeout_ms */
+    int64_t call_ms; /* of a call, all in all but for what its client is asked; 0: no bound */
     int64_t install_ms, start_ms, idle_ms, health_ms;
     int64_t silence_ms, restart_ms; /* of stdio: remote/hold.c */
     int64_t warm; /* children kept running */
@@ -198,6 +201,15 @@ struct km_mcp_upstream {
 /* What is said of a tool, by its own name; NULL: nothing. */
 const struct km_mcp_tool_settings *km_mcp_tool_said(const struct km_mcp_entry *e,
                                                     struct km_str tool);
+
+/* How long a request to it may take; 0: no bound. */
+struct km_mcp_times {
+    uint64_t silent_ms; /* without a word from the server */
+    uint64_t first_ms; /* the same until its first */
+    uint64_t call_ms; /* all in all, but for the time its client is asked something */
+};
+/* Of a tool's calls; tool empty: of other requests. */
+struct km_mcp_times km_mcp_times_of(const struct km_mcp_entry *e, struct km_str tool);
 
 /* What counts of an entry and of what is said for all. */
 struct km_mcp_rules km_mcp_rules_of(const struct km_mcp_safety *all, const struct km_mcp_entry *e);
