@@ -19,6 +19,7 @@ struct km_call;
 struct km_flight; /* flight.h */
 struct km_flight_args;
 struct km_taker;
+struct km_turn; /* place.c */
 struct km_translation; /* translate.h */
 
 enum km_next {
@@ -80,6 +81,7 @@ struct km_attempt {
     const struct km_candidate *candidate;
     struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
     bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
+    struct km_turn *turn; /* its place at the deployment, or in line; NULL: it needs none */
     bool weighs; /* it counts as its deployment's load */
     bool resigned; /* with new credentials: once a deployment */
 
@@ -103,6 +105,8 @@ struct km_attempt {
     int status;
     enum km_again again; /* what its error means for the next attempt */
     bool relaying; /* it is a stream, and goes on as it comes */
+    bool silent; /* no event of it has come yet, and the time for that runs */
+    bool unconnected; /* there was no connection for it */
     struct km_headers refusal; /* of one whose body is read whole, an error's mostly */
     struct km_str head; /* its fields for the client, ready lines */
     struct km_str type; /* its Content-Type, where it is passed on */

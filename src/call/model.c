@@ -9,6 +9,7 @@
  */
 #include "call/model.h"
 
+#include "call/place.h"
 #include "call/veil.h"
 #include "http/fields.h"
 #include "http/json_drop.h"
@@ -43,11 +44,14 @@ void km_call_read_head(struct km_call *call)
 {
     const struct km_headers *h = &call->request->headers;
     struct km_str timeout = km_header_get(h, KM_STR("x-litellm-timeout"));
+    struct km_str first = km_header_get(h, KM_STR("x-litellm-stream-timeout"));
     struct km_str retries = km_header_get(h, KM_STR("x-litellm-num-retries"));
     int64_t v;
 
     if (call->req.timeout_ms == 0 && timeout.n && km_str_decimal(timeout, 3, &v) == 0 && v > 0)
         call->req.timeout_ms = v;
+    if (call->req.stream_timeout_ms == 0 && first.n && km_str_decimal(first, 3, &v) == 0 && v > 0)
+        call->req.stream_timeout_ms = v;
     if (call->req.num_retries < 0 && retries.n && km_str_i64(retries, &v) == 0 && v >= 0 &&
         v <= KM_RETRIES_MOST)
         call->req.num_retries = v;
@@ -65,7 +69,7 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
-    if (r == 0 && call->req.fallbacks.n && km_call_read_fallbacks(call, err) < 0)
+    if (r == 0 && km_call_read_fallbacks(call, err) < 0)
         return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
         return KM_E_FORBIDDEN;
@@ -103,13 +107,7 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
                                   .nbody = n,
                                   .has_body = true,
                                   .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
-    if (call->req.stream)
-        call->at->out.first_byte_ms =
-            (uint64_t)(d->stream_timeout_ms > 0 ? d->stream_timeout_ms
-                                                : snap->routing->stream_timeout_ms);
-    if (!call->at->out.first_byte_ms &&
-        (call->match.n > 1 || km_call_may_fall_back(call))) /* another may still answer in time */
-        call->at->out.first_byte_ms = (uint64_t)km_call_attempt_ms(call);
+    km_call_take_share(call, &call->at->out);
 }
 
 /* Where the upstream has what the caller asks for. */
@@ -216,12 +214,6 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
-static bool tells_limits(struct km_str name)
-{
-    return km_str_istarts(name, KM_STR("x-ratelimit-")) ||
-           km_str_istarts(name, KM_STR("anthropic-ratelimit-"));
-}
-
 static struct km_str coding_of(struct km_call *call, const struct km_response *response)
 {
     struct km_str coding =
@@ -238,7 +230,7 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
 {
     struct km_buf *b = &call->w->scratch;
     bool own_limits = call->hold.room.limit_requests >= 0 || call->hold.room.limit_tokens >= 0;
-    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers);
+    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers), tells = false;
 
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
@@ -253,7 +245,10 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         km_buf_str(b, KM_STR(": "));
         km_buf_str(b, value);
         km_buf_str(b, KM_STR("\r\n"));
-        if (own_limits || !tells_limits(h->name))
+        if (!km_quota_is_field(h->name))
+            continue;
+        tells = true;
+        if (own_limits)
             continue;
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));
@@ -262,6 +257,8 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     }
     call->at->head = km_arena_str(&call->arena, km_buf_view(b));
     call->at->coding = coding_of(call, response);
+    if (tells)
+        km_call_hear_quota(call, &response->headers);
 }
 
 int km_call_compressed(const struct km_call *call, struct km_err *err)

@@ -300,6 +300,8 @@ static int fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mc
         w->base = km_oauth_base_of(t->in->visit, km_header_get(&t->in->headers, KM_STR("host")),
                                    t->in->secure, arena);
     copy_headers(w, &t->in->headers);
+    if (km_mcp_has_line(w))
+        km_mcp_hear_priority(w, &t->in->headers);
     w->args = a;
     w->fresh = true;
     km_list_init(&w->questions);
