@@ -204,6 +204,24 @@ static void add_numbers(const struct call *c, struct km_buf *out)
         km_buf_str(out, KM_STR("\"request_duration_ms\":null,"));
 }
 
+/* "server/tool" of the tool's call, as LiteLLM names it; null of any other call. */
+static void add_tool(const struct call *c, struct km_buf *out)
+{
+    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    km_buf_str(out, KM_STR("\"mcp_namespaced_tool_name\":"));
+    if (!km_str_eq(c->call_type, KM_STR("call_mcp_tool")) ||
+        !km_str_starts(c->model, KM_STR("MCP: "))) {
+        km_buf_str(out, KM_STR("null,"));
+        return;
+    }
+    km_buf_str(&name, c->deployment);
+    km_buf_byte(&name, '/');
+    km_buf_str(&name, km_str_skip(c->model, 5));
+    km_buf_json(out, km_buf_view(&name));
+    km_buf_byte(out, ',');
+}
+
 static void add_row(const struct call *c, struct km_buf *out)
 {
     char text[KM_UUID_LEN + 1], hex[65] = "";
@@ -229,8 +247,9 @@ static void add_row(const struct call *c, struct km_buf *out)
     add_json(out, "attempts", c->attempts, "[]");
     add_flags(out, c->flags);
     km_buf_str(out, KM_STR("\"cache_key\":null,\"organization_id\":null,\"session_id\":null,"
-                           "\"agent_id\":null,\"mcp_namespaced_tool_name\":null,"
-                           "\"messages\":{},\"response\":{},\"proxy_server_request\":{}}"));
+                           "\"agent_id\":null,"));
+    add_tool(c, out);
+    km_buf_str(out, KM_STR("\"messages\":{},\"response\":{},\"proxy_server_request\":{}}"));
 }
 
 /* The smallest or largest UUIDv7 of a moment. */
