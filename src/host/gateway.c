@@ -145,8 +145,10 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     gw->mcp_added = km_mcp_added_new();
     if (r == 0 && (!gw->keys || !gw->accounts || !gw->mcp_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
-    if (r == 0)
+    if (r == 0) {
+        km_keys_use_accounts(gw->keys, gw->accounts);
         r = load_keys(gw, err);
+    }
     if (r == 0)
         r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)

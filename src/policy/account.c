@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "base/crypto.h"
 #include "policy/account_purses.h"
 
 /* A version.  `account` first: the public pointer is the object's. */
@@ -117,6 +118,14 @@ struct km_account *km_accounts_find(struct km_accounts *t, enum km_account_kind 
         km_account_ref(a);
     pthread_rwlock_unlock(&t->lock);
     return a;
+}
+
+struct km_purse *km_accounts_purse(const struct km_accounts *t, struct km_str name)
+{
+    uint8_t hash[KM_SHA256_LEN];
+
+    km_sha256(name, hash);
+    return km_map_get(t->purses, km_str((const char *)hash, sizeof hash));
 }
 
 uint64_t km_accounts_generation(struct km_accounts *t)

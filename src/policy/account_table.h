@@ -17,5 +17,7 @@ struct km_accounts {
 /* Under the lock: as km_accounts_find(), no reference taken. */
 struct km_account *km_accounts_at(const struct km_accounts *t, enum km_account_kind kind,
                                   struct km_str id, struct km_str of);
+/* The same of a purse, by its name; NULL: nobody has it. */
+struct km_purse *km_accounts_purse(const struct km_accounts *t, struct km_str name);
 
 #endif
