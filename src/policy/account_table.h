@@ -11,6 +11,9 @@ struct km_accounts {
     struct km_map *map; /* name of its own purse (there) to struct km_account */
     struct km_map *purses; /* hash (32 bytes, there) to struct km_purse */
     _Atomic uint64_t generation; /* counts changes */
+    km_accounts_define_fn *define; /* NULL: nobody is told */
+    void *define_ctx;
+    _Atomic size_t paying; /* how many there are but budgets */
     _Atomic size_t of_kind[KM_ACCOUNT_KINDS]; /* how many there are: none, and nobody looks */
 };
 

@@ -169,8 +169,9 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
                              const struct km_permit *held, int64_t cost, int64_t tokens,
                              uint64_t now_ms);
 /* A part of a call of the old process ended, the call goes on: spent there. */
-void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
-                             int64_t tokens, uint64_t now_ms);
+void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32],
+                             const struct km_payers *payers, int64_t cost, int64_t tokens,
+                             uint64_t now_ms);
 /* A call that the old process left open was charged by the store: what it held here is given back,
  * and its cost and its hold count instead. */
 void km_keys_charge_open(struct km_keys *keys, const struct km_open_charge *c);
@@ -186,6 +187,7 @@ struct km_key_settings {
     int64_t unknown_max_output; /* 131,072 tokens */
     bool allow_unpriced; /* on budgeted keys */
     int64_t default_max_parallel; /* of keys that name none; -1 */
+    bool user_of_team_key_pays; /* LiteLLM's apply_user_budget_to_team_keys */
 };
 extern const struct km_settings_table km_key_settings_table; /* kanmon_settings */
 

@@ -116,13 +116,8 @@ static void add_all(struct finding *f)
 static void write_text(const struct km_share *v, size_t n, struct km_buf *out)
 {
     for (size_t i = 0; i < n; i++) {
-        struct km_purse *p = v[i].purse;
-        struct km_paying paying = { .name = p->name };
+        const struct km_paying paying = km_purse_paying(v[i].purse);
 
-        pthread_mutex_lock(&p->lock);
-        paying.length_s = p->budget.duration_s;
-        paying.end_us = p->budget.duration_s ? p->budget.reset_us : 0;
-        pthread_mutex_unlock(&p->lock);
         km_paying_write(&paying, out);
     }
 }
@@ -157,14 +152,6 @@ struct km_payers *km_payers_free(struct km_payers *p)
     return NULL;
 }
 
-static bool is_empty(const struct km_accounts *t)
-{
-    for (size_t i = 0; i < KM_ACCOUNT_BUDGET; i++)
-        if (atomic_load_explicit(&t->of_kind[i], memory_order_relaxed))
-            return false;
-    return true;
-}
-
 int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struct km_payers **ret,
                    struct km_err *err)
 {
@@ -172,7 +159,7 @@ int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struc
     struct finding f = { .t = t, .ask = ask, .err = err };
 
     *ret = NULL;
-    if (is_empty(t))
+    if (km_accounts_is_empty(t))
         return 0;
     pthread_rwlock_rdlock(&t->lock);
     add_all(&f);
@@ -274,7 +261,7 @@ enum km_right km_payers_grant_model(struct km_accounts *t, const struct km_payer
     struct km_str organization = ask->organization_id;
     enum km_right right;
 
-    if (is_empty(t))
+    if (km_accounts_is_empty(t))
         return KM_GRANTED;
     pthread_rwlock_rdlock(&t->lock);
     team = ask->team_id.n ? km_accounts_at(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE) : NULL;
