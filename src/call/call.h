@@ -324,6 +324,18 @@ static inline bool km_call_writes(const struct km_call *call)
     return !call->req.api || (call->req.api->wire & KM_WIRES_WRITE);
 }
 
+/* payers.c: who pays beside its key */
+/* Once its model and its caller's names are read: a call that is of an account that may not is
+ * refused. */
+int km_call_find_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Has its key a budget, or one of its accounts? */
+bool km_call_has_budget(const struct km_call *call);
+int64_t km_call_left(const struct km_call *call); /* nano-USD; INT64_MAX without any budget */
+static inline struct km_str km_call_payers_text(const struct km_call *call)
+{
+    return call->hold.payers ? call->hold.payers->text : KM_STR_NONE;
+}
+
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
 /* It is to be served by other deployments: call->each, and what of its output is bounded, as they
