@@ -13,6 +13,9 @@ struct km_str km_key_target(struct km_admin *a, const uint8_t hash[32]);
 /* A row of a fresh secret, without limits. */
 int km_key_make(struct km_admin *a, struct km_key_row *row, struct km_str *ret_secret,
                 struct km_err *err) KM_MUST_USE;
+/* An alias names one key. */
+int km_key_check_alias(struct km_admin *a, const struct km_key_row *row,
+                       struct km_err *err) KM_MUST_USE;
 /* As LiteLLM shows it, with the window that is current now, which the row need not know of. */
 void km_key_show(struct km_key *key, struct km_buf *out);
 /* What callers had with it at servers behind us goes too, unless another key has its books. */

@@ -119,8 +119,7 @@ static void name_key(struct km_admin *a, struct km_key_row *row, struct km_str s
         km_arena_printf(&a->arena, "sk-...%.*s", KM_STR_ARG(km_str_skip(secret, secret.n - 4)));
 }
 
-/* An alias names one key. */
-static int check_alias(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
+int km_key_check_alias(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
 {
     struct km_key *other = row->alias.n ? km_keys_by_alias(a->v->w->gw->keys, row->alias) : NULL;
     bool taken = other && memcmp(other->row.hash, row->hash, 32) != 0;
@@ -170,7 +169,7 @@ static int generate(struct km_admin *a, struct km_err *err)
     name_key(a, &c->row, c->secret);
     r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = check_alias(a, &c->row, err);
+        r = km_key_check_alias(a, &c->row, err);
     if (r < 0)
         return r;
     existing = km_keys_find(a->v->w->gw->keys, c->row.hash);
@@ -206,7 +205,7 @@ static int update(struct km_admin *a, struct km_err *err)
     if (r == 0)
         r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = check_alias(a, &c->row, err);
+        r = km_key_check_alias(a, &c->row, err);
     if (r < 0)
         return r;
     c->secret = km_admin_text(a, "key"); /* told back as it was said */
