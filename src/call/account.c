@@ -6,8 +6,10 @@
  * that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
+
 #include "call/hooks.h"
 #include "call/veil.h"
+#include "call/which.h"
 
 #include "call/metrics.h"
 
@@ -42,6 +44,8 @@ struct km_str km_call_label(const struct km_call *call)
 void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
 {
     km_visit_books(call->visit, ip, e);
+    e->payers = km_call_payers_text(call);
+    e->budgeted = km_call_has_budget(call);
     if (call->kind->books) {
         call->kind->books(call, e);
         return;
@@ -80,6 +84,7 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
     e->flags = call->flags;
     e->attempt = 0;
     e->deadline_us = 0;
+    e->payers = km_call_payers_text(call);
 }
 
 /* Does its intent name all that its settlement would? */
@@ -151,6 +156,8 @@ void km_call_log(struct km_call *call)
         km_line_str(&l, "instead_of", call->asked_model);
     if (call->at->d)
         km_line_str(&l, "deployment", call->at->d->id);
+    if (call->route.left_out)
+        km_call_which_log(call, &l);
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);

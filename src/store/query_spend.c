@@ -12,6 +12,7 @@
 #include "base/money.h"
 #include "base/time.h"
 #include "store/inside.h"
+#include "store/payers.h"
 #include "store/reader.h"
 #include "store/statements.h"
 #include "store/writer.h"
@@ -115,7 +116,7 @@ static const struct km_statement statements[] = {
                  " coalesce(s.client_ip, ''), coalesce(k.user_id, ''), coalesce(k.team_id, ''),"
                  " coalesce(k.alias, ''),"
                  " CASE WHEN json_valid(t.attempts) THEN t.attempts ELSE '' END"
-                 " FROM spend s JOIN key_ids i ON i.id = s.key JOIN routes r ON r.id = s.route"
+                 " FROM spend s" KM_PAYER_JOIN("s.key") " JOIN routes r ON r.id = s.route"
                  " LEFT JOIN keys k ON k.hash = i.hash"
                  " LEFT JOIN spend_attempts t ON t.id = s.id"
                  " WHERE s.id >= ?1 AND s.id <= ?2 AND s.start_us >= ?3 AND s.start_us < ?4"
@@ -134,20 +135,20 @@ static const struct km_statement statements[] = {
     /* One statement a grouping; each gives name and spend of one day. */
     [BY_KEY] = { "spend.by_key",
                  { "SELECT lower(hex(i.hash)), sum(d.cost) FROM daily d"
-                   " JOIN key_ids i ON i.id = d.key LEFT JOIN keys k ON k.hash = i.hash"
+                   KM_PAYER_JOIN("d.key") " LEFT JOIN keys k ON k.hash = i.hash"
                    " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
                    " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
                  .in = DAY,
                  .out = PART },
     [BY_USER] = { "spend.by_user",
                   { "SELECT coalesce(k.user_id, ''), sum(d.cost) FROM daily d"
-                    " JOIN key_ids i ON i.id = d.key LEFT JOIN keys k ON k.hash = i.hash"
+                    KM_PAYER_JOIN("d.key") " LEFT JOIN keys k ON k.hash = i.hash"
                     " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
                     " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
                   .in = DAY,
                   .out = PART },
     [BY_MODEL] = { "spend.by_model",
-                   { "SELECT r.model, sum(d.cost) FROM daily d JOIN key_ids i ON i.id = d.key"
+                   { "SELECT r.model, sum(d.cost) FROM daily d" KM_PAYER_JOIN("d.key")
                      " JOIN routes r ON r.id = d.route LEFT JOIN keys k ON k.hash = i.hash"
                      " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
                      " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },

@@ -4,7 +4,7 @@
 
     python tests/differential/account_shapes.py > tests/data/accounts/litellm_shapes.json
 
-Run by the Python that has LiteLLM (tests/differential/requirements.lock).  tests/e2e/test_accounts.py
+Run by the Python that has LiteLLM (tests/differential/requirements.lock).  tests/e2e/test_account_routes.py
 holds kanmon's answers against the file, so that test needs no LiteLLM.
 """
 import importlib.metadata
