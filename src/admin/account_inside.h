@@ -2,6 +2,7 @@
 /* account_inside.h - private to admin/: the routes of accounts, file by file.
  *
  *     accounts.c         the kinds, and their routes
+ *     account_begin.c    what a change begins with
  *     account_rights.c   who may do what with whose account
  *     account_fields.c   a request's members into a row
  *     account_write.c    make, change, block
@@ -29,10 +30,19 @@ struct km_account_sort {
     const char *one; /* of the body of its deletion */
     bool own_id; /* its maker must name it */
 };
-const struct km_account_sort *km_account_sort_of(const struct km_admin *a);
-/* KM_E_NOT_FOUND in LiteLLM's words. */
-int km_account_unknown(const struct km_account_sort *sort, struct km_str id, struct km_err *err);
+/* That of the route. */
+static inline const struct km_account_sort *km_account_sort_of(const struct km_admin *a)
+{
+    return a->v->match.route->data;
+}
 
+/* --- account_begin.c --- */
+
+/* KM_E_NOT_FOUND, KM_E_INVALID in LiteLLM's words. */
+int km_account_unknown(const struct km_account_sort *sort, struct km_str id, struct km_err *err);
+int km_account_missing(const char *name, struct km_err *err);
+/* KM_E_FORBIDDEN: the configuration says what it is. */
+int km_account_check_declared(const struct km_account *acc, struct km_err *err) KM_MUST_USE;
 /* --- account_rights.c --- */
 
 enum km_account_right {
@@ -91,6 +101,12 @@ const struct km_account_row *km_account_step_made(const struct km_admin *a,
                                                   struct km_str of);
 /* Takes them, then answers. */
 void km_account_run(struct km_admin *a);
+
+/* --- account_begin.c, where it needs the above --- */
+
+void km_account_stamp(struct km_admin *a, struct km_account_row *row);
+/* A fresh UUID, in the request's arena. */
+struct km_str km_account_fresh_id(struct km_admin *a);
 
 /* --- account_show.c --- */
 
@@ -161,14 +177,14 @@ int km_account_ids(struct km_admin *a, struct km_account_work *w, struct km_err 
 int km_member_steps(struct km_admin *a, enum km_account_kind kind, struct km_str of,
                     const struct km_json *member, const struct km_json *limits,
                     struct km_err *err) KM_MUST_USE;
+/* Steps that make a user where there is none, and a member of him. */
+int km_member_steps(struct km_admin *a, enum km_account_kind kind, struct km_str of,
+                    const struct km_json *member, const struct km_json *limits,
+                    struct km_err *err) KM_MUST_USE;
 /* The account that the body's `name` names: a reference, that may be changed by this right. */
 int km_account_named(struct km_admin *a, enum km_account_right right, struct km_account **ret,
                      struct km_err *err) KM_MUST_USE;
 /* The one user with this address, a reference in *ret; none leaves NULL, two are KM_E_INVALID. */
 int km_account_by_email(struct km_admin *a, struct km_str email, struct km_account **ret,
                         struct km_err *err) KM_MUST_USE;
-void km_account_stamp(struct km_admin *a, struct km_account_row *row);
-/* A fresh UUID, in the request's arena. */
-struct km_str km_account_fresh_id(struct km_admin *a);
-
 #endif

@@ -71,19 +71,15 @@ static int check_unused(struct km_admin *a, struct km_str budget, struct km_err 
 static int remove_one(struct km_admin *a, struct km_account *acc, struct km_err *err)
 {
     struct km_str id = acc->row.id;
-    int r = 0;
+    int r = km_account_check_declared(acc, err);
 
-    if (acc->declared)
-        return km_fail(err, KM_E_FORBIDDEN,
-                       "The %s '%.*s' is declared in the configuration: remove it there.",
-                       km_account_words[acc->row.kind].kind, KM_STR_ARG(id));
-    if (acc->row.kind == KM_ACCOUNT_TEAM)
+    if (r == 0 && acc->row.kind == KM_ACCOUNT_TEAM)
         r = remove_keys(a, id, KM_STR_NONE, err);
-    if (acc->row.kind == KM_ACCOUNT_USER)
+    if (r == 0 && acc->row.kind == KM_ACCOUNT_USER)
         r = remove_keys(a, KM_STR_NONE, id, err);
-    if (acc->row.kind == KM_ACCOUNT_ORGANIZATION)
+    if (r == 0 && acc->row.kind == KM_ACCOUNT_ORGANIZATION)
         r = remove_teams(a, id, err);
-    if (acc->row.kind == KM_ACCOUNT_BUDGET)
+    if (r == 0 && acc->row.kind == KM_ACCOUNT_BUDGET)
         r = check_unused(a, id, err);
     return r < 0 ? r : km_account_step_del(a, &acc->row, err);
 }

@@ -60,11 +60,6 @@ static const struct km_account_sort tag = {
     .own_id = true,
 };
 
-const struct km_account_sort *km_account_sort_of(const struct km_admin *a)
-{
-    return a->v->match.route->data;
-}
-
 KM_ADMIN_CHANGE(on_new, BODY_BYTES, km_account_new)
 KM_ADMIN_CHANGE(on_update, BODY_BYTES, km_account_update)
 KM_ADMIN_CHANGE(on_delete, BODY_BYTES, km_account_delete)

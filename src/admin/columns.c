@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* columns.c - see columns.h. */
+/* columns.c - see columns.h for the contract.
+ *
+ * A column's kind says how it is read and shown, and its errors name the member as the request said
+ * it.  Numbers have -1 for "none" and are null in JSON; money is decimal text in nano-USD, so that
+ * no sum passes through a floating-point number.
+ */
 #include "admin/columns.h"
 
 #include "base/encode.h"
