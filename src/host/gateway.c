@@ -19,6 +19,7 @@
 #include "host/load.h"
 #include "host/module.h"
 #include "host/worker.h"
+#include "policy/account_settings.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -121,10 +122,13 @@ static void on_corrected(void *ctx, const struct km_correction *c)
     km_keys_correct(gw->keys, c);
 }
 
-static int load_keys(struct km_gateway *gw, struct km_err *err)
+static int load_keys(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
 {
     int r = km_store_accounts(gw->store, put_account, gw, err);
 
+    if (r == 0)
+        r = km_accounts_declare(gw->accounts, km_config_get(config, &km_account_settings_table),
+                                err);
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
     if (r == 0)
@@ -164,7 +168,7 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0) {
         km_keys_use_accounts(gw->keys, gw->accounts);
-        r = load_keys(gw, err);
+        r = load_keys(gw, config, err);
     }
     if (r == 0)
         r = km_modules_gateway_init(gw, err);

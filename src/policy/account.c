@@ -346,6 +346,8 @@ static int make(struct km_accounts *t, const struct km_account_row *row, struct 
         tell(t, p, fresh);
         o->account.purses[o->account.npurses++] = p;
     }
+    if (o)
+        o->account.declared = t->declaring;
     *ret = o;
     return o ? 0 : km_fail(err, KM_E_NOMEM, "accounts: out of memory");
 }

@@ -11,6 +11,7 @@ struct km_accounts {
     struct km_map *map; /* name of its own purse (there) to struct km_account */
     struct km_map *purses; /* hash (32 bytes, there) to struct km_purse */
     _Atomic uint64_t generation; /* counts changes */
+    bool declaring; /* at start: what is put is the configuration's */
     km_accounts_define_fn *define; /* NULL: nobody is told */
     void *define_ctx;
     _Atomic size_t paying; /* how many there are but budgets */

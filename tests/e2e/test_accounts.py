@@ -205,3 +205,38 @@ def test_a_restart_hands_over_what_accounts_have_left(closed):
     daemon.stop()
     assert calls > 1
     assert 0 < spent(closed, TEAM, "t1") <= 0.3
+
+
+DECLARED = """
+  teams:
+    - {team_id: file, team_alias: of the file, max_budget: 0.01, models: [chat, costly/*]}
+    - team_id: shared
+      budget_id: small
+  budgets:
+    - {budget_id: small, model_max_budget: {costly/ok-a: {budget_limit: 0.01, time_period: 1d}}}
+"""
+
+
+def test_accounts_are_declared_in_the_file(new_gateway):
+    gateway = new_gateway(DECLARED)
+    with pytest.raises(RateLimitError, match="Team=file Current cost: 0, Max budget: 0.01"):
+        ask(gateway, gateway.new_key(team_id="file"))
+    with pytest.raises(RateLimitError, match="Team: shared, exceeded budget for model=costly/ok-a"):
+        ask(gateway, gateway.new_key(team_id="shared"))
+    assert gateway.chat("chat", key=gateway.new_key(team_id="shared")).status == 200
+
+
+def test_the_file_wins_over_the_store(closed):
+    put(closed, TEAM, "file", max_budget=100 * USD)
+    closed.config.write_text(closed.config.read_text() + DECLARED)
+    closed.start()
+    with pytest.raises(RateLimitError, match="Team=file"):
+        ask(closed, closed.new_key(team_id="file"))
+
+
+def test_a_member_that_is_misspelt_is_refused(closed):
+    closed.config.write_text(closed.config.read_text()
+                             + "\n  teams: [{team_id: t, max_buget: 1}]\n")
+    closed.start(wait=False)
+    assert closed.process.wait(20) != 0
+    assert "max_buget is no member of it that kanmon knows" in closed.log.read_text()
