@@ -8,6 +8,8 @@
  */
 #include "admin/key_fields.h"
 
+#include <stdio.h>
+
 #include "admin/columns.h"
 #include "admin/key_permission.h"
 #include "base/encode.h"
@@ -209,7 +211,20 @@ void km_key_row_init(struct km_key_row *row)
     ",\"aliases\":{},\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
     "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
     "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,"                            \
-    "\"litellm_budget_table\":null,\"organization_id\":null,\"project_id\":null,\"agent_id\":null"
+    "\"litellm_budget_table\":null"
+
+/* These are null unless they were said, and kept. */
+static const char *const null_members[] = { "organization_id", "project_id", "agent_id",
+                                            "object_permission", NULL };
+
+static void put_null(struct km_buf *out, struct km_str extra, const char *name)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, ",\"%s\":null", name);
+    if (km_str_find(extra, km_str(text + 1, strlen(name) + 3)) == extra.n)
+        km_buf_str(out, km_str_c(text));
+}
 
 void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,
                          struct km_buf *out)
@@ -231,8 +246,8 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
             km_column_write(out, km_key_columns[i].name, &km_key_columns[i], row);
     }
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
-    if (km_str_find(row->extra, KM_STR("\"object_permission\":")) == row->extra.n)
-        km_buf_str(out, KM_STR(",\"object_permission\":null"));
+    for (const char *const *name = null_members; *name; name++)
+        put_null(out, row->extra, *name);
     if (row->extra.n > 2) { /* "{...}": its members join ours */
         km_buf_byte(out, ',');
         km_buf_str(out, km_str_sub(row->extra, 1, row->extra.n - 2));

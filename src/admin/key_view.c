@@ -2,10 +2,12 @@
 /* key_view.c - looking at virtual keys: one, or a page of them.
  *
  * Everything comes from the table in memory, whose spend is the live one; the store is not
- * asked.  A key may look at itself; all others are the administrator's.
+ * asked.  A key may look at itself, a user's at all of his; all others are for who may look at
+ * everything (account_rights.c).
  */
 #include <stdlib.h>
 
+#include "admin/account_inside.h"
 #include "admin/key_fields.h"
 #include "admin/key_inside.h"
 #include "base/encode.h"
@@ -33,10 +35,22 @@ struct km_str km_key_target(struct km_admin *a, const uint8_t hash[32])
     return km_arena_str(&a->arena, km_str(hex, 64));
 }
 
+/* A key may look at itself, its user at all of his; others' are for who may look at everything. */
+static bool may_look(struct km_admin *a, const struct km_key *key)
+{
+    const struct km_key *own = a->v->who.key;
+    struct km_str user = km_account_visitor(a);
+    struct km_err ignored = { 0 };
+
+    return (own && memcmp(own->row.hash, key->row.hash, 32) == 0) ||
+           (user.n && km_str_eq(user, key->row.user_id)) ||
+           km_account_may(a, KM_ACCOUNT_LOOK, KM_ACCOUNT_NONE, NULL, &ignored) == 0;
+}
+
 int km_keys_info(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
-    struct km_principal *who = &a->v->who;
+    const struct km_principal *who = &a->v->who;
     struct km_str text = KM_STR_NONE;
     struct km_key *key = NULL;
     uint8_t hash[32];
@@ -51,7 +65,7 @@ int km_keys_info(struct km_admin *a, struct km_err *err)
     }
     if (!key)
         return km_key_unknown(err);
-    if (!who->admin && (!who->key || memcmp(who->key->row.hash, key->row.hash, 32) != 0)) {
+    if (!may_look(a, key)) {
         km_key_unref(key);
         return km_fail(err, KM_E_FORBIDDEN, "A key may look at itself only.");
     }
@@ -115,15 +129,19 @@ int km_keys_list(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     size_t n, kept = 0;
-    struct km_key **keys = km_keys_all(a->v->w->gw->keys, &n);
+    struct km_key **keys;
+    struct km_str own = km_account_visitor(a);
+    bool all = km_account_may(a, KM_ACCOUNT_LOOK, KM_ACCOUNT_NONE, NULL, err) == 0;
     const struct filter f = { km_admin_asked(a, "key_alias"), km_admin_asked(a, "user_id"),
                               km_admin_asked(a, "team_id") };
 
-    (void)err;
+    if (!all && !own.n)
+        return err->code;
+    keys = km_keys_all(a->v->w->gw->keys, &n);
     for (size_t i = 0; i < n; i++) {
         struct km_key *key = keys[i];
 
-        if (wanted(&f, &key->row))
+        if (wanted(&f, &key->row) && (all || km_str_eq(own, key->row.user_id)))
             keys[kept++] = key;
         else
             km_key_unref(key);

@@ -8,6 +8,7 @@
  */
 #include "admin/keys.h"
 
+#include "admin/account_inside.h"
 #include "admin/key_fields.h"
 #include "admin/key_inside.h"
 #include "base/crypto.h"
@@ -296,25 +297,41 @@ static int regenerate(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-KM_ADMIN_CHANGE(on_generate, BODY_BYTES, generate)
-KM_ADMIN_CHANGE(on_update, BODY_BYTES, update)
-KM_ADMIN_CHANGE(on_delete, BODY_BYTES, km_keys_remove)
+/* Keys are made and changed by who may do everything (account_rights.c): one that a user made for
+ * himself could have rights that he has not. */
+#define KM_OWNERS(name, fn)                                                                        \
+    static int name(struct km_admin *a, struct km_err *err)                                        \
+    {                                                                                              \
+        int r = km_account_may(a, KM_ACCOUNT_OWN, KM_ACCOUNT_NONE, NULL, err);                     \
+                                                                                                   \
+        return r < 0 ? r : fn(a, err);                                                             \
+    }
+KM_OWNERS(owner_generates, generate)
+KM_OWNERS(owner_updates, update)
+KM_OWNERS(owner_removes, km_keys_remove)
+KM_OWNERS(owner_blocks, block)
+KM_OWNERS(owner_unblocks, unblock)
+KM_OWNERS(owner_regenerates, regenerate)
+
+KM_ADMIN_CHANGE(on_generate, BODY_BYTES, owner_generates)
+KM_ADMIN_CHANGE(on_update, BODY_BYTES, owner_updates)
+KM_ADMIN_CHANGE(on_delete, BODY_BYTES, owner_removes)
 KM_ADMIN_HANDLER(on_info, BODY_BYTES, km_keys_info)
 KM_ADMIN_HANDLER(on_list, BODY_BYTES, km_keys_list)
-KM_ADMIN_CHANGE(on_block, BODY_BYTES, block)
-KM_ADMIN_CHANGE(on_unblock, BODY_BYTES, unblock)
-KM_ADMIN_CHANGE(on_regenerate, BODY_BYTES, regenerate)
+KM_ADMIN_CHANGE(on_block, BODY_BYTES, owner_blocks)
+KM_ADMIN_CHANGE(on_unblock, BODY_BYTES, owner_unblocks)
+KM_ADMIN_CHANGE(on_regenerate, BODY_BYTES, owner_regenerates)
 
 static const struct km_route rows[] = {
-    { "POST", "/key/generate", on_generate, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/update", on_update, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/delete", on_delete, KM_AUTH_ADMIN, NULL },
+    { "POST", "/key/generate", on_generate, KM_AUTH_KEY, NULL },
+    { "POST", "/key/update", on_update, KM_AUTH_KEY, NULL },
+    { "POST", "/key/delete", on_delete, KM_AUTH_KEY, NULL },
     { "GET", "/key/info", on_info, KM_AUTH_KEY, NULL },
-    { "GET", "/key/list", on_list, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/block", on_block, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/unblock", on_unblock, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/regenerate", on_regenerate, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/{key}/regenerate", on_regenerate, KM_AUTH_ADMIN, NULL },
+    { "GET", "/key/list", on_list, KM_AUTH_KEY, NULL },
+    { "POST", "/key/block", on_block, KM_AUTH_KEY, NULL },
+    { "POST", "/key/unblock", on_unblock, KM_AUTH_KEY, NULL },
+    { "POST", "/key/regenerate", on_regenerate, KM_AUTH_KEY, NULL },
+    { "POST", "/key/{key}/regenerate", on_regenerate, KM_AUTH_KEY, NULL },
 };
 
 const struct km_route_rows km_key_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -10,7 +10,7 @@ import uuid
 
 import pytest
 
-from gateway import TOP
+from gateway import TOP, wait_until
 from shapes import Shapes
 
 SHAPES = Shapes(json.loads((TOP / "tests/data/accounts/litellm_shapes.json").read_text()))
@@ -457,3 +457,85 @@ def test_names_that_are_the_same_in_several_kinds_are_not_confused(gateway):
     get(gateway, f"/team/info?team_id={same}", 404)
     assert get(gateway, f"/user/info?user_id={same}")["teams"] == []
     assert get(gateway, f"/customer/info?end_user_id={same}")
+
+
+# -- what is made here counts ---------------------------------------------------------------
+
+PRICE = 2e-5  # of one call to the mock: 10 tokens in, 5 out
+
+
+def test_what_was_made_by_the_routes_limits_calls_and_shows_what_they_spent(gateway):
+    org, team, user = name("o"), name("t"), new_user(gateway)[0]
+    post(gateway, "/organization/new", {"organization_id": org, "organization_alias": org})
+    post(gateway, "/team/new", {"team_id": team, "organization_id": org, "max_budget": 100,
+                                "models": ["chat"]})
+    post(gateway, "/team/member_add", {"team_id": team, "member": {"user_id": user}})
+    post(gateway, "/customer/new", {"user_id": name("c")})
+    key = gateway.new_key(team_id=team, user_id=user)
+    assert gateway.chat(key=key).status == 200
+    assert gateway.chat("embed", key=key).status in (401, 403), "the team may not use it"
+
+    def spends():
+        info = get(gateway, f"/team/info?team_id={team}")
+        return (info["team_info"]["spend"], info["team_memberships"][0]["spend"],
+                get(gateway, f"/organization/info?organization_id={org}")["spend"])
+    wait_until(lambda: min(spends()) > 0, 10, "the call to be booked")
+    assert spends() == pytest.approx((PRICE, PRICE, PRICE), abs=1e-12)
+    # A change counts at once, on both workers, and forgets no spend.
+    post(gateway, "/team/update", {"team_id": team, "max_budget": PRICE})
+    refused = [gateway.chat(key=key) for _ in range(8)]
+    assert {a.status for a in refused} == {429}
+    assert f"Team={team}" in refused[0].json()["error"]["message"]
+    post(gateway, "/team/update", {"team_id": team, "max_budget": None})
+    assert {gateway.chat(key=key).status for _ in range(8)} == {200}
+    post(gateway, "/team/block", {"team_id": team})
+    assert {gateway.chat(key=key).status for _ in range(8)} & {200} == set()
+    post(gateway, "/team/unblock", {"team_id": team})
+    assert gateway.chat(key=key).status == 200
+
+
+def test_a_blocked_customer_is_refused_wherever_he_comes_from(gateway):
+    customer = name("c")
+    post(gateway, "/customer/block", {"user_ids": [customer]})
+    key = gateway.new_key()
+    for _ in range(4):
+        answer = gateway.chat(key=key, user=customer)
+        assert answer.status in (400, 401, 403), answer
+    assert gateway.chat(key=key, user=name("other")).status == 200
+    post(gateway, "/customer/unblock", {"user_ids": [customer]})
+    assert gateway.chat(key=key, user=customer).status == 200
+
+
+# -- keys, by the role of their user ---------------------------------------------------------
+
+
+def test_keys_are_made_by_who_may_do_everything(gateway):
+    _, admin = new_user(gateway, "proxy_admin")
+    _, viewer = new_user(gateway, "proxy_admin_viewer")
+    user, own = new_user(gateway, "internal_user")
+    made = post(gateway, "/key/generate", {"user_id": user}, key=admin)["key"]
+    for path, body in (("/key/generate", {"user_id": user}), ("/key/update", {"key": own}),
+                       ("/key/block", {"key": own}), ("/key/delete", {"keys": [own]}),
+                       ("/key/regenerate", {"key": own})):
+        for key in (viewer, own, gateway.new_key()):
+            post(gateway, path, body, 403, key=key)
+    # Who looks: at all, at his own, at itself.
+    stranger = gateway.new_key()
+    assert get(gateway, f"/key/info?key={stranger}", key=viewer)
+    assert get(gateway, "/key/list", key=viewer)["total_count"] > 2
+    assert get(gateway, f"/key/info?key={made}", key=own)["info"]["user_id"] == user
+    get(gateway, f"/key/info?key={stranger}", 403, key=own)
+    listed = get(gateway, "/key/list?return_full_object=true", key=own)
+    assert listed["total_count"] == 2 and {k["user_id"] for k in listed["keys"]} == {user}
+    get(gateway, "/key/list", 403, key=stranger)
+    post(gateway, "/key/delete", {"keys": [made]}, key=admin)
+    # No role reaches the gateway itself.
+    for method, path in (("POST", "/kanmon/reload"), ("GET", "/kanmon/status"),
+                         ("GET", "/kanmon/audit"), ("GET", "/spend/logs")):
+        assert gateway.call(method, path, key=admin).status == 403
+
+
+def test_a_keys_organization_is_shown_once(gateway):
+    key = gateway.new_key(organization_id="o-1", project_id="p-1")
+    body = gateway.call("GET", f"/key/info?key={key}").body
+    assert body.count(b'"organization_id"') == 1 and body.count(b'"project_id"') == 1
