@@ -6,6 +6,7 @@
 #include "app/cli.h"
 #include "call/hooks.h"
 #include "gateway/llm/kind.h"
+#include "gateway/llm/mirror.h"
 #include "gateway/mcp/chat.h"
 #include "kept/answers.h"
 #include "kept/file_refs.h"
@@ -17,10 +18,13 @@ static const struct km_call_hook *const prepared[] = {
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
+static const struct km_call_hook *const settled[] = { &km_mirror_hook, NULL };
+
 static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };
 static const struct km_call_unit *const shown[] = { &km_answers_unit, NULL };
 
-const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
+const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared,
+                                                    [KM_HOOK_SETTLED] = settled },
                                             .units = { [KM_UNITS_FETCH] = fetched,
                                                        [KM_UNITS_SHOWN] = shown },
                                             .of_models = &km_kind_llm };
