@@ -53,7 +53,9 @@ static const struct km_setting params_rows[] = {
                       "is refused or goes elsewhere for it; limits are those of keys."),
     COUNT("tpm", tpm, "Its weight in the shuffle, as tokens a minute. It limits nothing: no call "
                       "is refused or goes elsewhere for it; limits are those of keys."),
-    COUNT("weight", weight, "Share of the group's requests."),
+    { .name = "weight", .type = KM_SET_WEIGHT, .offset = AT(weight), .def = "-1",
+      .help = "Share of the group's requests. One without a weight, or with 0, serves only where "
+              "no other of its group with one can." },
     { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
       .max = 1000000, .help = "Lower is tried first." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
