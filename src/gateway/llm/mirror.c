@@ -36,6 +36,7 @@ struct mirrors { /* of a worker */
     struct km_worker *w;
     struct km_list open; /* of struct shadow */
     int64_t nopen;
+    int writing; /* rows of its key that are on their way to the store */
     uint64_t rng;
     bool ending;
 };
@@ -66,10 +67,11 @@ static const struct km_mirror_settings *settings_of(const struct km_snapshot *sn
 
 static void on_written(void *ctx, const struct km_err *err)
 {
-    struct km_worker *w = ctx;
+    struct mirrors *m = ctx;
 
+    m->writing--;
     if (err)
-        km_log_msg(w->gw->log, KM_LOG_WARN, "mirror.key",
+        km_log_msg(m->w->gw->log, KM_LOG_WARN, "mirror.key",
                    "the key that pays for shadows of calls could not be kept: %s", err->text);
 }
 
@@ -105,7 +107,8 @@ static struct km_key *write_key(struct mirrors *m, const struct km_mirror_settin
     }
     if (km_keys_put(m->w->gw->keys, &row, NULL) < 0)
         return NULL;
-    km_store_key_put(m->w->gw->store, m->w->mailbox, &row, insert, &audit, on_written, m->w);
+    m->writing++;
+    km_store_key_put(m->w->gw->store, m->w->mailbox, &row, insert, &audit, on_written, m);
     return km_keys_find(m->w->gw->keys, mirror_hash);
 }
 
@@ -288,6 +291,14 @@ static void mirrors_end(struct km_worker *w, void *state)
     }
 }
 
+static bool mirrors_quiet(struct km_worker *w, void *state)
+{
+    const struct mirrors *m = state;
+
+    (void)w;
+    return m->writing == 0;
+}
+
 static const char place KM_MODULE_PLACE;
 
 const struct km_module km_mirror_module = {
@@ -296,5 +307,6 @@ const struct km_module km_mirror_module = {
     .snapshot_init = check,
     .worker_init = mirrors_init,
     .worker_end = mirrors_end,
+    .worker_quiet = mirrors_quiet,
     .worker_free = free,
 };
