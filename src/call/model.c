@@ -69,7 +69,7 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
-    if (r == 0 && call->req.fallbacks.n && km_call_read_fallbacks(call, err) < 0)
+    if (r == 0 && km_call_read_fallbacks(call, err) < 0)
         return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
         return KM_E_FORBIDDEN;

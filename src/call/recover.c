@@ -267,15 +267,21 @@ static bool may_be_repeated(const struct km_call *call)
     return call->match.n && !call->timed_out && !call->unsaid && !is_spent(call);
 }
 
-/* Would another model do better?  Of a request that is itself at fault, where it is its length or
- * what it says that one of them refuses. */
+/* Would another model do better?  Also at what an upstream says is wrong with the request: another
+ * may know the parameter, the model or the file that this one does not. */
 static bool worth_another_model(const struct km_call *call)
 {
-    const enum km_failure failure = km_call_failure(call);
-
     return worth_another(call) || call->err.code == KM_E_NO_DEPLOYMENT ||
-           call->err.code == KM_E_RATE_LIMITED || failure == KM_FAILURE_CONTEXT_WINDOW ||
-           failure == KM_FAILURE_CONTENT_POLICY;
+           call->err.code == KM_E_UPSTREAM_STATUS || call->err.code == KM_E_RATE_LIMITED ||
+           km_call_failure(call) == KM_FAILURE_CONTEXT_WINDOW;
+}
+
+/* Those of a higher order, then other models. */
+static bool go_elsewhere(struct km_call *call)
+{
+    return worth_another_model(call) &&
+           (km_route_next_order(&call->route, call->match.v, call->match.n) ||
+            km_call_fall_back(call));
 }
 
 static enum km_next try_on(struct km_call *call)
@@ -288,8 +294,9 @@ static enum km_next try_on(struct km_call *call)
         retry = km_call_retry(call, again_of(call), worth_another(call));
     if (retry == KM_CALL_RETRY_PAUSED)
         return KM_WAIT;
-    if (retry == KM_CALL_RETRY_NOW || (worth_another_model(call) && km_call_fall_back(call)))
+    if (retry == KM_CALL_RETRY_NOW || go_elsewhere(call))
         return cover(call, false);
+    km_call_first_word(call, worth_another(call));
     return km_call_go(call, KM_STEP_account);
 }
 

@@ -281,14 +281,6 @@ static struct km_str id_of(const struct km_model_build *b, const struct km_model
     return km_arena_str(b->arena, km_str_c(hex));
 }
 
-/* A share of the group's requests, where others may have said nothing: those get the least. */
-static int64_t share_of(const struct km_litellm_params *p)
-{
-    int64_t w = p->weight >= 0 ? p->weight : p->rpm >= 0 ? p->rpm : p->tpm;
-
-    return w > 0 ? w : 1;
-}
-
 int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
                        const struct km_model_entry *entry, const struct km_provider *provider,
                        struct km_err *err)
@@ -301,7 +293,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->timeout_ms = entry->params.timeout_ms;
     d->stream_timeout_ms = entry->params.stream_timeout_ms;
     d->num_retries = entry->params.num_retries;
-    d->share = share_of(&entry->params);
+    d->weight = entry->params.weight;
     d->order = entry->params.order;
     d->rpm = entry->params.rpm;
     d->tpm = entry->params.tpm;

@@ -160,6 +160,25 @@ static struct km_model_group *group_of(struct km_models *m, struct km_str name)
     return NULL;
 }
 
+static int64_t metric_of(const struct km_deployment *d, unsigned metric)
+{
+    return metric == 0 ? d->weight : metric == 1 ? d->rpm : d->tpm;
+}
+
+/* The first of weight, rpm and tpm that one of its group and order has says the shares of all. */
+static int64_t share_of(const struct km_models *m, const struct km_deployment *d)
+{
+    for (unsigned metric = 0; metric < 3; metric++)
+        for (size_t i = 0; i < m->ndeployments; i++) {
+            const struct km_deployment *other = &m->deployments[i];
+
+            if (other->order == d->order && km_str_eq(other->group, d->group) &&
+                metric_of(other, metric) > 0)
+                return metric_of(d, metric) > 0 ? metric_of(d, metric) : 0;
+        }
+    return 1;
+}
+
 static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
@@ -177,7 +196,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
             v[g->n++] = (struct km_candidate){
-                .weight = d->share,
+                .weight = share_of(m, d),
                 .order = d->order,
                 .breaker = &d->breaker,
                 .settings = &m->breaker,

@@ -90,8 +90,8 @@ struct km_deployment {
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
-    int64_t share, order; /* for the shuffle; lower order first */
-    int64_t rpm, tpm; /* -1: not said */
+    int64_t order; /* lower first */
+    int64_t weight, rpm, tpm; /* -1: not said; of each the shuffle makes a share */
     int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */

@@ -53,7 +53,9 @@ static const struct km_setting params_rows[] = {
                       "is refused or goes elsewhere for it; limits are those of keys."),
     COUNT("tpm", tpm, "Its weight in the shuffle, as tokens a minute. It limits nothing: no call "
                       "is refused or goes elsewhere for it; limits are those of keys."),
-    COUNT("weight", weight, "Share of the group's requests."),
+    { .name = "weight", .type = KM_SET_WEIGHT, .offset = AT(weight), .def = "-1",
+      .help = "Share of the group's requests. One without a weight, or with 0, serves only where "
+              "no other of its group with one can." },
     { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
       .max = 1000000, .help = "Lower is tried first." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
@@ -298,8 +300,8 @@ static const struct km_settings_table reservation_table = {
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
-      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call may "
-              "take as many times that as it has attempts. Where router_settings.timeout is set, "
+      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call "
+              "may take as many times that as it has attempts. Where router_settings.timeout is set, "
               "that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },

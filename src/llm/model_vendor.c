@@ -23,7 +23,7 @@ static bool mocks(const struct km_deployment *d)
 static void put(struct km_vendor_match *ret, struct km_candidate *v, const struct km_models *m,
                 struct km_deployment *d)
 {
-    v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
+    v[ret->match.n++] = (struct km_candidate){ .weight = 1,
                                                .order = d->order,
                                                .breaker = &d->breaker,
                                                .settings = &m->breaker,

@@ -20,6 +20,8 @@
 
 #include "base/prng.h"
 
+#define WEIGHT_MOST (INT64_C(1) << 40) /* more of them than there can be have a sum in 64 bits */
+
 static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
 {
     for (size_t i = 0; i < state->ntried; i++)
@@ -35,6 +37,7 @@ struct pass {
     uint64_t taken; /* bit i: candidate i lost the race for its probe (first 64) */
     bool last_resort;
     bool gated; /* some may have no place now: who has one comes first */
+    bool evenly; /* none that is left has a weight */
 };
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
@@ -56,9 +59,15 @@ static bool has_no_place(const struct km_candidate *c, uint64_t now_ms)
            km_gate_is_full(c->gate, c->gate_rules, now_ms);
 }
 
+static bool is_out(const struct km_route_state *state, const struct km_candidate *c, size_t i)
+{
+    return (state->left_out && state->left_out[i]) ||
+           (state->leveled && c->order <= state->order_done);
+}
+
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
 {
-    if ((state->left_out && state->left_out[i]) || was_tried(state, &p->v[i]) ||
+    if (is_out(state, &p->v[i], i) || was_tried(state, &p->v[i]) ||
         (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i) ||
         (p->gated && has_no_place(&p->v[i], p->now_ms)))
         return false;
@@ -69,7 +78,8 @@ static bool eligible(const struct km_route_state *state, const struct pass *p, s
 static uint64_t weight_of(const struct pass *p, size_t i)
 {
     const struct km_candidate *c = &p->v[i];
-    const uint64_t weight = c->weight > 0 ? (uint64_t)c->weight : 1;
+    const uint64_t weight =
+        p->evenly ? 1 : (uint64_t)(c->weight < WEIGHT_MOST ? c->weight : WEIGHT_MOST);
 
     return weight * km_breaker_share(c->breaker, p->now_ms);
 }
@@ -122,15 +132,29 @@ static struct choice choice_of(const struct km_route_state *state, const struct 
     return c;
 }
 
-/* Index of the pick, or n. */
-static size_t choose(struct km_route_state *state, const struct pass *p)
+static uint64_t total_of(const struct km_route_state *state, const struct pass *p,
+                         const struct choice *c)
 {
-    const struct choice c = choice_of(state, p);
-    uint64_t total = 0, at;
+    uint64_t total = 0;
 
     for (size_t i = 0; i < p->n; i++)
-        if (is_chosen(state, p, &c, i))
+        if (is_chosen(state, p, c, i))
             total += weight_of(p, i);
+    return total;
+}
+
+/* Index of the pick, or n. */
+static size_t choose(struct km_route_state *state, struct pass *p)
+{
+    const struct choice c = choice_of(state, p);
+    uint64_t total, at;
+
+    p->evenly = false;
+    total = total_of(state, p, &c);
+    if (total == 0) {
+        p->evenly = true;
+        total = total_of(state, p, &c);
+    }
     if (total == 0)
         return p->n;
     at = km_prng_next(&state->rng) % total;
@@ -205,7 +229,7 @@ bool km_route_is_full(const struct km_route_state *state, const struct km_candid
     const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
 
     for (size_t i = 0; i < n; i++)
-        if (!(state->left_out && state->left_out[i]) && !is_full(state, &p, i))
+        if (!is_out(state, &v[i], i) && !is_full(state, &p, i))
             return false;
     return n > 0;
 }
@@ -239,9 +263,27 @@ bool km_route_has_untried(const struct km_route_state *state, const struct km_ca
                           size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!(state->left_out && state->left_out[i]) && !was_tried(state, &v[i]))
+        if (!is_out(state, &v[i], i) && !was_tried(state, &v[i]))
             return true;
     return false;
+}
+
+bool km_route_next_order(struct km_route_state *state, const struct km_candidate *v, size_t n)
+{
+    int64_t done = INT64_MIN;
+    bool more = false;
+
+    for (size_t i = 0; i < state->ntried; i++)
+        if (state->tried[i]->order > done)
+            done = state->tried[i]->order;
+    for (size_t i = 0; i < n; i++)
+        more = more || (v[i].order > done && !is_out(state, &v[i], i));
+    if (!more || !state->ntried)
+        return false;
+    state->leveled = true;
+    state->order_done = done;
+    state->ntried = state->attempts = 0;
+    return true;
 }
 
 void km_route_again(struct km_route_state *state)
@@ -284,7 +326,7 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
 {
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     struct choice c = choice_of(state, &p);
-    uint64_t total = 0;
+    uint64_t total;
 
     if (c.order == INT64_MAX && !state->strict) {
         p.last_resort = true;
@@ -297,9 +339,10 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
-        if (ret_words[i].place == KM_ROUTE_MAY)
-            total += weight_of(&p, i);
     }
+    total = total_of(state, &p, &c);
+    p.evenly = total == 0;
+    total = total ? total : total_of(state, &p, &c);
     for (size_t i = 0; i < n; i++)
         if (ret_words[i].place == KM_ROUTE_MAY && total)
             ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);

@@ -18,7 +18,7 @@
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
 
 struct km_candidate {
-    int64_t weight; /* > 0 */
+    int64_t weight; /* 0: serves only where no other can that has one */
     int64_t order; /* lower first */
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
@@ -37,6 +37,8 @@ struct km_route_state {
     const struct km_strategy_settings *strategy; /* NULL: by chance */
     bool stream; /* its answer comes as one */
     int64_t tokens; /* it needs, by estimate */
+    bool leveled; /* those of order_done and lower have had their turn (km_route_next_order) */
+    int64_t order_done;
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
@@ -54,6 +56,9 @@ bool km_route_has_other(const struct km_route_state *state, const struct km_cand
 /* Is there one that was not tried, whatever is known of it? */
 bool km_route_has_untried(const struct km_route_state *state, const struct km_candidate *v,
                           size_t n);
+/* No more attempts are made at those of the lowest order: true: from now on it is the turn of those
+ * of a higher one, and attempts are counted anew.  false: there are none. */
+bool km_route_next_order(struct km_route_state *state, const struct km_candidate *v, size_t n);
 /* All may be picked once more. */
 void km_route_again(struct km_route_state *state);
 
