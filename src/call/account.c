@@ -48,7 +48,8 @@ void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
         call->kind->books(call, e);
         return;
     }
-    e->call_type = km_str_c(call->api ? call->api->call_type : call->kind->call_type);
+    e->call_type =
+        km_str_c(call->api && !call->kind->own ? call->api->call_type : call->kind->call_type);
     e->model_group = km_call_label(call);
 }
 
@@ -184,6 +185,8 @@ static enum km_next closed(struct km_call *call)
 
     if (call->kind->record && call->kind->record(call))
         return KM_WAIT;
+    if (call->match.hedge)
+        km_call_hedge_learn(call);
     if (km_call_run_hooks(call, KM_HOOK_SETTLED, &ignored) == KM_E_AGAIN)
         return KM_WAIT;
     return km_call_go(call, KM_STEP_finish);

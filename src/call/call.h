@@ -30,7 +30,7 @@ struct km_own_fallbacks {
  * something new of them adds a row here and says it there. */
 struct km_call_kind {
     const char *name;
-    const char *call_type; /* in the books, of a call of no API */
+    const char *call_type; /* in the books, of a call of no API, or the gateway's own */
     const char *work_name; /* whose call->work is; NULL: it has none */
     bool needs_body;
     bool session; /* its answer is a connection (101), its parts have rows of their own */
@@ -353,6 +353,14 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* breakers.c */
+/* What the end of an attempt changed (enum km_route_change), for log, events and metrics. */
+void km_call_tell_breakers(struct km_call *call, unsigned changes);
+void km_call_tell_probe(struct km_call *call); /* the attempt tests one that was left alone */
+/* hedge.c */
+/* Its first request has left: where its group is hedged, one more may follow. */
+void km_call_hedge_begin(struct km_call *call);
+void km_call_hedge_learn(struct km_call *call); /* the books are closed */
 /* share.c */
 /* The attempt's part of the call's time: what its request may take to connect, and to begin to
  * answer, or where its kind reads whole answers, to have answered. */

@@ -111,6 +111,7 @@ static enum km_outcome outcome_of(const struct km_call *call)
 void km_call_report(struct km_call *call, enum km_outcome outcome)
 {
     struct km_report report = { .outcome = outcome };
+    unsigned changes;
 
     if (!call->at->candidate || (call->at->taker && !km_taker_speaks(call->at->taker)))
         return;
@@ -121,8 +122,9 @@ void km_call_report(struct km_call *call, enum km_outcome outcome)
             call->at->d && km_deployment_has_star(call->at->d) ? -1 : call->err.retry_after_ms;
     if (outcome == KM_OUTCOME_OK || outcome == KM_OUTCOME_RATE_LIMITED)
         km_call_report_quota(call, outcome);
-    if (km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop)))
-        km_count_cooled_down(call);
+    changes = km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop));
+    if (changes)
+        km_call_tell_breakers(call, changes);
 }
 
 static void report(struct km_call *call)

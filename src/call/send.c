@@ -113,6 +113,8 @@ static int pick(struct km_call *call, struct km_err *err)
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
     call->at->d = call->at->candidate->deployment;
     call->at->resigned = false;
+    if (call->route.probes)
+        km_call_tell_probe(call);
     if (call->at->d->unavailable.n) {
         km_fail(err, KM_E_NOT_IMPLEMENTED, "Model '%.*s' cannot be called: %.*s.",
                 KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
@@ -378,6 +380,8 @@ static bool send_out(struct km_call *call)
                                    at->opens, &call->arena, &upstream_events, at);
     else
         at->up = km_http_send(call->w->client, &at->out, &upstream_events, at);
+    if ((at->up || at->taker) && call->match.hedge)
+        km_call_hedge_begin(call);
     if (at->up || at->taker)
         return true;
     km_fail(&call->err, KM_E_NOMEM, "out of memory");

@@ -108,9 +108,6 @@ static const struct km_setting router_rows[] = {
             "Weights by deployment; kanmon reads weight in litellm_params."),
     IGNORED("ignore_invalid_deployments", KM_SET_BOOL,
             "Starts without deployments that are invalid; kanmon names them and stops."),
-    IGNORED("enable_health_check_routing", KM_SET_BOOL,
-            "Avoids deployments whose last health check failed; kanmon runs none in the "
-            "background yet."),
     IGNORED("health_check_staleness_threshold", KM_SET_INT,
             "How long a background health check counts; kanmon makes none yet."),
     IGNORED("health_check_ignore_transient_errors", KM_SET_BOOL,

@@ -106,6 +106,7 @@ static int build_models(struct km_snapshot *s, const struct km_snapshot_args *sn
     args.prices = s->prices;
     args.offline = !snapshot->store;
     args.breaker = s->breaker;
+    args.hedge = km_config_get(s->config, &km_hedge_settings_table);
     args.tls = s->tls;
     args.tls_insecure = s->tls_insecure;
     return km_models_new(&args, diags, &s->models, err);

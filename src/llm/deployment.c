@@ -17,6 +17,7 @@
 #include "http/message.h"
 #include "llm/api/priced.h"
 #include "llm/auth.h"
+#include "llm/cooldown.h"
 #include "llm/model_build.h"
 #include "llm/provider/codecs.h"
 #include "llm/spellings.h"
@@ -294,6 +295,13 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->stream_timeout_ms = entry->params.stream_timeout_ms;
     d->num_retries = entry->params.num_retries;
     d->weight = entry->params.weight;
+    d->breaking = km_cooldown_of_entry(entry, b->arena);
+    d->check =
+        (struct km_deployment_check){ .mode = km_arena_str(b->arena, entry->info.mode),
+                                      .model = km_arena_str(b->arena, entry->info.check_model),
+                                      .timeout_ms = entry->info.check_timeout_ms,
+                                      .max_tokens = entry->info.check_max_tokens,
+                                      .off = entry->info.check_off };
     d->order = entry->params.order;
     d->rpm = entry->params.rpm;
     d->tpm = entry->params.tpm;

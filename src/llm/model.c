@@ -192,6 +192,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     g->v = v;
     g->retry = km_models_retry_policy(m, g->name);
     g->falls_back = km_fallbacks_has(m->fallbacks, g->name);
+    g->hedge = m->hedge && km_hedge_has(m->hedge, g->name) ? m->hedge : NULL;
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
@@ -199,7 +200,9 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .weight = share_of(m, d),
                 .order = d->order,
                 .breaker = &d->breaker,
-                .settings = &m->breaker,
+                .settings = d->breaking,
+                .group = d->group_of,
+                .place = d->place,
                 .gate = d->gate,
                 .gate_rules = &d->gate_rules,
                 .facts = km_models_facts(m, d),
@@ -259,7 +262,9 @@ static int index_ids(struct km_models *m, struct km_err *err)
         km_deployment_name_facts(d);
         *c = (struct km_candidate){ .weight = 1,
                                     .breaker = &d->breaker,
-                                    .settings = &m->breaker,
+                                    .settings = d->breaking,
+                                    .group = d->group_of,
+                                    .place = d->place,
                                     .gate = d->gate,
                                     .gate_rules = &d->gate_rules,
                                     .about = &d->facts,
@@ -353,6 +358,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         return km_fail(err, KM_E_NOMEM, "out of memory");
     m->router = km_config_get(args->config, &km_router_settings_table);
     m->breaker = km_models_breaker(args, m->router);
+    m->hedge = args->hedge;
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     m->strategy = km_models_strategy(m->router);
     km_models_check_strategy(args->config, m->router, diags);
@@ -367,6 +373,9 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         r = km_deployments_gate(m->deployments, m->ndeployments, args, &m->arena, diags, err);
     if (r == 0)
         r = build_lenders(m, &b, err);
+    if (r == 0)
+        r = km_cooldowns_init(m->deployments, m->ndeployments + m->nlenders, &m->breaker, &m->arena,
+                              &m->providers, err);
     if (r == 0)
         r = build_groups(m, err);
     if (r == 0)
@@ -390,6 +399,11 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
 {
     return m->fallbacks;
+}
+
+const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m)
+{
+    return &m->providers;
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -98,7 +98,9 @@ static const struct km_setting params_rows[] = {
       .help = "Calls at once to this deployment; more wait in line for a place, where no other "
               "deployment of the group has one. 0: router_settings."
               "default_max_parallel_requests." },
-    ELSEWHERE("cooldown_time", "The circuit breaker decides here."),
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown_ms), .def = "0",
+      .min = 0, .max = 86400000,
+      .help = "Seconds for which it is left alone when it fails; 0 in the file: never." },
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
       .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "
@@ -189,6 +191,25 @@ static const struct km_setting info_rows[] = {
       .help = "The model whose price applies, as this provider's or, where no price of it is "
               "known, as any `<provider>/<model>`." },
     PRICES
+    { .name = "health_check_model", .type = KM_SET_STR, .offset = AT(check_model),
+      .help = "What a wildcard's health check asks for: a name that it serves. Without one it has "
+              "none." },
+    { .name = "health_check_timeout", .type = KM_SET_MS, .offset = AT(check_timeout_ms),
+      .def = "60s", .min = 10, .max = 3600000, .help = "Seconds a health check may take." },
+    { .name = "health_check_max_tokens", .type = KM_SET_INT, .offset = AT(check_max_tokens),
+      .def = "1", .min = 1, .max = 100000, .help = "The most a health check's answer may have." },
+    { .name = "disable_background_health_check", .type = KM_SET_BOOL, .offset = AT(check_off),
+      .help = "It is not asked in the background." },
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown.time_ms), .def = "0",
+      .min = 0, .max = 86400000,
+      .help = "Seconds for which it is left alone when it fails; 0 in the file: never. Counts "
+              "before litellm_params.cooldown_time." },
+    { .name = "allowed_fails", .type = KM_SET_INT, .offset = AT(cooldown.allowed_fails),
+      .def = "-1", .min = -1, .max = 1000000,
+      .help = "Failures of a minute after which one more has it left alone." },
+    { .name = "allowed_fails_policy", .type = KM_SET_TABLE, .offset = AT(allowed_fails_policy),
+      .table = &km_allowed_fails_policy_table,
+      .help = "The same by kind of failure." },
     { .name = "max_tokens", .type = KM_SET_INT, .offset = AT(max_tokens), .def = "-1", .min = -1,
       .max = INT64_MAX, .help = "Most output tokens, when max_output_tokens is not given." },
     { .name = "max_input_tokens", .type = KM_SET_INT, .offset = AT(max_input_tokens), .def = "-1",
@@ -301,8 +322,8 @@ static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
       .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call "
-              "may take as many times that as it has attempts. Where router_settings.timeout is set, "
-              "that holds." },
+              "may take as many times that as it has attempts. Where router_settings.timeout is "
+              "set, that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),

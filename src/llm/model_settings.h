@@ -28,6 +28,7 @@ struct km_litellm_params {
     bool chat_only; /* its upstream has no Responses */
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
+    int64_t cooldown_ms; /* 0: not said, or never: cooldown.c looks */
     bool use_in_pass_through;
     struct km_str vertex_project, vertex_location, vertex_credentials;
     struct km_aws_params aws;
@@ -37,10 +38,21 @@ struct km_litellm_params {
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };
 
+/* When a deployment that fails is left alone (policy/breaker.h). */
+struct km_cooldown_settings {
+    int64_t allowed_fails; /* of a minute; -1: not said */
+    int64_t time_ms; /* 0: not said; of a deployment it may have been */
+};
+
 struct km_model_info {
     struct km_str id, mode, base_model;
     int64_t prices[KM_PRICE_COLUMN_COUNT]; /* likewise */
     int64_t max_tokens, max_input_tokens, max_output_tokens;
+    struct km_str check_model;
+    int64_t check_timeout_ms, check_max_tokens;
+    bool check_off;
+    struct km_cooldown_settings cooldown;
+    struct km_failure_counts allowed_fails_policy;
     const struct km_node *unused; /* read from all */
     const struct km_node *all;
 };
@@ -60,12 +72,6 @@ struct km_model_settings {
 struct km_fallback_nodes {
     const struct km_node *any, *context, *content; /* by what it failed of */
     const struct km_node *rest; /* who follows the groups that no list names */
-};
-
-/* When a deployment that fails is left alone (policy/breaker.h). */
-struct km_cooldown_settings {
-    int64_t allowed_fails; /* of a minute; -1: not said */
-    int64_t time_ms; /* 0: not said */
 };
 
 /* How priority_reservation is used; numbers, or NULL. */

@@ -20,7 +20,7 @@
 
 #include "base/prng.h"
 
-#define WEIGHT_MOST (INT64_C(1) << 40) /* more of them than there can be have a sum in 64 bits */
+#define WEIGHT_MOST (INT64_C(1) << 40) /* times both shares, of hundreds: a sum in 64 bits */
 
 static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
 {
@@ -36,8 +36,8 @@ struct pass {
     uint64_t now_ms;
     uint64_t taken; /* bit i: candidate i lost the race for its probe (first 64) */
     bool last_resort;
-    bool gated; /* some may have no place now: who has one comes first */
     bool evenly; /* none that is left has a weight */
+    bool gated; /* some may have no place now: who has one comes first */
 };
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
@@ -53,16 +53,21 @@ static bool is_full(const struct km_route_state *state, const struct pass *p, si
            score_of(state, p, i) == KM_SCORE_FULL;
 }
 
-static bool has_no_place(const struct km_candidate *c, uint64_t now_ms)
-{
-    return c->gate && !km_gate_is_open(c->gate, c->gate_rules) &&
-           km_gate_is_full(c->gate, c->gate_rules, now_ms);
-}
-
 static bool is_out(const struct km_route_state *state, const struct km_candidate *c, size_t i)
 {
     return (state->left_out && state->left_out[i]) ||
            (state->leveled && c->order <= state->order_done);
+}
+
+static bool is_group_open(const struct km_candidate *c, uint64_t now_ms)
+{
+    return c->group && km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_OPEN;
+}
+
+static bool has_no_place(const struct km_candidate *c, uint64_t now_ms)
+{
+    return c->gate && !km_gate_is_open(c->gate, c->gate_rules) &&
+           km_gate_is_full(c->gate, c->gate_rules, now_ms);
 }
 
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
@@ -71,16 +76,18 @@ static bool eligible(const struct km_route_state *state, const struct pass *p, s
         (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i) ||
         (p->gated && has_no_place(&p->v[i], p->now_ms)))
         return false;
-    return p->last_resort || (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
-                              !km_breaker_rests(p->v[i].breaker, p->now_ms));
+    return p->last_resort ||
+           (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
+            !is_group_open(&p->v[i], p->now_ms) && !km_breaker_rests(p->v[i].breaker, p->now_ms));
 }
 
 static uint64_t weight_of(const struct pass *p, size_t i)
 {
     const struct km_candidate *c = &p->v[i];
-    const uint64_t weight =
+    uint64_t weight =
         p->evenly ? 1 : (uint64_t)(c->weight < WEIGHT_MOST ? c->weight : WEIGHT_MOST);
 
+    weight *= c->group ? km_breaker_share(&c->group->breaker, p->now_ms) : 100;
     return weight * km_breaker_share(c->breaker, p->now_ms);
 }
 
@@ -175,6 +182,23 @@ static const struct km_candidate *take(struct km_route_state *state, const struc
     return c;
 }
 
+/* A probe of its provider is one of its own as well.  Who gets but one of them gives it back. */
+static bool may_go(struct km_route_state *state, const struct km_candidate *c, uint64_t now_ms)
+{
+    const bool group_probes =
+        c->group && km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_HALF_OPEN;
+    const bool probes = km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN;
+
+    if (group_probes && !km_breaker_allow(&c->group->breaker, &c->group->settings, now_ms))
+        return false;
+    state->probes = probes || group_probes;
+    if (km_breaker_allow(c->breaker, c->settings, now_ms))
+        return true;
+    if (group_probes)
+        km_breaker_release(&c->group->breaker);
+    return false;
+}
+
 /* One that may be sent to; NULL: there is none. */
 static const struct km_candidate *pick_open(struct km_route_state *state, struct pass *p)
 {
@@ -184,7 +208,7 @@ static const struct km_candidate *pick_open(struct km_route_state *state, struct
         i = choose(state, p);
         if (i == p->n)
             return NULL;
-        if (km_breaker_allow(p->v[i].breaker, p->v[i].settings, p->now_ms))
+        if (may_go(state, &p->v[i], p->now_ms))
             return take(state, &p->v[i]);
         if (i < 64)
             p->taken |= (uint64_t)1 << i;
@@ -207,6 +231,7 @@ const struct km_candidate *km_route_pick(struct km_route_state *state, const str
     const struct km_candidate *picked;
     size_t i;
 
+    state->probes = false;
     if (state->ntried >= KM_ROUTE_TRIED)
         return NULL;
     picked = pick_open(state, &p);
@@ -350,7 +375,7 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
 
 /* An upstream that says it is full works: it is left alone for a while, and nothing is held against
  * it but where LiteLLM's allowed_fails_policy says so. */
-static bool report_full(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+static void report_full(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
 {
     const struct km_breaker_settings *s = c->settings;
     const bool counts = s && s->allowed_of && s->allowed_of->of[KM_FAILURE_RATE_LIMIT] >= 0;
@@ -360,19 +385,22 @@ static bool report_full(const struct km_candidate *c, const struct km_report *r,
                         now_ms);
     if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN && !counts)
         km_breaker_report(c->breaker, s, true, now_ms);
-    return counts && km_breaker_fail(c->breaker, s, KM_FAILURE_RATE_LIMIT, now_ms);
+    if (counts)
+        (void)km_breaker_fail(c->breaker, s, KM_FAILURE_RATE_LIMIT, now_ms);
 }
 
-bool km_route_report(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+static void report_own(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
 {
     switch (r->outcome) {
     case KM_OUTCOME_OK:
         km_breaker_report(c->breaker, c->settings, true, now_ms);
         break;
     case KM_OUTCOME_FAILED:
-        return km_breaker_fail(c->breaker, c->settings, r->failure, now_ms);
+        (void)km_breaker_fail(c->breaker, c->settings, r->failure, now_ms);
+        break;
     case KM_OUTCOME_RATE_LIMITED:
-        return report_full(c, r, now_ms);
+        report_full(c, r, now_ms);
+        break;
     case KM_OUTCOME_CALLER:
         /* The caller's own fault or departure: the upstream answered, which frees a probe. */
         if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN)
@@ -382,5 +410,44 @@ bool km_route_report(const struct km_candidate *c, const struct km_report *r, ui
         km_breaker_release(c->breaker);
         break;
     }
-    return false;
+}
+
+/* What is its deployment's own says nothing of the provider, but that a probe is over. */
+static void report_group(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    const bool probing = km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_HALF_OPEN;
+
+    if (r->outcome == KM_OUTCOME_OK ||
+        (probing && (r->outcome == KM_OUTCOME_CALLER || r->outcome == KM_OUTCOME_RATE_LIMITED)))
+        km_breaker_group_ok(c->group, now_ms);
+    else if (r->outcome == KM_OUTCOME_FAILED && km_breaker_group_counts(r->failure) &&
+             (probing || km_breaker_state(c->breaker, now_ms) == KM_BREAKER_OPEN))
+        km_breaker_group_fail(c->group, c->place, now_ms);
+    else if (probing)
+        km_breaker_release(&c->group->breaker);
+}
+
+static unsigned change_of(enum km_breaker_state before, enum km_breaker_state after,
+                          unsigned opened, unsigned closed)
+{
+    if (before == after)
+        return 0;
+    return after == KM_BREAKER_OPEN ? opened : after == KM_BREAKER_CLOSED ? closed : 0;
+}
+
+unsigned km_route_report(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    struct km_breaker *above = c->group ? &c->group->breaker : NULL;
+    const enum km_breaker_state own = km_breaker_state(c->breaker, now_ms);
+    const enum km_breaker_state group = above ? km_breaker_state(above, now_ms) : KM_BREAKER_CLOSED;
+    unsigned changes;
+
+    report_own(c, r, now_ms);
+    changes =
+        change_of(own, km_breaker_state(c->breaker, now_ms), KM_ROUTE_OPENED, KM_ROUTE_CLOSED);
+    if (!above)
+        return changes;
+    report_group(c, r, now_ms);
+    return changes | change_of(group, km_breaker_state(above, now_ms), KM_ROUTE_GROUP_OPENED,
+                               KM_ROUTE_GROUP_CLOSED);
 }

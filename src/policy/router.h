@@ -10,7 +10,7 @@
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H
 
-#include "policy/breaker.h"
+#include "policy/breaker_group.h"
 #include "policy/filter.h"
 #include "policy/gate.h"
 #include "policy/strategy.h"
@@ -22,6 +22,8 @@ struct km_candidate {
     int64_t order; /* lower first */
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
+    struct km_breaker_group *group; /* of its provider; NULL: it is the only one there */
+    unsigned place; /* in that */
     struct km_gate *gate; /* where calls wait for it; NULL: they do not */
     const struct km_gate_rules *gate_rules; /* with it */
     struct km_strategy_facts facts;
@@ -39,6 +41,7 @@ struct km_route_state {
     int64_t tokens; /* it needs, by estimate */
     bool leveled; /* those of order_done and lower have had their turn (km_route_next_order) */
     int64_t order_done;
+    bool probes; /* the last pick tests one whose breaker, or its provider's, was open */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
@@ -104,7 +107,15 @@ struct km_report {
      * is not all that it serves, and it is not left alone. */
     int64_t rest_ms;
 };
-/* true: this opened its breaker. */
-bool km_route_report(const struct km_candidate *c, const struct km_report *report, uint64_t now_ms);
+/* What a report changed. */
+enum km_route_change {
+    KM_ROUTE_OPENED = 1, /* its breaker */
+    KM_ROUTE_CLOSED = 2,
+    KM_ROUTE_GROUP_OPENED = 4, /* its provider's */
+    KM_ROUTE_GROUP_CLOSED = 8,
+};
+/* Those that it caused. */
+unsigned km_route_report(const struct km_candidate *c, const struct km_report *report,
+                         uint64_t now_ms);
 
 #endif
