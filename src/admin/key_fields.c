@@ -13,6 +13,7 @@
 #include "base/near.h"
 #include "llm/api/priced.h"
 #include "policy/budget.h"
+#include "policy/key_routes.h"
 #include "store/key_columns.h"
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
@@ -314,6 +315,8 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
             r = take_permission(a, v, &extra, err);
         else if (km_str_eq(name, KM_STR("hosted_tools")))
             r = take_tools(v, &extra, err);
+        else if (km_key_routes_check(name, v, err) < 0)
+            r = KM_E_INVALID;
         else if ((named(restrictive, name) && !inert(v)) || other_kind(name, v))
             r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                               "'%.*s' would restrict the key, and this version does not enforce "
@@ -423,10 +426,30 @@ static void put_column(struct km_buf *out, const struct km_key_row *row,
 
 /* Members of LiteLLM's row that are always empty here; clients look for them. */
 #define EMPTY_MEMBERS                                                                              \
-    ",\"aliases\":{},\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
+    ",\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
     "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
-    "\"router_settings\":{},\"budget_id\":null,\"budget_limits\":null,"                            \
+    "\"budget_id\":null,\"budget_limits\":null,"                            \
     "\"litellm_budget_table\":null,\"organization_id\":null,\"project_id\":null,\"agent_id\":null"
+
+/* Members of LiteLLM's row that are empty where the key has none of them. */
+static void put_empty(const struct km_key_row *row, struct km_buf *out)
+{
+    static const struct {
+        struct km_str name, empty;
+    } others[] = {
+        { { "\"object_permission\":", 20 }, { "null", 4 } },
+        { { "\"aliases\":", 10 }, { "{}", 2 } },
+        { { "\"router_settings\":", 18 }, { "{}", 2 } },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (km_str_find(row->extra, others[i].name) < row->extra.n)
+            continue;
+        km_buf_byte(out, ',');
+        km_buf_str(out, others[i].name);
+        km_buf_str(out, others[i].empty);
+    }
+}
 
 void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,
                          struct km_buf *out)
@@ -448,8 +471,7 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
             put_column(out, row, &km_key_columns[i]);
     }
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
-    if (km_str_find(row->extra, KM_STR("\"object_permission\":")) == row->extra.n)
-        km_buf_str(out, KM_STR(",\"object_permission\":null"));
+    put_empty(row, out);
     if (row->extra.n > 2) { /* "{...}": its members join ours */
         km_buf_byte(out, ',');
         km_buf_str(out, km_str_sub(row->extra, 1, row->extra.n - 2));

@@ -51,12 +51,14 @@
 #include "host/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
+#include "llm/routes.h"
 #include "mcp/view/search.h"
 #include "mcp/session/session.h"
 #include "mcp/upstream/upstream.h"
 #include "mcp/view/virtual.h"
 #include "net/pool.h"
 #include "ops/health.h"
+#include "policy/economy.h"
 #include "policy/key.h"
 #include "servers/mcp_routes.h"
 #include "store/store.h"
@@ -73,6 +75,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
     &km_breaker_settings_table, &km_hedge_settings_table, &km_gate_settings_table,
+    &km_route_settings_table, &km_economy_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,

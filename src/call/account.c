@@ -150,7 +150,9 @@ void km_call_log(struct km_call *call)
         call->kind->log(call, &l);
     if (label.n) /* a call may be refused before it was read */
         km_line_str(&l, "model", label);
-    if (call->fallbacks)
+    if (call->rule)
+        km_line_str(&l, "route", call->rule->name);
+    if (call->asked_model.n)
         km_line_str(&l, "instead_of", call->asked_model);
     if (call->at->d)
         km_line_str(&l, "deployment", call->at->d->id);

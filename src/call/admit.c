@@ -219,12 +219,47 @@ static int prepared_hooks(struct km_call *call, struct km_err *err)
     return r;
 }
 
+static int reserve(struct km_call *call, struct km_err *err)
+{
+    if (call->kind->reserve)
+        return call->kind->reserve(call, err);
+    return call->api || call->priced ? reserve_llm(call, err) : 0;
+}
+
+/* As what it is a call of now; 0: it has its permit. */
+static int take_permit(struct km_call *call)
+{
+    int r = reserve(call, &call->err);
+
+    if (r < 0)
+        return r;
+    call->each = call->reserve;
+    call->prepared = true;
+    r = km_broker_take(call, on_permit, call, &call->err);
+    call->held = r == KM_E_AGAIN;
+    return r;
+}
+
+/* There is not enough money for it: another model may be asked, which costs less. */
+static enum km_next permitted(struct km_call *call, int r)
+{
+    while (r == KM_E_BUDGET && km_call_spend_elsewhere(call)) {
+        call->err = (struct km_err){ 0 };
+        call->refused = false;
+        call->bound_tokens = -1;
+        r = take_permit(call);
+    }
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
+    return r < 0 ? refused(call, r) : admitted(call);
+}
+
 enum km_next km_step_admit(struct km_call *call)
 {
     int r;
 
     if (call->prepared) /* the broker has answered */
-        return call->refused ? refused(call, call->err.code) : admitted(call);
+        return permitted(call, call->refused ? call->err.code : 0);
     r = call->kind->take ? call->kind->take(call, &call->err) : km_call_take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
@@ -236,17 +271,5 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;
     r = r > 0 ? 0 : r;
-    if (r == 0 && call->kind->reserve)
-        r = call->kind->reserve(call, &call->err);
-    else if (r == 0 && (call->api || call->priced))
-        r = reserve_llm(call, &call->err);
-    if (r < 0)
-        return refused(call, r);
-    call->each = call->reserve;
-    call->prepared = true;
-    r = km_broker_take(call, on_permit, call, &call->err);
-    call->held = r == KM_E_AGAIN;
-    if (r == KM_E_AGAIN)
-        return KM_WAIT;
-    return r < 0 ? refused(call, r) : admitted(call);
+    return r < 0 ? refused(call, r) : permitted(call, take_permit(call));
 }

@@ -14,6 +14,7 @@
 #include "llm/api/openai.h"
 #include "llm/fallback.h"
 #include "policy/queue.h"
+#include "policy/route_rule.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
@@ -162,6 +163,8 @@ struct km_call {
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
     struct km_own_fallbacks own_fallbacks; /* its caller's */
+    const struct km_route_rule *rule; /* that led it there; NULL: none did */
+    struct km_str economy; /* what cost decided (economy.h) */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
     unsigned followers; /* groups that wait for their turn */
@@ -389,7 +392,7 @@ enum km_failure km_call_failure(const struct km_call *call); /* what the attempt
 /* The lists of the request, judged like the model it asks for: call->own_fallbacks. */
 int km_call_read_fallbacks(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The groups that follow the one which is asked, after such a failure. */
-struct km_fallback_list km_call_followers(const struct km_call *call, enum km_failure failure);
+struct km_fallback_list km_call_followers(struct km_call *call, enum km_failure failure);
 /* Nobody else is asked: what was wrong with the request is said by the first who was, not by a
  * follower to whom something else of it may be wrong. */
 void km_call_first_word(struct km_call *call, bool passing);
@@ -398,6 +401,9 @@ bool km_call_may_fall_back(const struct km_call *call);
 /* No more attempts are made in its group: true: from now on it is a call of the next group, its
  * attempts begin, and what one costs there is in call->each.  false: none is left. */
 bool km_call_fall_back(struct km_call *call) KM_MUST_USE;
+/* The budget does not have what the call may cost: from now on it is one of the next model that is
+ * to be asked then.  false: none is left. */
+bool km_call_spend_elsewhere(struct km_call *call) KM_MUST_USE;
 /* recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */

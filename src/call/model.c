@@ -9,6 +9,8 @@
  */
 #include "call/model.h"
 
+#include "call/conditional.h"
+#include "call/own_routes.h"
 #include "call/place.h"
 #include "call/veil.h"
 #include "http/fields.h"
@@ -66,9 +68,15 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     int r =
         km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
 
+    if (key && key->routes && km_call_own_alias(call, &unknown) < 0)
+        r = KM_E_INVALID;
+    else if (key && key->routes && call->match.n)
+        r = 0;
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
+    if (r == 0 && km_models_rules(call->visit->view->snap->models)->n)
+        km_call_take_rule(call);
     if (r == 0 && km_call_read_fallbacks(call, err) < 0)
         return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)

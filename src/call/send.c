@@ -15,6 +15,7 @@
 #include "call/flight.h"
 #include "call/hooks.h"
 #include "call/place.h"
+#include "call/session.h"
 #include "call/which.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
@@ -95,6 +96,8 @@ void km_call_route_facts(struct km_call *call)
     call->route.stream = call->req.stream;
     call->route.tokens = call->input_tokens + call->reserve_output;
     call->route.strict = km_call_may_fall_back(call);
+    if (call->match.affinity && !call->route.sticky)
+        call->route.sticky = km_call_sticky(call);
 }
 
 static int pick(struct km_call *call, struct km_err *err)

@@ -27,6 +27,7 @@
 struct km_auth;
 struct km_gate_settings;
 struct km_fallbacks; /* fallback.h */
+struct km_route_rules; /* policy/route_rule.h */
 
 enum km_default_use {
     KM_DEFAULT_SENT, /* wherever requests go */
@@ -144,6 +145,7 @@ struct km_model_group {
     bool falls_back; /* another group follows it */
     const struct km_hedge_settings *hedge; /* NULL: its calls are not hedged */
     unsigned filters; /* enum km_filter_on: which of them look at its deployments */
+    unsigned affinity; /* enum km_affinity: whose calls come back to one of them */
 };
 
 struct km_models;
@@ -177,7 +179,7 @@ struct km_model_match {
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
     const struct km_hedge_settings *hedge; /* likewise */
-    unsigned filters; /* likewise */
+    unsigned filters, affinity; /* likewise */
     const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
 
@@ -192,6 +194,8 @@ size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
 /* The breakers of providers; those with one deployment have none of their own. */
 const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m);
+/* Conditional routes; n 0: there are none. */
+const struct km_route_rules *km_models_rules(const struct km_models *m);
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);

@@ -306,6 +306,9 @@ static const struct km_settings_table reservation_table = {
       .help = "The same, for prompts that are too long for a group's models; else fallbacks." },   \
     { .name = "content_policy_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.content),    \
       .help = "The same, for what a provider's content filter stopped; else fallbacks." },         \
+    { .name = "budget_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.budget),             \
+      .help = "Model groups that are asked instead of one that the budget has not enough for: "    \
+              "`[{group: [others]}]`; a key's own list counts before." },                          \
     { .name = "default_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.rest),              \
       .help = "Model groups that follow each group that fallbacks does not name." },
 
@@ -417,6 +420,9 @@ static const struct km_setting router_rows[] = {
       .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
+    { .name = "model_group_affinity_config", .type = KM_SET_NODE,
+      .offset = AT(group_affinity),
+      .help = "optional_pre_call_checks by model group: `{group: [session_affinity]}`." },
     { .name = "enable_pre_call_checks", .type = KM_SET_BOOL, .offset = AT(filters.fits),
       .help = "No call goes to a deployment whose model takes fewer tokens than its prompt has, is "
               "in another region than its key may use, or cannot do what it asks for." },

@@ -71,6 +71,7 @@ struct km_model_settings {
 /* Who follows a model group that failed (fallback.h). */
 struct km_fallback_nodes {
     const struct km_node *any, *context, *content; /* by what it failed of */
+    const struct km_node *budget; /* instead of one that the budget has not enough for */
     const struct km_node *rest; /* who follows the groups that no list names */
 };
 
@@ -120,6 +121,7 @@ struct km_router_settings { /* router_settings */
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
     struct km_filter_settings filters;
+    const struct km_node *group_affinity; /* read by affinity.c */
 };
 
 extern const struct km_settings_table km_model_settings_table; /* "" */

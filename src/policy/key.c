@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "base/encode.h"
+#include "policy/key_routes.h"
 #include "store/key_row.h"
 
 static struct km_key_object *object_of(struct km_key *k)
@@ -143,6 +144,7 @@ static struct km_key_object *object_new(const struct km_key_row *row)
     }
     o->key.row = *o->row;
     o->key.alias_label = label_of(&o->key.row);
+    o->key.routes = km_key_row_routes(&o->key.row);
     return o;
 }
 

@@ -21,6 +21,7 @@ struct km_key {
     struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
     struct km_purse *live;
     bool master; /* the master key's own pseudo key */
+    bool routes; /* its row says where its calls go (key_routes.h) */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
 

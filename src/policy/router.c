@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/prng.h"
+#include "policy/sticky.h"
 
 #define WEIGHT_MOST (INT64_C(1) << 40) /* times both shares, of hundreds: a sum in 64 bits */
 
@@ -42,6 +43,8 @@ struct pass {
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
 {
+    if (state->scores)
+        return state->scores[i];
     return km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
                              p->now_ms);
 }
@@ -50,7 +53,8 @@ static uint64_t score_of(const struct km_route_state *state, const struct pass *
 static bool is_full(const struct km_route_state *state, const struct pass *p, size_t i)
 {
     return state->strategy && state->strategy->strategy == KM_STRATEGY_USAGE &&
-           score_of(state, p, i) == KM_SCORE_FULL;
+           km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
+                             p->now_ms) == KM_SCORE_FULL;
 }
 
 static bool is_out(const struct km_route_state *state, const struct km_candidate *c, size_t i)
@@ -113,7 +117,7 @@ static uint64_t good_score(const struct km_route_state *state, const struct pass
         score = score_of(state, p, i);
         best = score < best ? score : best;
     }
-    return km_strategy_good(state->strategy, best);
+    return state->scores ? best : km_strategy_good(state->strategy, best);
 }
 
 struct choice {
@@ -132,11 +136,33 @@ static bool is_chosen(const struct km_route_state *state, const struct pass *p,
 static struct choice choice_of(const struct km_route_state *state, const struct pass *p)
 {
     struct choice c = { .order = lowest_order(state, p),
-                        .scored = state->strategy && state->strategy->strategy };
+                        .scored = state->scores || (state->strategy && !state->sticky &&
+                                                    state->strategy->strategy) };
 
     if (c.scored)
         c.good = good_score(state, p, c.order);
     return c;
+}
+
+/* Whoever comes back is served by the same one, whatever the strategy says of it; index, or n. */
+static size_t choose_same(const struct km_route_state *state, const struct pass *p,
+                          const struct choice *c)
+{
+    uint64_t best = UINT64_MAX;
+    size_t found = p->n;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct km_candidate_facts *about = p->v[i].about;
+        uint64_t score;
+
+        if (!is_chosen(state, p, c, i) || !weight_of(p, i))
+            continue;
+        score = km_sticky_score(state->sticky, about ? about->hash : i, weight_of(p, i));
+        if (score < best)
+            found = i;
+        best = score < best ? score : best;
+    }
+    return found;
 }
 
 static uint64_t total_of(const struct km_route_state *state, const struct pass *p,
@@ -164,6 +190,8 @@ static size_t choose(struct km_route_state *state, struct pass *p)
     }
     if (total == 0)
         return p->n;
+    if (state->sticky)
+        return choose_same(state, p, &c);
     at = km_prng_next(&state->rng) % total;
     for (size_t i = 0; i < p->n; i++) {
         if (!is_chosen(state, p, &c, i))
@@ -352,11 +380,16 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     struct choice c = choice_of(state, &p);
     uint64_t total;
+    size_t same;
 
     if (c.order == INT64_MAX && !state->strict) {
         p.last_resort = true;
         c = choice_of(state, &p);
     }
+    total = total_of(state, &p, &c);
+    p.evenly = total == 0;
+    total = total ? total : total_of(state, &p, &c);
+    same = state->sticky ? choose_same(state, &p, &c) : n;
     for (size_t i = 0; i < n; i++) {
         ret_words[i] = (struct km_route_word){
             .candidate = &v[i],
@@ -364,10 +397,9 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
+        if (ret_words[i].place == KM_ROUTE_MAY && state->sticky && i != same)
+            ret_words[i].place = KM_ROUTE_LATER;
     }
-    total = total_of(state, &p, &c);
-    p.evenly = total == 0;
-    total = total ? total : total_of(state, &p, &c);
     for (size_t i = 0; i < n; i++)
         if (ret_words[i].place == KM_ROUTE_MAY && total)
             ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);

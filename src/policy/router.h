@@ -43,6 +43,8 @@ struct km_route_state {
     int64_t order_done;
     bool probes; /* the last pick tests one whose breaker, or its provider's, was open */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
+    uint64_t sticky; /* whoever has the same is served by the same (sticky.h); 0: nobody */
+    const uint64_t *scores; /* of each, lower is better, before its strategy; NULL: that decides */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
 
