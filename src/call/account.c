@@ -44,6 +44,8 @@ struct km_str km_call_label(const struct km_call *call)
 void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
 {
     km_visit_books(call->visit, ip, e);
+    e->payers = km_call_payers_text(call);
+    e->budgeted = km_call_has_budget(call);
     if (call->kind->books) {
         call->kind->books(call, e);
         return;
@@ -83,6 +85,7 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
     e->flags = call->flags;
     e->attempt = 0;
     e->deadline_us = 0;
+    e->payers = km_call_payers_text(call);
 }
 
 /* Does its intent name all that its settlement would? */

@@ -266,7 +266,8 @@ static bool is_spent(const struct km_call *call)
 /* May the request be sent once more at all? */
 static bool may_be_repeated(const struct km_call *call)
 {
-    return call->match.n && !call->timed_out && !call->unsaid && !is_spent(call);
+    return (call->match.n || call->kind->again) && !call->timed_out && !call->unsaid &&
+           !is_spent(call);
 }
 
 /* Would another model do better?  Also at what an upstream says is wrong with the request: another
@@ -294,6 +295,8 @@ static enum km_next try_on(struct km_call *call)
         return km_call_go(call, KM_STEP_account);
     if (call->at->d)
         retry = km_call_retry(call, again_of(call), worth_another(call));
+    else if (call->kind->again)
+        retry = call->kind->again(call);
     if (retry == KM_CALL_RETRY_PAUSED)
         return KM_WAIT;
     if (retry == KM_CALL_RETRY_NOW || go_elsewhere(call))

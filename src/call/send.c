@@ -88,10 +88,15 @@ static int all_full(const struct km_call *call, struct km_err *err)
     return KM_E_RATE_LIMITED;
 }
 
-void km_call_route_facts(struct km_call *call)
+void km_call_seed(struct km_call *call)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
+}
+
+void km_call_route_facts(struct km_call *call)
+{
+    km_call_seed(call);
     call->route.strategy = call->match.strategy;
     call->route.stream = call->req.stream;
     call->route.tokens = call->input_tokens + call->reserve_output;

@@ -373,35 +373,42 @@ static enum km_route_place place_of(const struct km_route_state *state, const st
     return km_breaker_rests(p->v[i].breaker, p->now_ms) ? KM_ROUTE_RESTS : KM_ROUTE_LATER;
 }
 
+/* Of those that may serve, one alone does. */
+static void say_same(size_t same, size_t n, struct km_route_word *words)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (words[i].place == KM_ROUTE_MAY && i != same)
+            words[i].place = KM_ROUTE_LATER;
+        words[i].permille = i == same ? 1000 : 0;
+    }
+}
+
 void km_route_explain(const struct km_route_state *state, const struct km_candidate *v, size_t n,
                       uint64_t now_ms, struct km_route_word *ret_words)
 {
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     struct choice c = choice_of(state, &p);
     uint64_t total;
-    size_t same;
 
     if (c.order == INT64_MAX && !state->strict) {
         p.last_resort = true;
         c = choice_of(state, &p);
     }
-    total = total_of(state, &p, &c);
-    p.evenly = total == 0;
-    total = total ? total : total_of(state, &p, &c);
-    same = state->sticky ? choose_same(state, &p, &c) : n;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         ret_words[i] = (struct km_route_word){
             .candidate = &v[i],
             .place = place_of(state, &p, &c, i),
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
-        if (ret_words[i].place == KM_ROUTE_MAY && state->sticky && i != same)
-            ret_words[i].place = KM_ROUTE_LATER;
-    }
+    total = total_of(state, &p, &c);
+    p.evenly = total == 0;
+    total = total ? total : total_of(state, &p, &c);
     for (size_t i = 0; i < n; i++)
         if (ret_words[i].place == KM_ROUTE_MAY && total)
             ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);
+    if (state->sticky)
+        say_same(choose_same(state, &p, &c), n, ret_words);
 }
 
 /* An upstream that says it is full works: it is left alone for a while, and nothing is held against

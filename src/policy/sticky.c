@@ -46,7 +46,7 @@ uint64_t km_sticky_score(uint64_t sticky, uint64_t deployment, uint64_t weight)
     const uint64_t u = km_prng_next(&state) | 1;
     const uint64_t took = ((uint64_t)64 << 16) - log2_of(u);
 
-    return (took << 32) / (weight ? weight : 1);
+    return (took << 41) / (weight ? weight : 1);
 }
 
 unsigned km_sticky_part(uint64_t sticky, struct km_str of)
