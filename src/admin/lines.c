@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lines.c - the lines in which calls wait, for /kanmon/status (policy/gate.h).
  *
- * The list is bounded: those that were configured last come first.
+ *     gates ── is there a limit, a provider near its own, or did anybody wait? ──> a member each
+ *
+ * What has nothing of that is left out, which is most of a configuration.  The list is bounded:
+ * those that were configured last come first.
  */
 #include "admin/lines.h"
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lines.c - see lines.h.  What stands idle is left out: `--json` has all of it. */
+/* lines.c - see lines.h.
+ *
+ *     queue        gpt-4o/east: 3 wait, 20 of 20 run, the longest for 1200 ms
+ *
+ * One line for each that somebody waits for, or whose provider is near its limit, so that a status
+ * of a gateway at rest is as short as ever.  What stands idle is left out: `--json` has all of it.
+ */
 #include "app/lines.h"
 
 #include <inttypes.h>

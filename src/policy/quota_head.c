@@ -50,6 +50,8 @@ static int64_t read_go_duration(struct km_str s)
                   { TEXT("m"), 60000000 }, { TEXT("s"), 1000000 } };
     int64_t sum_us = 0, milli;
 
+    if (!s.n)
+        return -1;
     while (s.n) {
         size_t digits = 0, k = 0;
 

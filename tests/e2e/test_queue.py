@@ -19,7 +19,7 @@ model_list:
 router_settings: {{num_retries: 0, {router}}}
 litellm_settings: {{{module}}}
 general_settings: {{master_key: {master}}}
-kanmon_settings: {{state_dir: "{state}", workers: 3, performance: {{{performance}}}}}
+kanmon_settings: {{state_dir: "{state}", workers: 3, performance: {{{performance}}}{more}}}
 """
 
 
@@ -35,7 +35,7 @@ def line(tmp_path, holding):
     """line("max_parallel_requests: 2", performance="..."): one deployment `m`, or a list."""
     made = []
 
-    def make(*params, router="", module="", performance=""):
+    def make(*params, router="", module="", performance="", more=""):
         folder = tmp_path / str(len(made))
         folder.mkdir()
         listed = "".join(
@@ -43,7 +43,7 @@ def line(tmp_path, holding):
             f'api_base: "{holding.url}/v1", api_key: sk-u, {more}}}\n'
             f"    model_info: {{id: d{n}}}\n" for n, more in enumerate(params))
         gateway = Gateway(folder, CONFIG.format(
-            deployments=listed, router=router, module=module, performance=performance,
+            deployments=listed, router=router, module=module, performance=performance, more=more,
             master=MASTER, state=folder / "state"))
         made.append(gateway)
         return gateway.start()
@@ -219,6 +219,24 @@ def test_another_deployment_with_a_place_comes_before_the_line(line, holding):
     for held in holding.came[:2]:
         held.answer()
     assert [call.result().status for call in begun] == [200] * 4
+
+
+def test_a_hedge_never_waits(line, holding):
+    gateway = line("max_parallel_requests: 1", "max_parallel_requests: 1",
+                   more=", hedge: {models: [m], after: 20ms}")
+    calls = Calls(gateway)
+    begun = [calls.begin(str(n)) for n in range(2)]
+    came(holding, 2)
+    wait_until(lambda: metric(gateway, "kanmon_hedges_total", outcome="sent") == 2,
+               what="both to be hedged, which have no other place to go")
+    assert metric(gateway, "kanmon_queue_depth") == 0 and len(holding.came) == 2
+    for held in holding.came[:2]:
+        held.answer()
+    assert [call.result().status for call in begun] == [200, 200]
+    begun = [calls.begin(str(n)) for n in range(2)]  # and both places are there again
+    for n in range(2):
+        came(holding, 3 + n).answer()
+    assert [call.result().status for call in begun] == [200, 200]
 
 
 def test_a_place_is_given_back_by_each_way_an_attempt_ends(line, holding):

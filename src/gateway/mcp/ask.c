@@ -439,12 +439,17 @@ static void on_own_over(struct km_mcp_work *w)
     km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
 }
 
+static void on_place(struct km_attempt *at)
+{
+    km_mcp_flow_resume(&km_mcp_work_of(at->call)->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_ask, NULL);
+}
+
 int km_mcp_begin_ask(struct km_mcp_flow *f, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
      * for, and that comes back by the mailbox. */
-    int r = km_mcp_has_line(w) ? km_mcp_take_place(w, err) : 0;
+    int r = km_mcp_has_line(w) ? km_mcp_take_place(w, on_place, err) : 0;
 
     if (r == 0)
         r = km_mcp_fuse_enter(w, err);

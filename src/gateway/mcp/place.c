@@ -10,11 +10,6 @@
 #include "gateway/mcp/call.h"
 #include "policy/gate_settings.h"
 
-static void on_place(struct km_attempt *at)
-{
-    km_mcp_flow_resume(&km_mcp_work_of(at->call)->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_ask, NULL);
-}
-
 bool km_mcp_has_line(const struct km_mcp_work *w)
 {
     return w->member->upstream && w->member->upstream->entry->max_concurrency > 0;
@@ -40,12 +35,13 @@ static struct km_gate_rules *rules_of(struct km_mcp_work *w)
     return r;
 }
 
-int km_mcp_take_place(struct km_mcp_work *w, struct km_err *err)
+int km_mcp_take_place(struct km_mcp_work *w, void (*resume)(struct km_attempt *at),
+                      struct km_err *err)
 {
     struct km_str name = km_arena_cat(
         &w->call->arena, (struct km_str[]){ KM_STR("mcp/"), w->member->upstream->name }, 2);
     struct km_gate *gate = name.n ? km_gates_of(w->hub->w->gw->gates, name) : NULL;
-    const struct km_place_args args = { .gate = gate, .rules = rules_of(w), .resume = on_place };
+    const struct km_place_args args = { .gate = gate, .rules = rules_of(w), .resume = resume };
 
     if (!gate || !args.rules)
         return km_fail(err, KM_E_NOMEM, "out of memory");

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "http/message.h"
 #include "policy/quota.h"
 
 static const struct km_quota_mark nobody = { .counted = false };
@@ -226,6 +227,78 @@ static void an_upstream_that_only_refuses_is_found(void **state)
     assert_in_range(sent - refused, (long)BEARS * ROUNDS * 65 / 100, (long)BEARS * ROUNDS);
 }
 
+#define FIELD(name, value) { KM_STR(name), KM_STR(value) }
+#define WALL_MS INT64_C(1764000000000) /* 2025-11-24T16:00:00Z */
+
+static bool read(const struct km_header *v, size_t n, struct km_quota_said *said)
+{
+    const struct km_headers h = { .v = v, .n = n };
+
+    return km_quota_read(&h, WALL_MS, said);
+}
+
+static void what_openai_says_is_read(void **state)
+{
+    const struct km_header v[] = {
+        FIELD("content-type", "application/json"),
+        FIELD("x-ratelimit-limit-requests", "60"),
+        FIELD("X-RateLimit-Remaining-Requests", "59"),
+        FIELD("x-ratelimit-reset-requests", "1s"),
+        FIELD("x-ratelimit-limit-tokens", "150000"),
+        FIELD("x-ratelimit-remaining-tokens", "149984"),
+        FIELD("x-ratelimit-reset-tokens", "1h6m0.5s20ms"),
+    };
+    struct km_quota_said said;
+
+    (void)state;
+    assert_true(read(v, sizeof v / sizeof v[0], &said));
+    assert_int_equal(said.limit[KM_QUOTA_REQUESTS], 60);
+    assert_int_equal(said.left[KM_QUOTA_REQUESTS], 59);
+    assert_int_equal(said.reset_ms[KM_QUOTA_REQUESTS], 1000);
+    assert_int_equal(said.limit[KM_QUOTA_TOKENS], 150000);
+    assert_int_equal(said.left[KM_QUOTA_TOKENS], 149984);
+    assert_int_equal(said.reset_ms[KM_QUOTA_TOKENS], 3600000 + 360000 + 520);
+}
+
+static void what_anthropic_says_is_read(void **state)
+{
+    const struct km_header v[] = {
+        FIELD("anthropic-ratelimit-requests-limit", "50"),
+        FIELD("anthropic-ratelimit-requests-remaining", "0"),
+        FIELD("anthropic-ratelimit-requests-reset", "2025-11-24T16:00:30Z"),
+        FIELD("anthropic-ratelimit-input-tokens-remaining", "7000"),
+        FIELD("anthropic-ratelimit-input-tokens-reset", "2025-11-24T15:00:00Z"),
+    };
+    struct km_quota_said said;
+
+    (void)state;
+    assert_true(read(v, sizeof v / sizeof v[0], &said));
+    assert_int_equal(said.left[KM_QUOTA_REQUESTS], 0);
+    assert_int_equal(said.reset_ms[KM_QUOTA_REQUESTS], 30000);
+    assert_int_equal(said.left[KM_QUOTA_TOKENS], 7000);
+    assert_int_equal(said.reset_ms[KM_QUOTA_TOKENS], 0); /* it was before now */
+}
+
+static void seconds_are_read_and_what_is_none_of_it_says_nothing(void **state)
+{
+    static const char *const odd[] = { "", "soon", "1x", "-5", "5m5", "9999999999999999s", "m" };
+    struct km_header v[] = { FIELD("x-ratelimit-remaining-requests", "3"),
+                             FIELD("x-ratelimit-reset-requests", "1.5") };
+    struct km_quota_said said;
+
+    (void)state;
+    assert_true(read(v, 2, &said));
+    assert_int_equal(said.reset_ms[KM_QUOTA_REQUESTS], 1500);
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        v[1].value = km_str_c(odd[i]);
+        assert_true(read(v, 2, &said));
+        if (said.reset_ms[KM_QUOTA_REQUESTS] >= 0)
+            fail_msg("'%s' is a time?", odd[i]);
+    }
+    v[0].value = KM_STR("many");
+    assert_false(read(v, 1, &said));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +312,9 @@ int main(void)
         cmocka_unit_test(it_is_forgotten_when_it_holds_nobody_up),
         cmocka_unit_test(no_number_breaks_it),
         cmocka_unit_test(an_upstream_that_only_refuses_is_found),
+        cmocka_unit_test(what_openai_says_is_read),
+        cmocka_unit_test(what_anthropic_says_is_read),
+        cmocka_unit_test(seconds_are_read_and_what_is_none_of_it_says_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
