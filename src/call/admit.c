@@ -113,9 +113,7 @@ static bool is_unbound(const struct km_call *call)
 /* Its calls are bounded by what is left of its budget, if they are. */
 static bool has_budget(const struct km_call *call)
 {
-    const struct km_key *key = call->visit->who.key;
-
-    return key && key->row.max_budget >= 0 &&
+    return km_call_has_budget(call) &&
            call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
 }
 
@@ -125,7 +123,7 @@ static bool has_budget(const struct km_call *call)
  * not lowered, and the call is refused. */
 static int64_t bound_by_left(struct km_call *call, int64_t output)
 {
-    int64_t fits = fitting_output(call, output, km_key_left(call->visit->who.key));
+    int64_t fits = fitting_output(call, output, km_call_left(call));
 
     if (fits < 0 || fits >= output)
         return output;
@@ -136,8 +134,7 @@ static int64_t bound_by_left(struct km_call *call, int64_t output)
 /* Is so much output, of all answers together, within what is left? */
 static bool covers(const struct km_call *call, int64_t output)
 {
-    return km_price_worst_cost(&call->worst, call->reserve_input, output) <=
-           km_key_left(call->visit->who.key);
+    return km_price_worst_cost(&call->worst, call->reserve_input, output) <= km_call_left(call);
 }
 
 /* What to reserve; may bound the output.  A stream that begins with a slice is bounded by nothing:
@@ -265,6 +262,8 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
+    if (r == 0)
+        r = km_call_find_payers(call, &call->err);
     if (r == 0)
         r = prepared_hooks(call, &call->err);
     if (r == KM_E_AGAIN)

@@ -152,7 +152,7 @@ struct km_fallback_list km_call_followers(struct km_call *call, enum km_failure 
 {
     const struct km_fallbacks *configured = km_models_fallbacks(call->visit->view->snap->models);
     const struct km_own_fallbacks *own = &call->own_fallbacks;
-    struct km_fallback_list of_key;
+    struct km_fallback_list by_key;
     const struct km_fallback_list *said = failure == KM_FAILURE_CONTEXT_WINDOW   ? &own->context
                                           : failure == KM_FAILURE_CONTENT_POLICY ? &own->policy
                                                                                  : &own->any;
@@ -161,8 +161,8 @@ struct km_fallback_list km_call_followers(struct km_call *call, enum km_failure 
         said = &own->any;
     if (said->n)
         return call->fallbacks ? (struct km_fallback_list){ 0 } : *said;
-    if (km_call_own_followers(call, failure, &of_key))
-        return of_key;
+    if (km_call_own_followers(call, failure, &by_key))
+        return by_key;
     return km_fallbacks_find(configured, failure, call->req.model, call->match.group);
 }
 

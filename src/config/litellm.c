@@ -79,10 +79,6 @@ static const struct km_setting router_rows[] = {
             "prompts that begin alike to the same deployment again; the other names have nothing "
             "to do here, but router_budget_limiting and enforce_model_rate_limits, which hold "
             "budgets and limits that kanmon does not hold yet."),
-    PROTECTS("default_max_parallel_requests", KM_SET_INT,
-            "Bounds concurrent calls to each deployment: without it a busy one is called all the "
-            "same. kanmon bounds them by key, see default_max_parallel_requests of "
-            "kanmon_settings."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,
@@ -102,9 +98,10 @@ static const struct km_setting router_rows[] = {
             "Request defaults for every deployment; put them in each deployment's "
             "litellm_params."),
     IGNORED("default_priority", KM_SET_INT,
-            "Priority in LiteLLM's queue; kanmon has no queue yet."),
+            "Priority in LiteLLM's queue of calls that say none; here that is "
+            "kanmon_settings.performance.default_priority."),
     IGNORED("polling_interval", KM_SET_INT,
-            "How often LiteLLM's queue is polled; kanmon has no queue yet."),
+            "How often LiteLLM's queue is polled; kanmon's wakes the next call at once."),
     IGNORED("routing_groups", KM_SET_NODE,
             "Strategies for parts of the models; kanmon has one for all."),
     IGNORED("weights", KM_SET_NODE,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "llm/affinity.h"
+#include "llm/gating.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
 
@@ -203,6 +204,8 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .settings = d->breaking,
                 .group = d->group_of,
                 .place = d->place,
+                .gate = d->gate,
+                .gate_rules = &d->gate_rules,
                 .facts = km_models_facts(m, d),
                 .about = &d->facts,
                 .deployment = d,
@@ -264,6 +267,8 @@ static int index_ids(struct km_models *m, struct km_err *err)
                                     .settings = d->breaking,
                                     .group = d->group_of,
                                     .place = d->place,
+                                    .gate = d->gate,
+                                    .gate_rules = &d->gate_rules,
                                     .about = &d->facts,
                                     .deployment = d };
         *g = (struct km_model_group){
@@ -370,6 +375,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
             ? build_deployments(m, &b, &s->models, err)
             : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
+        r = km_deployments_gate(m->deployments, m->ndeployments, args, &m->arena, diags, err);
+    if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)
         r = km_cooldowns_init(m->deployments, m->ndeployments + m->nlenders, &m->breaker, &m->arena,
@@ -401,14 +408,14 @@ const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
     return m->fallbacks;
 }
 
-const struct km_route_rules *km_models_rules(const struct km_models *m)
-{
-    return &m->rules;
-}
-
 const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m)
 {
     return &m->providers;
+}
+
+const struct km_route_rules *km_models_rules(const struct km_models *m)
+{
+    return &m->rules;
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -38,6 +38,7 @@ struct pass {
     uint64_t taken; /* bit i: candidate i lost the race for its probe (first 64) */
     bool last_resort;
     bool evenly; /* none that is left has a weight */
+    bool gated; /* some may have no place now: who has one comes first */
 };
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
@@ -67,10 +68,17 @@ static bool is_group_open(const struct km_candidate *c, uint64_t now_ms)
     return c->group && km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_OPEN;
 }
 
+static bool has_no_place(const struct km_candidate *c, uint64_t now_ms)
+{
+    return c->gate && !km_gate_is_open(c->gate, c->gate_rules) &&
+           km_gate_is_full(c->gate, c->gate_rules, now_ms);
+}
+
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
 {
     if (is_out(state, &p->v[i], i) || was_tried(state, &p->v[i]) ||
-        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
+        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i) ||
+        (p->gated && has_no_place(&p->v[i], p->now_ms)))
         return false;
     return p->last_resort ||
            (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
@@ -218,26 +226,49 @@ static bool may_go(struct km_route_state *state, const struct km_candidate *c, u
     return false;
 }
 
+/* One that may be sent to; NULL: there is none. */
+static const struct km_candidate *pick_open(struct km_route_state *state, struct pass *p)
+{
+    size_t i;
+
+    for (size_t tries = 0; tries <= p->n; tries++) {
+        i = choose(state, p);
+        if (i == p->n)
+            return NULL;
+        if (may_go(state, &p->v[i], p->now_ms))
+            return take(state, &p->v[i]);
+        if (i < 64)
+            p->taken |= (uint64_t)1 << i;
+    }
+    return NULL;
+}
+
+static bool is_gated(const struct km_candidate *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].gate && !km_gate_is_open(v[i].gate, v[i].gate_rules))
+            return true;
+    return false;
+}
+
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms)
 {
-    struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+    struct pass p = { .v = v, .n = n, .now_ms = now_ms, .gated = is_gated(v, n) };
+    const struct km_candidate *picked;
     size_t i;
 
     state->probes = false;
     if (state->ntried >= KM_ROUTE_TRIED)
         return NULL;
-    for (size_t tries = 0; tries <= n; tries++) {
-        i = choose(state, &p);
-        if (i == n)
-            break;
-        if (may_go(state, &v[i], now_ms))
-            return take(state, &v[i]);
-        if (i < 64)
-            p.taken |= (uint64_t)1 << i;
+    picked = pick_open(state, &p);
+    if (!picked && p.gated) { /* it waits in line */
+        p.gated = false;
+        p.taken = 0;
+        picked = pick_open(state, &p);
     }
-    if (state->strict)
-        return NULL;
+    if (picked || state->strict)
+        return picked;
     p.last_resort = true;
     p.taken = 0;
     i = choose(state, &p);

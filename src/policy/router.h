@@ -12,6 +12,7 @@
 
 #include "policy/breaker_group.h"
 #include "policy/filter.h"
+#include "policy/gate.h"
 #include "policy/strategy.h"
 
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
@@ -23,6 +24,8 @@ struct km_candidate {
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
     struct km_breaker_group *group; /* of its provider; NULL: it is the only one there */
     unsigned place; /* in that */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    const struct km_gate_rules *gate_rules; /* with it */
     struct km_strategy_facts facts;
     const struct km_candidate_facts *about; /* for filters; NULL: nothing is known */
     void *deployment; /* the caller's */
