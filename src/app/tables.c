@@ -8,6 +8,7 @@
 #include "app/builtins.h"
 #include "app/cli.h"
 
+#include "admin/accounts.h"
 #include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
@@ -92,6 +93,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_prefix_routes,
     &km_health_routes,
     &km_control_routes,
+    &km_account_routes,
     &km_key_routes,
     &km_audit_routes,
     &km_spend_routes,
