@@ -102,8 +102,6 @@ static const struct km_setting router_rows[] = {
             "kanmon_settings.performance.default_priority."),
     IGNORED("polling_interval", KM_SET_INT,
             "How often LiteLLM's queue is polled; kanmon's wakes the next call at once."),
-    IGNORED("tag_routing_prefix", KM_SET_STR,
-            "Marks tags under enable_tag_filtering, which alone decides whether they count."),
     IGNORED("routing_groups", KM_SET_NODE,
             "Strategies for parts of the models; kanmon has one for all."),
     IGNORED("weights", KM_SET_NODE,

@@ -433,6 +433,9 @@ static const struct km_setting router_rows[] = {
               "in another region than its key may use, or cannot do what it asks for." },
     { .name = "enable_tag_filtering", .type = KM_SET_BOOL, .offset = AT(filters.tags),
       .help = "A call with tags goes to the deployments with these tags only." },
+    { .name = "tag_routing_prefix", .type = KM_SET_STR, .offset = AT(filters.tag_prefix),
+      .help = "A tag that begins so counts without it, and is never taken for one of other uses: a "
+              "call with it goes to no deployment that only has `default`." },
     { .name = "tag_filtering_match_any", .type = KM_SET_BOOL, .offset = AT(filters.tags_match_any),
       .def = "true",
       .help = "One of the call's tags is enough; false: a deployment must have all of them." },

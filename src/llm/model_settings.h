@@ -99,6 +99,7 @@ struct km_filter_settings {
     bool fits; /* enable_pre_call_checks */
     bool tags; /* enable_tag_filtering */
     bool tags_match_any;
+    struct km_str tag_prefix; /* empty: none */
 };
 
 struct km_strategy_args {
