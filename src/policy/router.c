@@ -88,8 +88,7 @@ static bool eligible(const struct km_route_state *state, const struct pass *p, s
 static uint64_t weight_of(const struct pass *p, size_t i)
 {
     const struct km_candidate *c = &p->v[i];
-    uint64_t weight =
-        p->evenly ? 1 : (uint64_t)(c->weight < WEIGHT_MOST ? c->weight : WEIGHT_MOST);
+    uint64_t weight = p->evenly ? 1 : (uint64_t)(c->weight < WEIGHT_MOST ? c->weight : WEIGHT_MOST);
 
     weight *= c->group ? km_breaker_share(&c->group->breaker, p->now_ms) : 100;
     return weight * km_breaker_share(c->breaker, p->now_ms);
