@@ -33,6 +33,7 @@
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
 #include "kept/file_refs.h"
+#include "policy/execution.h"
 #include "kept/made.h"
 #include "gateway/objects/objects.h"
 #include "gateway/objects/poll.h"
@@ -68,7 +69,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
-    &km_breaker_settings_table, &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
+    &km_breaker_settings_table, &km_execution_settings_table, &km_config_top_table,
+    &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
     &km_mcp_virtual_table, &km_mcp_search_table, &km_mcp_safety_table, &km_mcp_session_table,

@@ -10,6 +10,7 @@
 #include "call/veil.h"
 
 #include "call/metrics.h"
+#include "policy/execution.h"
 
 /* A wildcard deployment's entry names what was really called. */
 static struct km_str model_name(struct km_call *call)
@@ -143,6 +144,8 @@ void km_call_log(struct km_call *call)
     if (v->within.n)
         km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
+    if (km_execution_says(call->execution, KM_EXECUTION_BY))
+        km_line_str(&l, "requested_by", call->execution->requested_by);
     if (call->kind->log)
         call->kind->log(call, &l);
     if (label.n) /* a call may be refused before it was read */

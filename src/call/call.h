@@ -18,6 +18,7 @@
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
 
 struct km_call;
+struct km_execution; /* policy/execution.h */
 struct km_intake; /* intake.c */
 
 /* What the kinds of call do differently.  The steps ask for nothing else: a kind that needs
@@ -155,6 +156,7 @@ struct km_call {
     struct km_str body; /* what has passed them */
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
+    struct km_execution *execution; /* how it is to be carried out (execution.h); NULL: not said */
     struct km_fallback_list own_fallbacks; /* its caller's; n 0: none is said */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */

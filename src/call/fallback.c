@@ -19,6 +19,7 @@
 #include "call/metrics.h"
 #include "call/model.h"
 #include "http/json.h"
+#include "policy/execution.h"
 
 #define PENDING_MOST 64 /* followers that wait for their turn */
 
@@ -40,14 +41,13 @@ static int own_fail(struct km_err *err)
 }
 
 /* One that the key may use, like the one it asks for. */
-static int add_own(struct own *o, const struct km_json *name, struct km_err *err)
+static int add_name(struct own *o, struct km_str model, struct km_err *err)
 {
     struct km_key *key = o->call->visit->who.key;
     struct km_model_match match;
-    struct km_str model;
     int r;
 
-    if (o->n == KM_FALLBACKS_MOST || !km_json_string(name, &model))
+    if (o->n == KM_FALLBACKS_MOST)
         return own_fail(err);
     r = km_models_find(o->call->visit->view->snap->models, model, &match, err);
     if (key &&
@@ -55,6 +55,13 @@ static int add_own(struct own *o, const struct km_json *name, struct km_err *err
         return KM_E_MODEL_DENIED;
     o->v[o->n++] = model;
     return r;
+}
+
+static int add_own(struct own *o, const struct km_json *name, struct km_err *err)
+{
+    struct km_str model;
+
+    return km_json_string(name, &model) ? add_name(o, model, err) : own_fail(err);
 }
 
 /* {"model": name}, or {group: [names]} as the configuration has it. */
@@ -78,13 +85,47 @@ static int add_own_object(struct own *o, const struct km_json *item, struct km_e
     return r;
 }
 
-int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
+/* The model group of a provider that the key may use: one that has the same model there, else the
+ * first. */
+static struct km_str group_at(const struct km_call *call, struct km_str provider)
 {
-    struct own o = { .call = call };
+    const struct km_models *models = call->visit->view->snap->models;
+    const struct km_deployment *asked = call->match.n ? call->match.v[0].deployment : NULL;
+    struct km_key *key = call->visit->who.key;
+    struct km_str found = KM_STR_NONE;
+
+    for (size_t i = 0; i < km_models_count(models); i++) {
+        const struct km_deployment *d = km_models_at(models, i);
+
+        if (!km_str_ieq(d->provider_name, provider) || km_deployment_has_star(d) ||
+            km_str_eq(d->group, call->match.group) ||
+            (key && km_key_grants_model(key, d->group, KM_STR_NONE, NULL) != KM_GRANTED))
+            continue;
+        if (asked && km_str_eq(d->upstream_model, asked->upstream_model))
+            return d->group;
+        if (!found.n)
+            found = d->group;
+    }
+    return found;
+}
+
+/* fallbackProvider: a model's name, else a provider's. */
+static int add_provider(struct own *o, struct km_str name, struct km_err *err)
+{
+    struct km_str group = KM_STR_NONE;
+    struct km_model_match match;
+
+    if (km_models_find(o->call->visit->view->snap->models, name, &match, NULL) < 0)
+        group = group_at(o->call, name);
+    return add_name(o, group.n ? group : name, err);
+}
+
+static int read_list(struct own *o, struct km_err *err)
+{
     const struct km_json *root, *item;
     struct km_json_iter it;
-    struct km_str none, *v;
-    int r = km_json_parse(&call->arena, call->req.fallbacks, &root, err);
+    struct km_str none;
+    int r = km_json_parse(&o->call->arena, o->call->req.fallbacks, &root, err);
 
     if (r < 0)
         return r;
@@ -92,9 +133,22 @@ int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
         return own_fail(err);
     km_json_iter(root, &it);
     while (r == 0 && km_json_next(&it, &none, &item))
-        r = km_json_kind(item) == KM_JSON_OBJECT ? add_own_object(&o, item, err)
-                                                 : add_own(&o, item, err);
-    if (r < 0)
+        r = km_json_kind(item) == KM_JSON_OBJECT ? add_own_object(o, item, err)
+                                                 : add_own(o, item, err);
+    return r;
+}
+
+int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
+{
+    struct own o = { .call = call };
+    struct km_str *v;
+    int r = 0;
+
+    if (km_execution_says(call->execution, KM_EXECUTION_FALLBACK) && call->kind->falls_back)
+        r = add_provider(&o, call->execution->fallback, err);
+    if (r == 0 && call->req.fallbacks.n)
+        r = read_list(&o, err);
+    if (r < 0 || !o.n)
         return r;
     v = km_arena_alloc(&call->arena, (o.n + 1) * sizeof *v);
     if (!v)
@@ -176,7 +230,8 @@ static bool find_place(const struct km_call *call, const struct fallbacks *f, st
 /* A call's whole time is what one bounds; else a group has the time that its attempts need. */
 static void give_time(struct km_call *call)
 {
-    if (call->req.timeout_ms <= 0 && call->visit->view->snap->routing->timeout_ms <= 0) {
+    if (call->req.timeout_ms <= 0 && !km_execution_says(call->execution, KM_EXECUTION_TIMEOUT) &&
+        call->visit->view->snap->routing->timeout_ms <= 0) {
         km_timer_stop(&call->deadline);
         km_call_time_runs(call);
     }

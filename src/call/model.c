@@ -9,6 +9,7 @@
  */
 #include "call/model.h"
 
+#include "call/execution.h"
 #include "call/veil.h"
 #include "http/fields.h"
 #include "http/json_drop.h"
@@ -59,13 +60,17 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     struct km_err unknown;
-    int r =
-        km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
+    int r;
+
+    if (km_call_read_execution(call, err) < 0)
+        return err->code;
+    r = km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
 
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
-    if (r == 0 && call->req.fallbacks.n && km_call_read_fallbacks(call, err) < 0)
+    if (r == 0 && (call->req.fallbacks.n || call->execution) &&
+        km_call_read_fallbacks(call, err) < 0)
         return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
         return KM_E_FORBIDDEN;

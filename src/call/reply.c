@@ -6,6 +6,7 @@
  * end too (no last chunk).
  */
 #include "call/call.h"
+#include "call/execution.h"
 
 #define HEAD_MOST ((size_t)128 * 1024)
 
@@ -71,6 +72,8 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
 {
     struct km_err ignored;
 
+    if (call->execution)
+        km_call_execution_line(call, b);
     if (!call->at->d)
         return;
     km_buf_str(b, call->at->d->reply_head);

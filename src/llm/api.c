@@ -315,6 +315,9 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
     if (own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_ABSENT &&
         own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_NULL)
         r->fallbacks = km_json_value(r->body, &own[KM_LLM_OWN_FALLBACKS]);
+    if (own[KM_LLM_OWN_EXECUTION].type != KM_JSON_ABSENT &&
+        own[KM_LLM_OWN_EXECUTION].type != KM_JSON_NULL)
+        r->execution = km_json_value(r->body, &own[KM_LLM_OWN_EXECUTION]);
     r->no_fallbacks = own[KM_LLM_OWN_NO_FALLBACKS].type == KM_JSON_TRUE;
     return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_RETRIES_MOST,
                              &r->num_retries, err);
