@@ -6,8 +6,10 @@
  * that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
+
 #include "call/hooks.h"
 #include "call/veil.h"
+#include "call/which.h"
 
 #include "call/metrics.h"
 #include "policy/execution.h"
@@ -154,6 +156,8 @@ void km_call_log(struct km_call *call)
         km_line_str(&l, "instead_of", call->asked_model);
     if (call->at->d)
         km_line_str(&l, "deployment", call->at->d->id);
+    if (call->route.left_out)
+        km_call_which_log(call, &l);
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);

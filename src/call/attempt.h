@@ -103,6 +103,8 @@ struct km_attempt {
     int status;
     enum km_again again; /* what its error means for the next attempt */
     bool relaying; /* it is a stream, and goes on as it comes */
+    bool silent; /* no event of it has come yet, and the time for that runs */
+    bool unconnected; /* there was no connection for it */
     struct km_headers refusal; /* of one whose body is read whole, an error's mostly */
     struct km_str head; /* its fields for the client, ready lines */
     struct km_str type; /* its Content-Type, where it is passed on */

@@ -300,6 +300,7 @@ static void on_deadline(void *ctx)
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT,
             "The call took longer than its time-out; raise `timeout` (request), litellm_params."
             "timeout or litellm_settings.request_timeout.");
+    err.reason = "call_timeout";
     km_call_fail(call, &err);
 }
 

@@ -13,6 +13,7 @@
 #include "host/visit.h"
 #include "llm/api/openai.h"
 #include "llm/fallback.h"
+#include "policy/queue.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
@@ -170,6 +171,7 @@ struct km_call {
     int64_t input_tokens; /* that go in, by estimate, where most do */
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
+    enum km_priority priority, asked_priority; /* priority.h; UNSAID: not looked for yet */
     bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.h) */
@@ -339,6 +341,7 @@ void km_call_on_piece(struct km_call *call, struct km_str bytes, bool last,
                       const struct km_err *err);
 void km_call_end_intake(struct km_call *call); /* nothing of it is waited for any more */
 /* send.c */
+void km_call_route_facts(struct km_call *call); /* what its router goes by: call->route */
 void km_call_keep_head(struct km_call *call, const struct km_headers *h); /* into ->at->refusal */
 /* Milliseconds an attempt may take to begin its answer; 0: as long as the call. */
 int64_t km_call_attempt_ms(const struct km_call *call);
@@ -346,6 +349,16 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* share.c */
+/* The attempt's part of the call's time: what its request may take to connect, and to begin to
+ * answer, or where its kind reads whole answers, to have answered. */
+void km_call_take_share(struct km_call *call, struct km_http_request *out);
+void km_call_begun(struct km_call *call); /* the first event of its stream has come */
+static inline void km_call_event_came(struct km_call *call)
+{
+    if (call->at->silent)
+        km_call_begun(call);
+}
 /* retry.c */
 enum km_call_retry {
     KM_CALL_RETRY_NO,

@@ -12,6 +12,7 @@
 #include "call/execution.h"
 
 #include "call/call.h"
+#include "call/priority.h"
 #include "http/json.h"
 #include "policy/execution.h"
 #include "store/record.h"
@@ -21,7 +22,7 @@ static struct km_execution *make(struct km_call *call)
     struct km_execution *x = km_arena_alloc(&call->arena, sizeof *x);
 
     if (x)
-        *x = KM_EXECUTION_NONE;
+        *x = (struct km_execution){ 0 };
     return x;
 }
 
@@ -54,6 +55,8 @@ int km_call_set_execution(struct km_call *call, struct km_execution *x, struct k
         x->inactive |= KM_EXECUTION_BIT(FALLBACK);
     if (km_execution_says(x, KM_EXECUTION_RETRIES))
         call->req.num_retries = x->max_retries;
+    if (km_execution_says(x, KM_EXECUTION_PRIORITY))
+        km_call_set_priority(call, x->priority);
     if (km_execution_says(x, KM_EXECUTION_BY))
         call->req.metadata = metadata_with(call, x->requested_by);
     if (x->dry_run)

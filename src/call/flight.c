@@ -284,6 +284,7 @@ static void on_body(void *ctx, const char *bytes, size_t n)
     struct km_flight *f = ctx;
     struct km_taker *t;
 
+    km_http_begun(f->up);
     if (f->split) {
         km_buf_bytes(&f->whole, bytes, n);
         return;

@@ -44,11 +44,14 @@ void km_call_read_head(struct km_call *call)
 {
     const struct km_headers *h = &call->request->headers;
     struct km_str timeout = km_header_get(h, KM_STR("x-litellm-timeout"));
+    struct km_str first = km_header_get(h, KM_STR("x-litellm-stream-timeout"));
     struct km_str retries = km_header_get(h, KM_STR("x-litellm-num-retries"));
     int64_t v;
 
     if (call->req.timeout_ms == 0 && timeout.n && km_str_decimal(timeout, 3, &v) == 0 && v > 0)
         call->req.timeout_ms = v;
+    if (call->req.stream_timeout_ms == 0 && first.n && km_str_decimal(first, 3, &v) == 0 && v > 0)
+        call->req.stream_timeout_ms = v;
     if (call->req.num_retries < 0 && retries.n && km_str_i64(retries, &v) == 0 && v >= 0 &&
         v <= KM_RETRIES_MOST)
         call->req.num_retries = v;
@@ -108,13 +111,7 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
                                   .nbody = n,
                                   .has_body = true,
                                   .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
-    if (call->req.stream)
-        call->at->out.first_byte_ms =
-            (uint64_t)(d->stream_timeout_ms > 0 ? d->stream_timeout_ms
-                                                : snap->routing->stream_timeout_ms);
-    if (!call->at->out.first_byte_ms &&
-        (call->match.n > 1 || km_call_may_fall_back(call))) /* another may still answer in time */
-        call->at->out.first_byte_ms = (uint64_t)km_call_attempt_ms(call);
+    km_call_take_share(call, &call->at->out);
 }
 
 /* Where the upstream has what the caller asks for. */

@@ -8,6 +8,8 @@
 #include "call/call.h"
 #include "call/execution.h"
 
+#include "call/which.h"
+
 #define HEAD_MOST ((size_t)128 * 1024)
 
 #define VERSION_LINE "x-litellm-version: kanmon/" KM_VERSION "\r\n"
@@ -80,6 +82,8 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
     /* A name that cannot stand in a header is left out; it was the caller's own. */
     if (km_header_put(b, KM_STR("x-litellm-model-group"), call->req.model, &ignored) < 0)
         b->failed = false;
+    if (call->route.left_out)
+        km_call_which_lines(call, b);
     km_buf_str(b, KM_STR("x-litellm-attempted-fallbacks: "));
     km_buf_u64(b, call->fallbacks);
     km_buf_str(b, KM_STR("\r\nx-litellm-attempted-retries: "));

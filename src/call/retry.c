@@ -40,10 +40,12 @@ static enum km_failure failure_of_answer(const struct km_call *call)
 enum km_failure km_call_failure(const struct km_call *call)
 {
     switch (call->err.code) {
+    case KM_E_INVALID: /* no deployment was asked: all take less */
+        return call->err.kind == KM_REFUSED_CONTEXT ? KM_FAILURE_CONTEXT_WINDOW : KM_FAILURE_OTHER;
     case KM_E_UPSTREAM_STATUS:
         return failure_of_answer(call);
-    case KM_E_UPSTREAM_TIMEOUT:
-        return KM_FAILURE_TIMEOUT;
+    case KM_E_UPSTREAM_TIMEOUT: /* that of a connection is no answer that came too late */
+        return call->at->unconnected ? KM_FAILURE_CONNECTION : KM_FAILURE_TIMEOUT;
     case KM_E_UPSTREAM_CONNECT:
     case KM_E_UPSTREAM_PROTOCOL:
     case KM_E_CLOSED:

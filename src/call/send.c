@@ -16,6 +16,7 @@
 #include "call/flight.h"
 #include "call/hooks.h"
 #include "policy/execution.h"
+#include "call/which.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
@@ -91,7 +92,7 @@ static int all_full(const struct km_call *call, struct km_err *err)
     return KM_E_RATE_LIMITED;
 }
 
-static int pick(struct km_call *call, struct km_err *err)
+void km_call_route_facts(struct km_call *call)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
@@ -99,6 +100,15 @@ static int pick(struct km_call *call, struct km_err *err)
     call->route.stream = call->req.stream;
     call->route.tokens = call->input_tokens + call->reserve_output;
     call->route.strict = km_call_may_fall_back(call);
+}
+
+static int pick(struct km_call *call, struct km_err *err)
+{
+    const int r = call->match.filters ? km_call_filter(call, err) : 0;
+
+    if (r < 0)
+        return r;
+    km_call_route_facts(call);
     call->at->candidate =
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
     if (!call->at->candidate && is_full(call))
@@ -232,6 +242,8 @@ static void broken(struct km_call *call, const struct km_err *why)
     err.retry_after_ms = why->retry_after_ms;
     err.type = why->type;
     err.reason = why->reason;
+    if (!err.reason && why->code == KM_E_UPSTREAM_TIMEOUT && call->at->unconnected)
+        err.reason = KM_TIMEOUT_CONNECT;
     km_call_fail(call, &err);
 }
 
@@ -242,6 +254,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
     call->at->up = NULL;
     call->upstream_ns += km_mono_ns() - call->at->began_ns;
     call->at->sent = result->request_sent;
+    call->at->unconnected = result->connect_failed;
     if (result->err)
         broken(call, result->err);
     else

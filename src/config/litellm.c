@@ -77,16 +77,10 @@ static const struct km_setting router_rows[] = {
             "session_affinity|forward_client_headers_by_model_group|encrypted_content_affinity",
             "Extra checks before a deployment is picked; router_budget_limiting and "
             "enforce_model_rate_limits hold budgets and limits that kanmon does not hold yet."),
-    REFUSED("enable_tag_filtering", KM_SET_BOOL, "false",
-            "Keeps requests with a tag to the deployments with that tag; ignored, a request "
-            "could reach a deployment meant for others."),
     PROTECTS("default_max_parallel_requests", KM_SET_INT,
             "Bounds concurrent calls to each deployment: without it a busy one is called all the "
             "same. kanmon bounds them by key, see default_max_parallel_requests of "
             "kanmon_settings."),
-    PROTECTS("enable_pre_call_checks", KM_SET_BOOL,
-            "Skips deployments whose context window is too small: without it the provider "
-            "refuses such a call."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,
@@ -109,8 +103,6 @@ static const struct km_setting router_rows[] = {
             "Priority in LiteLLM's queue; kanmon has no queue yet."),
     IGNORED("polling_interval", KM_SET_INT,
             "How often LiteLLM's queue is polled; kanmon has no queue yet."),
-    IGNORED("tag_filtering_match_any", KM_SET_BOOL,
-            "How tags match under enable_tag_filtering, which alone decides whether they do."),
     IGNORED("tag_routing_prefix", KM_SET_STR,
             "Marks tags under enable_tag_filtering, which alone decides whether they count."),
     IGNORED("routing_groups", KM_SET_NODE,

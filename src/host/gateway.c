@@ -63,6 +63,15 @@ static void put_key(void *ctx, const struct km_key_row *row)
         km_log_msg(gw->log, KM_LOG_ERROR, "key.load", "%s", err.text);
 }
 
+static void put_account(void *ctx, const struct km_account_row *row)
+{
+    struct km_gateway *gw = ctx;
+    struct km_err err = { 0 };
+
+    if (km_accounts_put(gw->accounts, row, &err) < 0)
+        km_log_msg(gw->log, KM_LOG_ERROR, "account.load", "%s", err.text);
+}
+
 static void put_window(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend)
 {
     struct km_gateway *gw = ctx;
@@ -100,8 +109,10 @@ static void on_corrected(void *ctx, const struct km_correction *c)
 
 static int load_keys(struct km_gateway *gw, struct km_err *err)
 {
-    int r = km_store_keys(gw->store, put_key, gw, err);
+    int r = km_store_accounts(gw->store, put_account, gw, err);
 
+    if (r == 0)
+        r = km_store_keys(gw->store, put_key, gw, err);
     if (r == 0)
         r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
@@ -130,8 +141,9 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0 && !gw->paces)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
+    gw->accounts = r == 0 ? km_accounts_new((size_t)keys->max_accounts) : NULL;
     gw->mcp_added = km_mcp_added_new();
-    if (r == 0 && (!gw->keys || !gw->mcp_added))
+    if (r == 0 && (!gw->keys || !gw->accounts || !gw->mcp_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
         r = load_keys(gw, err);
@@ -412,6 +424,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_takeover_free(gw->takeover);
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
+    km_accounts_free(gw->accounts);
     km_paces_free(gw->paces);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);
     km_metrics_free(gw->metrics);

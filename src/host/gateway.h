@@ -18,6 +18,7 @@
 #include "host/revoke.h"
 #include "host/snapshot.h"
 #include "http/client.h"
+#include "policy/account.h"
 #include "store/ledger.h"
 #include "sys/cgroup.h"
 #include "sys/listener.h"
@@ -151,6 +152,7 @@ struct km_gateway {
     struct km_metrics *metrics;
     struct km_store *store;
     struct km_keys *keys;
+    struct km_accounts *accounts; /* teams, users, ... : who else a call pays for */
     struct km_paces *paces; /* what is learnt of deployments; locked inside */
     struct km_store_books books; /* how the store tells them */
     struct km_slots *slots; /* what modules keep of it: host/module.h */

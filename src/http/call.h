@@ -52,6 +52,7 @@ struct km_http_call {
     struct km_body body;
     unsigned interim; /* 1xx responses seen */
     bool head_seen;
+    bool begun; /* its stream has */
     bool paused;
     bool processing; /* inside km_http_call_process(): cancel only marks */
     bool cancelled;
@@ -84,6 +85,8 @@ void km_http_call_lost(struct km_http_call *call, const struct km_err *err);
 void km_http_call_drop_stream(struct km_http_call *call, bool reuse);
 void km_http_call_release(struct km_http_call *call);
 void km_http_call_deadline(struct km_http_call *call, uint64_t ms); /* 0: none */
+/* Bytes of its body were read: what it may be silent for begins again, if that counts yet. */
+void km_http_call_heard(struct km_http_call *call);
 
 /* --- call_send.c --- */
 void km_http_call_send(struct km_http_call *call); /* begins, or goes on */

@@ -63,7 +63,7 @@ static int judge_head(struct km_http_call *call, size_t used, struct km_err *err
     }
     call->state = KM_HTTP_CALL_BODY;
     call->head_seen = true;
-    km_http_call_deadline(call, call->request.between_ms);
+    km_http_call_heard(call);
     call->events->on_head(call->ctx, &call->response);
     if (!call->broken && !call->failed) /* a stream may run for long: its head is read */
         km_arena_done(&call->arena);
@@ -222,7 +222,7 @@ static void on_read(void *ctx, const char *bytes, size_t n)
 
     call->answered = true;
     if (call->state == KM_HTTP_CALL_BODY)
-        km_http_call_deadline(call, call->request.between_ms);
+        km_http_call_heard(call);
     if (held)
         km_buf_bytes(&call->held, bytes, n);
     if (held && km_buf_failed(&call->held)) {

@@ -81,6 +81,36 @@ struct km_http_client *km_http_client_free(struct km_http_client *c)
 
 /* --- time --- */
 
+static bool is_under_way(const struct km_http_call *call);
+
+static int late(struct km_err *err, const char *which, const char *what, uint64_t ms)
+{
+    km_fail(err, KM_E_UPSTREAM_TIMEOUT, "%s %llu ms", what, (unsigned long long)ms);
+    err->reason = which;
+    return err->code;
+}
+
+/* Which of its times is over. */
+static int say_late(const struct km_http_call *call, struct km_err *err)
+{
+    const struct km_http_request *r = &call->request;
+
+    if (call->state == KM_HTTP_CALL_CONNECT)
+        return late(err, KM_TIMEOUT_CONNECT, "there was no connection to it within", r->connect_ms);
+    if (call->state == KM_HTTP_CALL_BODY && is_under_way(call))
+        return late(err, KM_TIMEOUT_IDLE, "the upstream was silent in its response for",
+                    r->between_ms);
+    if (!call->sent)
+        return late(err, KM_TIMEOUT_SEND, "the upstream did not take the request for",
+                    r->more ? r->take_ms : r->first_byte_ms);
+    if (r->until == KM_HTTP_UNTIL_BEGUN)
+        return late(err, KM_TIMEOUT_FIRST, "its stream did not begin within", r->first_byte_ms);
+    return late(err, KM_TIMEOUT_ANSWER,
+                call->state == KM_HTTP_CALL_BODY ? "its answer was not whole within"
+                                                 : "no answer from the upstream within",
+                r->first_byte_ms);
+}
+
 static void on_timer(void *ctx)
 {
     struct km_http_call *call = ctx;
@@ -93,18 +123,32 @@ static void on_timer(void *ctx)
         km_timer_start(&call->timer, call->deadline_ms - now);
         return;
     }
-    if (call->state == KM_HTTP_CALL_BODY)
-        km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "the upstream was silent for %llu ms in its response",
-                (unsigned long long)call->request.between_ms);
-    else if (!call->sent)
-        km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "the upstream did not take the request for %llu ms",
-                (unsigned long long)(call->request.more ? call->request.take_ms
-                                                        : call->request.first_byte_ms));
-    else
-        km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "no answer from the upstream within %llu ms",
-                (unsigned long long)call->request.first_byte_ms);
+    say_late(call, &err);
+    if (call->get)
+        km_pool_cancel(call->get);
+    call->get = NULL;
     km_http_call_drop_stream(call, false);
-    km_http_call_done(call, &err, false);
+    km_http_call_done(call, &err, call->state == KM_HTTP_CALL_CONNECT);
+}
+
+/* Do bytes of the body begin its time of silence again? */
+static bool is_under_way(const struct km_http_call *call)
+{
+    return call->request.until == KM_HTTP_UNTIL_HEAD ||
+           (call->request.until == KM_HTTP_UNTIL_BEGUN && call->begun);
+}
+
+void km_http_call_heard(struct km_http_call *call)
+{
+    if (is_under_way(call))
+        km_http_call_deadline(call, call->request.between_ms);
+}
+
+void km_http_begun(struct km_http_call *call)
+{
+    call->begun = true;
+    if (call->state == KM_HTTP_CALL_BODY)
+        km_http_call_heard(call);
 }
 
 void km_http_call_deadline(struct km_http_call *call, uint64_t ms)
@@ -188,6 +232,7 @@ void km_http_call_done(struct km_http_call *call, const struct km_err *err, bool
 static void begin(struct km_http_call *call, struct km_stream *stream)
 {
     call->stream = stream;
+    call->deadline_ms = UINT64_MAX; /* that of the connection */
     call->reused = km_stream_reused(stream);
     call->sent_before = km_stream_sent(stream);
     call->state = KM_HTTP_CALL_HEAD;
@@ -227,8 +272,10 @@ static void connect_call(struct km_http_call *call)
         return;
     }
     call->get = km_pool_get(call->client->pool, call->origin, on_stream, call);
-    if (call->get)
+    if (call->get) {
+        km_http_call_deadline(call, call->request.connect_ms);
         return;
+    }
     km_fail(&err, KM_E_OVERLOADED, "too many requests wait for a connection to %.*s",
             KM_STR_ARG(call->origin->host_header));
     err.retry_after_ms = 1000;
@@ -349,8 +396,9 @@ void km_http_resume(struct km_http_call *call)
     if (!call->paused || call->state == KM_HTTP_CALL_OVER)
         return;
     call->paused = false;
-    km_http_call_deadline(call, call->state == KM_HTTP_CALL_BODY ? call->request.between_ms
-                                                                 : call->request.first_byte_ms);
+    km_http_call_deadline(call, call->state == KM_HTTP_CALL_BODY && is_under_way(call)
+                                    ? call->request.between_ms
+                                    : call->request.first_byte_ms);
     if (call->stream && !call->broken)
         km_stream_resume(call->stream);
     if (call->state == KM_HTTP_CALL_BODY && !call->processing)

@@ -26,6 +26,20 @@ struct km_veil *km_http_client_veil(const struct km_http_client *c);
 struct km_http_client *km_http_client_free(struct km_http_client *c);
 bool km_http_client_busy(const struct km_http_client *c); /* a call is under way */
 
+/* What first_byte_ms bounds. */
+enum km_http_until {
+    KM_HTTP_UNTIL_HEAD,
+    KM_HTTP_UNTIL_BEGUN, /* of an answer that is a stream: km_http_begun() */
+    KM_HTTP_UNTIL_END, /* of one that is read as a whole: between_ms does not count */
+};
+
+/* Which time was over, for machines: err->reason. */
+#define KM_TIMEOUT_CONNECT "connect_timeout"
+#define KM_TIMEOUT_SEND "send_timeout"
+#define KM_TIMEOUT_FIRST "first_event_timeout"
+#define KM_TIMEOUT_ANSWER "answer_timeout"
+#define KM_TIMEOUT_IDLE "stream_idle_timeout"
+
 struct km_http_request {
     struct km_origin *origin; /* referenced while the call lives */
     struct km_str method;
@@ -39,7 +53,9 @@ struct km_http_request {
     uint64_t more_bytes; /* its length; UINT64_MAX: nobody knows, it is sent in chunks */
     uint64_t take_ms; /* with `more`: it takes nothing of what waits for it; 0: none */
     bool upgrade; /* 101 is the answer that is hoped for; head asks for it */
-    uint64_t first_byte_ms; /* request sent -> head complete; 0: none */
+    uint64_t connect_ms; /* until there is a connection, where the pool's own time is longer; 0 */
+    uint64_t first_byte_ms; /* request sent -> what `until` says; 0: none */
+    enum km_http_until until;
     uint64_t between_ms; /* silence inside the body; 0: none */
 };
 
@@ -68,6 +84,8 @@ struct km_http_events {
 /* Never calls back synchronously.  NULL when out of memory. */
 struct km_http_call *km_http_send(struct km_http_client *c, const struct km_http_request *request,
                                   const struct km_http_events *events, void *ctx);
+/* Something of a stream has come: from now on between_ms counts. */
+void km_http_begun(struct km_http_call *call);
 void km_http_pause(struct km_http_call *call); /* stop reading: back-pressure */
 void km_http_resume(struct km_http_call *call);
 /* The next bytes of a body that goes on (after on_room); last: its end.  Taken whole.  false:

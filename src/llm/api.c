@@ -301,15 +301,23 @@ int km_llm_read_count(const struct km_llm_request *r, const struct km_json_span 
     return 0;
 }
 
-int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, struct km_err *err)
+/* Seconds; what is no time is passed over. */
+static void read_seconds(const struct km_llm_request *r, const struct km_json_span *span,
+                         int64_t *ret_ms)
 {
-    const struct km_json_span *timeout = &own[KM_LLM_OWN_TIMEOUT];
-    const struct km_json_span *tags = &own[KM_LLM_OWN_TAGS];
     int64_t ms;
 
-    if (timeout->type == KM_JSON_NUMBER &&
-        km_str_decimal(km_json_value(r->body, timeout), 3, &ms) == 0 && ms > 0)
-        r->timeout_ms = ms;
+    if (span->type == KM_JSON_NUMBER && km_str_decimal(km_json_value(r->body, span), 3, &ms) == 0 &&
+        ms > 0)
+        *ret_ms = ms;
+}
+
+int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, struct km_err *err)
+{
+    const struct km_json_span *tags = &own[KM_LLM_OWN_TAGS];
+
+    read_seconds(r, &own[KM_LLM_OWN_TIMEOUT], &r->timeout_ms);
+    read_seconds(r, &own[KM_LLM_OWN_STREAM_TIMEOUT], &r->stream_timeout_ms);
     if (tags->type == KM_JSON_ARRAY)
         r->tags = km_json_value(r->body, tags);
     if (own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_ABSENT &&

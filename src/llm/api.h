@@ -136,6 +136,7 @@ struct km_llm_request {
     int64_t prompts; /* each is answered by itself, with a bound of its own; 0: there is but one */
     int64_t num_retries; /* -1: not said */
     int64_t timeout_ms; /* 0: not said */
+    int64_t stream_timeout_ms; /* of its first event; 0: not said */
     struct km_str fallbacks; /* as JSON: models to ask when this one fails; or empty */
     struct km_str
         execution; /* how it is to be carried out, as JSON (policy/execution.h); or empty */

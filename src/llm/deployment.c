@@ -328,6 +328,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     if (r == 0 && d->provider && d->provider->build)
         r = d->provider->build(d, b, entry, err);
     km_deployment_know_model(d);
+    km_deployment_facts(d, b, entry);
     km_deployment_check_sampling(d, b, entry);
     build_reply_head(d, b);
     if (d->mock_response.n)

@@ -6,48 +6,15 @@
  *       gpt-4o  -> azure/...     ─> d1 ─┴─ candidates ─> "gpt-4o"
  *       o/%      -> openai/%      ─> d2 ─── candidates ─> pattern "o/%"   (% for a star)
  *       %        -> %             ─> one deployment for each provider that has a key
- *
- * A name is looked up as: exact group, alias, deployment id, wildcard (most literal bytes
- * first).  That order is LiteLLM's.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/map.h"
-#include "llm/fallback.h"
-#include "llm/model_build.h"
-#include "llm/refusal.h"
+#include "llm/model_inside.h"
 #include "llm/vendor.h"
 
 #define MODELS_MAX 10000
 #define MODELS_BYTES ((size_t)256 * 1024 * 1024)
-
-struct alias {
-    struct km_str name, group;
-    bool hidden;
-};
-
-struct km_models {
-    struct km_arena arena;
-    struct km_deployment *deployments;
-    size_t ndeployments;
-    size_t nlenders; /* behind the deployments: the environment's credentials, by vendor */
-    struct km_model_group *groups; /* exact ones and patterns, in order of the file */
-    size_t ngroups;
-    const struct km_model_group **patterns; /* most literal bytes first */
-    size_t npatterns;
-    struct alias *aliases;
-    size_t naliases;
-    struct km_map *by_name; /* exact groups */
-    struct km_map *by_alias;
-    struct km_map *by_id; /* one-candidate groups */
-    struct km_str *names;
-    size_t nnames;
-    struct km_breaker_settings breaker;
-    const struct km_router_settings *router; /* of the configuration, which lives as long */
-    const struct km_fallbacks *fallbacks;
-    struct km_strategy_settings strategy;
-};
 
 struct km_models *km_models_free(struct km_models *m)
 {
@@ -192,30 +159,6 @@ static struct km_model_group *group_of(struct km_models *m, struct km_str name)
     return NULL;
 }
 
-/* The further attempts by kind of failure that are configured for a group; NULL: none are. */
-static const struct km_failure_counts *retry_policy_of(const struct km_models *m,
-                                                       struct km_str group)
-{
-    const struct km_table_list *own = &m->router->group_retry_policies;
-
-    for (size_t i = 0; i < own->n; i++)
-        if (km_str_eq(own->names[i], group))
-            return (const struct km_failure_counts *)own->v + i;
-    return &m->router->retry_policy;
-}
-
-static struct km_strategy_facts facts_of(const struct km_models *m, struct km_deployment *d)
-{
-    const bool priced = d->price.input >= 0 || d->price.output >= 0;
-    const int64_t input = d->price.input > 0 ? d->price.input : 0;
-    const int64_t output = d->price.output > 0 ? d->price.output : 0;
-
-    return (struct km_strategy_facts){ .load = km_strategy_counts(&m->strategy) ? &d->load : NULL,
-                                       .cost = priced ? input + output : -1,
-                                       .rpm = d->rpm,
-                                       .tpm = d->tpm };
-}
-
 static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
@@ -227,7 +170,7 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     if (!v)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     g->v = v;
-    g->retry = retry_policy_of(m, g->name);
+    g->retry = km_models_retry_policy(m, g->name);
     g->falls_back = km_fallbacks_has(m->fallbacks, g->name);
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
@@ -237,10 +180,12 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .order = d->order,
                 .breaker = &d->breaker,
                 .settings = &m->breaker,
-                .facts = facts_of(m, d),
+                .facts = km_models_facts(m, d),
+                .about = &d->facts,
                 .deployment = d,
             };
     }
+    g->filters = km_models_filters(m, g->v, g->n);
     return 0;
 }
 
@@ -289,15 +234,19 @@ static int index_ids(struct km_models *m, struct km_err *err)
             return km_fail(err, KM_E_NOMEM, "out of memory");
         if (km_map_get(m->by_id, d->id))
             d->id = km_arena_printf(&m->arena, "%.*s-%zu", KM_STR_ARG(d->id), i);
-        *c = (struct km_candidate){
-            .weight = 1, .breaker = &d->breaker, .settings = &m->breaker, .deployment = d
-        };
+        km_deployment_name_facts(d);
+        *c = (struct km_candidate){ .weight = 1,
+                                    .breaker = &d->breaker,
+                                    .settings = &m->breaker,
+                                    .about = &d->facts,
+                                    .deployment = d };
         *g = (struct km_model_group){
             .name = d->group,
             .v = c,
             .n = 1,
-            .retry = retry_policy_of(m, d->group),
+            .retry = km_models_retry_policy(m, d->group),
             .falls_back = km_fallbacks_has(m->fallbacks, d->group),
+            .filters = km_models_filters(m, c, 1),
         };
         if (km_map_set(m->by_id, d->id, g, NULL) < 0)
             return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -308,7 +257,7 @@ static int index_ids(struct km_models *m, struct km_err *err)
 /* `alias: group`, or `alias: {model: group, hidden: true}`. */
 static int add_aliases(struct km_models *m, const struct km_node *node, struct km_err *err)
 {
-    struct alias *v;
+    struct km_model_alias *v;
 
     if (!node || node->type != KM_NODE_MAP || node->n == 0)
         return 0;
@@ -356,38 +305,6 @@ static int build_names(struct km_models *m, const struct km_config *config, stru
     return r < 0 ? r : add_aliases(m, llm->model_group_alias, err);
 }
 
-/* In the order of the setting's names. */
-static const enum km_strategy strategies[] = {
-    KM_STRATEGY_SHUFFLE, KM_STRATEGY_LEAST_BUSY, KM_STRATEGY_USAGE,  KM_STRATEGY_USAGE,
-    KM_STRATEGY_LATENCY, KM_STRATEGY_COST,       KM_STRATEGY_SHUFFLE
-};
-
-static struct km_strategy_settings strategy_of(const struct km_router_settings *router)
-{
-    const struct km_node *buffer = router->strategy_args.buffer;
-    const bool number = buffer && (buffer->type == KM_NODE_FLOAT || buffer->type == KM_NODE_INT);
-
-    return (struct km_strategy_settings){
-        .strategy = strategies[router->strategy],
-        .ttl_ms = router->strategy_args.ttl_ms,
-        .buffer_percent =
-            number && buffer->f > 0 && buffer->f < 1000 ? (int64_t)(buffer->f * 100) : 0,
-    };
-}
-
-/* Budgets of providers are not held yet, and refused where they are configured. */
-static void check_strategy(const struct km_config *config, const struct km_router_settings *router,
-                           struct km_diags *diags)
-{
-    static const int64_t by_budget = 6;
-
-    if (router->strategy == by_budget)
-        km_diag_add(diags, KM_DIAG_WARNING, "W0303",
-                    km_node_path(km_config_root(config), "router_settings.routing_strategy"), NULL,
-                    "provider-budget-routing is not served yet: deployments are chosen as "
-                    "simple-shuffle does");
-}
-
 /* All of them are in diags; what stops the load says how many. */
 static int no_errors(const struct km_diags *diags, size_t before, struct km_err *err)
 {
@@ -396,27 +313,6 @@ static int no_errors(const struct km_diags *diags, size_t before, struct km_err 
     return n ? km_fail(err, KM_E_CONFIG, "model_list has %zu error%s: see `kanmon config check`", n,
                        n == 1 ? "" : "s")
              : 0;
-}
-
-/* What LiteLLM's settings say of cool-downs takes the place of our own. */
-static struct km_breaker_settings breaker_of(const struct km_models_args *args,
-                                             const struct km_router_settings *router)
-{
-    const struct km_llm_defaults *module = km_config_get(args->config, &km_llm_defaults_table);
-    const struct km_cooldown_settings *own = &router->cooldown, *less = &module->cooldown;
-    const int64_t allowed = own->allowed_fails >= 0 ? own->allowed_fails : less->allowed_fails;
-    const int64_t time_ms = own->time_ms > 0 ? own->time_ms : less->time_ms;
-    struct km_breaker_settings s = { .failures = 0 };
-
-    if (args->breaker)
-        s = *args->breaker;
-    if (allowed >= 0)
-        s.a_minute = allowed + 1;
-    if (time_ms > 0)
-        s.open_ms = time_ms;
-    s.never = router->no_cooldowns;
-    s.allowed_of = &router->allowed_fails_policy;
-    return s;
 }
 
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,
@@ -432,10 +328,10 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (!m)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     m->router = km_config_get(args->config, &km_router_settings_table);
-    m->breaker = breaker_of(args, m->router);
+    m->breaker = km_models_breaker(args, m->router);
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
-    m->strategy = strategy_of(m->router);
-    check_strategy(args->config, m->router, diags);
+    m->strategy = km_models_strategy(m->router);
+    km_models_check_strategy(args->config, m->router, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
@@ -465,66 +361,6 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     return 0;
 }
 
-static void matched(const struct km_models *m, struct km_model_match *ret,
-                    const struct km_model_group *g)
-{
-    ret->v = g->v;
-    ret->n = g->n;
-    ret->group = g->name;
-    ret->retry = g->retry;
-    ret->falls_back = g->falls_back;
-    ret->strategy = &m->strategy;
-}
-
-static bool find_exact(const struct km_models *m, struct km_str name, struct km_model_match *ret)
-{
-    const struct km_model_group *g = km_map_get(m->by_name, name);
-
-    if (g)
-        matched(m, ret, g);
-    return g != NULL;
-}
-
-static bool find_pattern(const struct km_models *m, struct km_str name, struct km_model_match *ret)
-{
-    for (size_t i = 0; i < m->npatterns; i++)
-        if (km_str_glob(m->patterns[i]->name, name, &ret->star)) {
-            matched(m, ret, m->patterns[i]);
-            return true;
-        }
-    return false;
-}
-
-int km_models_find(const struct km_models *m, struct km_str name, struct km_model_match *ret_match,
-                   struct km_err *err)
-{
-    const struct alias *alias;
-    const struct km_model_group *g;
-
-    *ret_match = (struct km_model_match){ 0 };
-    if (find_exact(m, name, ret_match))
-        return 0;
-    alias = km_map_get(m->by_alias, name);
-    if (alias) {
-        ret_match->alias_of = alias->group;
-        if (find_exact(m, alias->group, ret_match) || find_pattern(m, alias->group, ret_match))
-            return 0;
-    }
-    g = km_map_get(m->by_id, name);
-    if (g) {
-        matched(m, ret_match, g);
-        return 0;
-    }
-    if (find_pattern(m, name, ret_match))
-        return 0;
-    km_fail_param(err, KM_E_INVALID, NULL,
-                  "There is no model '%.*s' here. GET /v1/models lists those your key may use.",
-                  KM_STR_ARG(km_str_sub(name, 0, 200)));
-    if (err)
-        err->kind = KM_REFUSED_MODEL;
-    return KM_E_INVALID;
-}
-
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
 {
     return m->fallbacks;
@@ -538,109 +374,6 @@ size_t km_models_count(const struct km_models *m)
 size_t km_models_all(const struct km_models *m)
 {
     return m->ndeployments + m->nlenders;
-}
-
-/* --- below a vendor's prefix (vendor.h) --- */
-
-static bool is_of(const struct km_deployment *d, const struct km_vendor *v)
-{
-    return d->provider && km_str_starts(km_str_c(d->provider->name), km_str_c(v->provider)) &&
-           (strlen(d->provider->name) == strlen(v->provider) ||
-            km_str_ends(km_str_c(d->provider->name), KM_STR("_beta")));
-}
-
-/* It calls nobody. */
-static bool mocks(const struct km_deployment *d)
-{
-    return d->mock_response.n > 0;
-}
-
-static void put(struct km_vendor_match *ret, struct km_candidate *v, const struct km_models *m,
-                struct km_deployment *d)
-{
-    v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
-                                               .order = d->order,
-                                               .breaker = &d->breaker,
-                                               .settings = &m->breaker,
-                                               .deployment = d };
-}
-
-/* Those of the group of that name. */
-static void by_group(const struct km_models *m, const struct km_vendor *v, struct km_str model,
-                     struct km_candidate *room, struct km_vendor_match *ret)
-{
-    struct km_model_match found;
-
-    if (km_models_find(m, model, &found, NULL) < 0)
-        return;
-    ret->known = true;
-    ret->group = found.alias_of.n ? found.alias_of : found.group;
-    ret->match.star = found.star;
-    for (size_t i = 0; i < found.n; i++)
-        if (is_of(found.v[i].deployment, v) && !mocks(found.v[i].deployment))
-            put(ret, room, m, found.v[i].deployment);
-}
-
-/* Those whose name at the vendor it is. */
-static void by_model(const struct km_models *m, const struct km_vendor *v, struct km_str model,
-                     struct km_candidate *room, struct km_vendor_match *ret)
-{
-    for (size_t i = 0; i < m->ndeployments; i++) {
-        struct km_deployment *d = &m->deployments[i];
-
-        if (!is_of(d, v) || mocks(d) || !km_str_eq(d->upstream_model, model))
-            continue;
-        ret->group = !ret->match.n || km_str_eq(ret->group, d->group) ? d->group : KM_STR_NONE;
-        put(ret, room, m, d);
-    }
-}
-
-static void lenders(const struct km_models *m, const struct km_vendor *v, bool any,
-                    struct km_candidate *room, struct km_vendor_match *ret)
-{
-    struct km_deployment *own = &m->deployments[m->ndeployments + (size_t)(v - km_vendors)];
-
-    ret->lent = true;
-    for (size_t i = 0; i < m->ndeployments; i++)
-        if (is_of(&m->deployments[i], v) && m->deployments[i].lends && !mocks(&m->deployments[i]) &&
-            !m->deployments[i].unavailable.n)
-            put(ret, room, m, &m->deployments[i]);
-    if (ret->match.n)
-        return;
-    for (size_t i = 0; own->unavailable.n && any && i < m->ndeployments; i++)
-        if (is_of(&m->deployments[i], v) && !mocks(&m->deployments[i]) &&
-            !m->deployments[i].unavailable.n) {
-            put(ret, room, m, &m->deployments[i]);
-            return;
-        }
-    put(ret, room, m, own);
-}
-
-int km_models_vendor(const struct km_models *m, const struct km_vendor *v, struct km_str model,
-                     struct km_arena *arena, struct km_vendor_match *ret, struct km_err *err)
-{
-    struct km_candidate *room = km_arena_zalloc(arena, (m->ndeployments + 1) * sizeof *room);
-    const struct km_deployment *d;
-
-    *ret = (struct km_vendor_match){ .match.group = model };
-    if (!room)
-        return km_fail(err, KM_E_NOMEM, "out of memory");
-    if (model.n)
-        by_group(m, v, model, room, ret);
-    if (model.n && !ret->match.n && !ret->known)
-        by_model(m, v, model, room, ret);
-    if (!ret->match.n)
-        lenders(m, v, model.n == 0, room, ret);
-    ret->match.v = room;
-    d = room[0].deployment;
-    if (ret->match.n > 1 || !d->unavailable.n)
-        return 0;
-    return km_fail(
-        err, KM_E_NOT_FOUND,
-        "Nothing is configured for %.*s%s%.*s: %.*s. Add the model to model_list, or set "
-        "the provider's own variables.",
-        KM_STR_ARG(v->prefix), model.n ? " and model " : "", KM_STR_ARG(km_str_sub(model, 0, 100)),
-        KM_STR_ARG(d->unavailable));
 }
 
 struct km_deployment *km_models_at(const struct km_models *m, size_t i)

@@ -90,6 +90,8 @@ struct km_deployment {
     int64_t share, order; /* for the shuffle; lower order first */
     int64_t rpm, tpm; /* -1: not said */
     size_t index; /* place in km_models_at(): for metrics */
+    struct km_candidate_facts facts; /* what filters know of it */
+    int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
 };
 
 /* Does it serve any model, or any of a form, under the name that is asked for? */
@@ -119,6 +121,7 @@ struct km_model_group {
     size_t n;
     const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
     bool falls_back; /* another group follows it */
+    unsigned filters; /* enum km_filter_on: which of them look at its deployments */
 };
 
 struct km_models;
@@ -147,6 +150,7 @@ struct km_model_match {
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
+    unsigned filters; /* likewise */
     const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
 

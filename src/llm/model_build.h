@@ -27,6 +27,11 @@ void km_deployment_params_check(const struct km_model_build *b, const struct km_
  * rules are known. */
 void km_deployment_defaults(struct km_deployment *d, const struct km_model_build *b,
                             const struct km_model_entry *entry);
+/* What filters know of it, but for its id, which may be another yet: deployment_facts.c. */
+void km_deployment_facts(struct km_deployment *d, const struct km_model_build *b,
+                         const struct km_model_entry *entry);
+/* Its id is found: whoever comes back to it finds it by that. */
+void km_deployment_name_facts(struct km_deployment *d);
 /* What is left out, let through, and known of the model: deployment_rules.c. */
 void km_deployment_rules(struct km_deployment *d, const struct km_model_build *b,
                          const struct km_model_entry *entry);

@@ -104,8 +104,12 @@ static const struct km_setting params_rows[] = {
         "Answer `/v1/responses` by way of chat completions: for a server behind `openai/` or "
         "`azure/` that has no Responses of its own (llama.cpp, older vLLM)."),
     ELSEWHERE("keepalive_seconds", "Connections are kept as kanmon_settings.upstream says."),
-    ELSEWHERE("tags", "Tags for routing."),
-    ELSEWHERE("tag_regex", "Tags for routing."),
+    ROW("tags", KM_SET_STR_LIST, tags,
+        "Under router_settings.enable_tag_filtering: calls with one of these tags go there, and "
+        "with `default` those without tags."),
+    { .name = "tag_regex", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_RESTRICTIVE,
+      .help = "Deployments by patterns of the caller's User-Agent; kanmon routes by tags, and by "
+              "header in kanmon_settings.routes." },
     ELSEWHERE("default_api_key_tpm_limit", "Default limit of keys on this deployment."),
     ELSEWHERE("default_api_key_rpm_limit", "Default limit of keys on this deployment."),
     ELSEWHERE("model_info", "Belongs beside litellm_params."),
@@ -201,6 +205,12 @@ static const struct km_setting info_rows[] = {
     { .name = "supports_tool_choice", .type = KM_SET_NODE, .offset = AT(unused),
       .help = "Whether a tool can be forced. "
               "Overrides what kanmon knows of the model." },
+    { .name = "supports_vision", .type = KM_SET_NODE, .offset = AT(unused),
+      .help = "false: under enable_pre_call_checks it gets no images." },
+    { .name = "supports_function_calling", .type = KM_SET_NODE, .offset = AT(unused),
+      .help = "false: under enable_pre_call_checks it gets no tools." },
+    { .name = "enable_tag_filtering", .type = KM_SET_NODE, .offset = AT(unused),
+      .help = "For its model group, instead of router_settings.enable_tag_filtering." },
     { .name = "supports_temperature", .type = KM_SET_NODE, .offset = AT(unused),
       .help = "Whether temperature, top_p and top_k may be set. "
               "Overrides what kanmon knows of the model." },
@@ -270,8 +280,9 @@ const struct km_settings_table km_model_settings_table = {
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
-      .help = "Seconds an attempt may take to begin to answer; a call may take as many times that "
-              "as it has attempts. Where router_settings.timeout is set, that holds." },
+      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call may "
+              "take as many times that as it has attempts. Where router_settings.timeout is set, "
+              "that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
@@ -357,6 +368,14 @@ static const struct km_setting router_rows[] = {
       .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
+    { .name = "enable_pre_call_checks", .type = KM_SET_BOOL, .offset = AT(filters.fits),
+      .help = "No call goes to a deployment whose model takes fewer tokens than its prompt has, is "
+              "in another region than its key may use, or cannot do what it asks for." },
+    { .name = "enable_tag_filtering", .type = KM_SET_BOOL, .offset = AT(filters.tags),
+      .help = "A call with tags goes to the deployments with these tags only." },
+    { .name = "tag_filtering_match_any", .type = KM_SET_BOOL, .offset = AT(filters.tags_match_any),
+      .def = "true",
+      .help = "One of the call's tags is enough; false: a deployment must have all of them." },
     { 0 },
 };
 

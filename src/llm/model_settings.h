@@ -31,6 +31,7 @@ struct km_litellm_params {
     struct km_str vertex_project, vertex_location, vertex_credentials;
     struct km_aws_params aws;
     struct km_str region_name; /* of a cloud provider, where it has no parameter of its own */
+    struct km_str_list tags; /* of calls that it serves (policy/filter.h) */
     const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };
@@ -75,6 +76,13 @@ struct km_llm_defaults { /* litellm_settings */
     const struct km_node *model_group_alias;
 };
 
+/* Which deployments of a group may serve a call at all (policy/filter.h). */
+struct km_filter_settings {
+    bool fits; /* enable_pre_call_checks */
+    bool tags; /* enable_tag_filtering */
+    bool tags_match_any;
+};
+
 struct km_strategy_args {
     int64_t ttl_ms;
     const struct km_node *buffer; /* a number */
@@ -95,6 +103,7 @@ struct km_router_settings { /* router_settings */
     struct km_failure_counts allowed_fails_policy; /* of a minute, by kind */
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
+    struct km_filter_settings filters;
 };
 
 extern const struct km_settings_table km_model_settings_table; /* "" */

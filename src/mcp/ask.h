@@ -51,6 +51,8 @@ struct km_mcp_answer {
     const struct km_err *err; /* FAILED: UPSTREAM_CONNECT, _TIMEOUT, _PROTOCOL, _STATUS (http is the
                                  server's status), LIMIT, OVERLOADED, CANCELED, UNAUTHENTICATED */
     bool maybe_executed; /* FAILED, ERROR: the server may have done it, or a part of it */
+    bool unproved; /* FAILED: this asker could not prove itself, where each does: its own affair,
+                      and no word about the server */
     const struct km_mcp_revision *revision; /* RESULT, ERROR, INPUT_REQUIRED: it is said in */
     struct km_str challenge; /* FAILED with 401 or 403: its WWW-Authenticate */
 };

@@ -155,6 +155,11 @@ static bool make_room(struct km_mcp_desk *d, const struct km_mcp_upstream *u)
     return oldest != NULL;
 }
 
+bool km_desk_is_askers(const struct km_err *err)
+{
+    return err->code == KM_E_LIMIT || err->code == KM_E_UNAUTHENTICATED;
+}
+
 int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                    struct km_remote **ret_remote, struct km_err *err)
@@ -181,8 +186,7 @@ int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
     if (!p)
         p = km_remote_new(&args, err);
     if (!p) {
-        /* What the asker sent, or has not, and how many log-ins there are: not the server's. */
-        if (err->code != KM_E_LIMIT && err->code != KM_E_UNAUTHENTICATED)
+        if (!km_desk_is_askers(err))
             km_desk_failed(d, u, err->text);
         return err->code;
     }

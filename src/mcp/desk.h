@@ -65,6 +65,8 @@ struct km_mcp_desk {
 int km_desk_remote(struct km_mcp_desk *d, struct km_mcp_upstream *u,
                    const struct km_mcp_asker *asker, const uint8_t key[KM_MCP_KEY],
                    struct km_remote **ret_remote, struct km_err *err) KM_MUST_USE;
+/* Is that why there is none what the asker sent, or has not, or how many log-ins there are? */
+bool km_desk_is_askers(const struct km_err *err);
 
 /* One that is there for that key and not silent, whoever works in it; NULL: none. */
 struct km_remote *km_desk_standing(struct km_mcp_desk *d, const struct km_mcp_upstream *u,

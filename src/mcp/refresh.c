@@ -103,19 +103,23 @@ static void over(struct km_refresh_lists *r, struct km_mcp_catalogue *c)
     km_timer_start(&r->timer, 250);
 }
 
+/* Nothing was learnt of it, and nothing is said of its server. */
+static void leave(struct km_refresh_lists *r)
+{
+    r->catalogue = km_mcp_catalogue_unref(r->catalogue);
+    over(r, NULL);
+}
+
 /* Its server said nothing of itself, or it could not be asked. */
 static void failed(struct km_refresh_lists *r, const struct km_err *err)
 {
     struct km_mcp_status now;
 
-    r->catalogue = km_mcp_catalogue_unref(r->catalogue);
     km_mcp_status(r->upstream, &now);
-    if (r->upstream->personal && err->code == KM_E_UNAUTHENTICATED)
-        now.state = KM_MCP_STOPPED; /* one asker's log-in is over: no word about the server */
     /* It answers, but not this. */
     if (now.state == KM_MCP_READY && !r->own && err->code != KM_E_CANCELED)
         km_desk_state(r->desk, r->upstream, KM_MCP_DEGRADED, err->text);
-    over(r, NULL);
+    leave(r);
 }
 
 static void settle(struct km_refresh_lists *r, enum km_listing_word word, struct km_str why)
@@ -217,7 +221,9 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
                 KM_STR_ARG(km_str_sub(answer->json, 0, 200)));
         if (answer->err)
             err = *answer->err;
-        if (r->list < 0 || err.code == KM_E_CANCELED || err.code == KM_E_UNAUTHENTICATED)
+        if (answer->unproved)
+            leave(r);
+        else if (r->list < 0 || err.code == KM_E_CANCELED || err.code == KM_E_UNAUTHENTICATED)
             failed(r, &err);
         else
             gave_up(r, &err);

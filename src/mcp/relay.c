@@ -48,6 +48,7 @@ static void send_answer(struct km_relay *r, enum km_relay_what what,
 
     m->kind = answer->kind;
     m->flag = answer->maybe_executed;
+    m->unproved = answer->unproved;
     m->revision = answer->revision;
     if (answer->err)
         m->err = *answer->err;
@@ -173,7 +174,8 @@ static struct km_mcp_answer answer_of(const struct km_relay_message *m)
                                    .challenge = m->b,
                                    .revision = m->revision,
                                    .err = m->kind == KM_MCP_FAILED ? &m->err : NULL,
-                                   .maybe_executed = m->flag };
+                                   .maybe_executed = m->flag,
+                                   .unproved = m->unproved };
 }
 
 static void near_done(struct km_relay *r, const struct km_relay_message *m)

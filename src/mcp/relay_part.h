@@ -56,7 +56,7 @@ struct km_relay_message {
     struct km_relay *relay;
     enum km_relay_what what;
     uint64_t number;
-    bool flag;
+    bool flag, unproved;
     enum km_mcp_answer_kind kind;
     const struct km_mcp_revision *revision;
     struct km_err err;

@@ -25,13 +25,6 @@ static const struct row rows[KM_EXECUTION_MEMBERS] = {
 #undef XX
 };
 
-static const char *const urgencies[KM_URGENCY_UNSAID] = {
-    [KM_URGENCY_LOW] = "low",
-    [KM_URGENCY_MEDIUM] = "medium",
-    [KM_URGENCY_HIGH] = "high",
-    [KM_URGENCY_CRITICAL] = "critical",
-};
-
 /* A value as it was given: of a header only the text, and true and false are words. */
 struct value {
     const char *where; /* "kanmon.dryRun", "x-kanmon-dry-run" */
@@ -108,21 +101,12 @@ static int take_text(const struct row *row, const struct value *v, struct km_are
     return ret->n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
 }
 
-static int take_priority(const struct row *row, const struct value *v, struct km_execution *x,
-                         struct km_err *err)
+/* Of JSON a number is one, and a name is a string. */
+static int take_priority(const struct value *v, enum km_priority *ret, struct km_err *err)
 {
-    int64_t n;
-
-    for (int i = 0; v->is_string && i < KM_URGENCY_UNSAID; i++)
-        if (km_str_ieq(v->text, km_str_c(urgencies[i]))) {
-            x->urgency = (enum km_urgency)i;
-            x->rank = -1;
-            return 0;
-        }
-    if (!v->is_number || km_str_i64(v->text, &n) < 0 || n < row->least || n > row->most)
+    if ((!v->is_string && !v->is_number) || !km_priority_read(v->text, ret) ||
+        *ret == KM_PRIORITY_UNSAID)
         return refuse(v, "low, medium, high or critical, or a number from 0 (first) on", err);
-    x->urgency = KM_URGENCY_UNSAID;
-    x->rank = n;
     return 0;
 }
 
@@ -146,7 +130,7 @@ static int take(struct km_execution *x, enum km_execution_member m, const struct
         r = take_bool(v, &x->batching, err);
         break;
     case KM_EXECUTION_PRIORITY:
-        r = take_priority(row, v, x, err);
+        r = take_priority(v, &x->priority, err);
         break;
     case KM_EXECUTION_RETRIES:
         r = take_count(row, v, &x->max_retries, err);

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/setting.h"
+#include "policy/queue.h"
 
 struct km_buf;
 struct km_headers;
@@ -59,15 +60,6 @@ enum km_execution_type {
     KM_EXECUTION_AS_PRIORITY, /* least and most: of its number */
 };
 
-/* Rising. */
-enum km_urgency {
-    KM_URGENCY_LOW,
-    KM_URGENCY_MEDIUM,
-    KM_URGENCY_HIGH,
-    KM_URGENCY_CRITICAL,
-    KM_URGENCY_UNSAID, /* not a word was said: a number, or nothing */
-};
-
 struct km_execution {
     unsigned said; /* KM_EXECUTION_BIT of each that was given */
     unsigned lowered; /* likewise: more was asked for than is allowed, and the value is that */
@@ -75,12 +67,9 @@ struct km_execution {
     int64_t timeout_ms;
     int64_t max_retries;
     bool dry_run, caching, batching;
-    enum km_urgency urgency;
-    int64_t rank; /* a priority that was given as a number; -1: none was */
+    enum km_priority priority; /* UNSAID: not said */
     struct km_str fallback, requested_by;
 };
-
-#define KM_EXECUTION_NONE ((struct km_execution){ .urgency = KM_URGENCY_UNSAID, .rank = -1 })
 
 static inline bool km_execution_says(const struct km_execution *x, enum km_execution_member m)
 {

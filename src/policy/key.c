@@ -31,33 +31,7 @@ static struct km_str hash_view(const uint8_t hash[32])
     return km_str((const char *)hash, 32);
 }
 
-static struct km_key_live *live_new(const struct km_key_row *row)
-{
-    struct km_key_live *live = calloc(1, sizeof *live);
-
-    if (!live)
-        return NULL;
-    atomic_init(&live->refs, 1);
-    if (pthread_mutex_init(&live->lock, NULL) != 0) {
-        free(live);
-        return NULL;
-    }
-    atomic_init(&live->moved, false);
-    live->budget.spent = row->spend;
-    memcpy(live->hash, row->hash, sizeof live->hash);
-    return live;
-}
-
-static void live_unref(struct km_key_live *live)
-{
-    if (!live || atomic_fetch_sub_explicit(&live->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    pthread_mutex_destroy(&live->lock);
-    km_budget_done(&live->budget);
-    free(live);
-}
-
-static void live_update(struct km_key_live *live, const struct km_key_row *row)
+static void live_update(struct km_purse *live, const struct km_key_row *row)
 {
     struct km_budget *b = &live->budget;
 
@@ -97,7 +71,7 @@ struct km_key *km_key_unref(struct km_key *k)
         return NULL;
     o = object_of(k);
     if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) == 1) {
-        live_unref(k->live);
+        km_purse_unref(k->live);
         km_key_row_free(o->row);
         free(o);
     }
@@ -190,10 +164,9 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
     old = km_map_get(keys->map, hash_view(row->hash));
     kin = old || !before ? old : km_map_get(keys->map, hash_view(before));
     if (kin) {
-        o->key.live = kin->key.live;
-        atomic_fetch_add_explicit(&o->key.live->refs, 1, memory_order_relaxed);
+        o->key.live = km_purse_ref(kin->key.live);
     } else {
-        o->key.live = live_new(row);
+        o->key.live = km_purse_new(row->hash, row->spend);
     }
     if (!o->key.live) {
         r = KM_E_NOMEM;

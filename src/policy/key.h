@@ -15,11 +15,11 @@
 #include "policy/limit.h"
 #include "store/holds.h"
 
-struct km_key_live;
+struct km_purse;
 
 struct km_key {
     struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
-    struct km_key_live *live;
+    struct km_purse *live;
     bool master; /* the master key's own pseudo key */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
@@ -172,6 +172,7 @@ void km_keys_end_import(struct km_keys *keys);
 /* Proxy-wide default and bounds for keys. */
 struct km_key_settings {
     int64_t max_keys; /* 100,000 */
+    int64_t max_accounts; /* 100,000 */
     int64_t budget_mode; /* enum km_budget_mode */
     int64_t unknown_max_output; /* 131,072 tokens */
     bool allow_unpriced; /* on budgeted keys */

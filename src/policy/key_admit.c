@@ -16,48 +16,22 @@
 
 int64_t km_key_spend(struct km_key *k)
 {
-    struct km_key_live *live = k->live;
-    int64_t spent;
-
-    pthread_mutex_lock(&live->lock);
-    /* The window ended and nobody has called since: it is told as the next call will find it. */
-    spent = km_budget_spent_at(&live->budget, km_wall_us());
-    pthread_mutex_unlock(&live->lock);
-    return spent;
+    return km_purse_spend(k->live);
 }
 
 int64_t km_key_reserved(struct km_key *k)
 {
-    int64_t reserved;
-
-    pthread_mutex_lock(&k->live->lock);
-    reserved = k->live->budget.reserved;
-    pthread_mutex_unlock(&k->live->lock);
-    return reserved;
+    return km_purse_reserved(k->live);
 }
 
 int64_t km_key_held(struct km_key *k)
 {
-    int64_t held;
-
-    pthread_mutex_lock(&k->live->lock);
-    km_budget_drop_holds(&k->live->budget, km_mono_ms());
-    held = k->live->budget.held;
-    pthread_mutex_unlock(&k->live->lock);
-    return held;
+    return km_purse_held(k->live);
 }
 
 int64_t km_key_left(struct km_key *k)
 {
-    struct km_budget *b = &k->live->budget;
-    int64_t left;
-
-    pthread_mutex_lock(&k->live->lock);
-    if (b->nholds)
-        km_budget_drop_holds(b, km_mono_ms());
-    left = km_budget_left_at(b, km_wall_us());
-    pthread_mutex_unlock(&k->live->lock);
-    return left;
+    return km_purse_left(k->live);
 }
 
 int64_t km_key_window_end(struct km_key *k)
@@ -147,7 +121,7 @@ static enum km_limit_kind take_part(struct km_limit_state *s, const struct km_li
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
                    struct km_headroom *ret_headroom, bool *ret_rolled, struct km_err *err)
 {
-    struct km_key_live *live = key->live;
+    struct km_purse *live = key->live;
     struct km_limits limits = { key->row.rpm, key->row.tpm, key->row.max_parallel };
     struct km_limit_state before;
     enum km_limit_kind kind = KM_LIMIT_NONE;
@@ -220,7 +194,7 @@ int km_permit_again(const struct km_permit *permit, const struct km_key *key,
                     const struct km_admission *a, struct km_err *err)
 {
     struct km_limits limits = { key->row.rpm, key->row.tpm, -1 };
-    struct km_key_live *live = key->live;
+    struct km_purse *live = key->live;
     struct km_limit_state after;
     enum km_limit_kind kind;
 
@@ -239,7 +213,7 @@ int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bo
                       struct km_err *err)
 {
     int64_t more = a->reserve - permit->reserved;
-    struct km_key_live *live;
+    struct km_purse *live;
     int r = 0;
 
     *ret_rolled = false;
@@ -261,7 +235,7 @@ int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bo
 
 void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
 {
-    struct km_key_live *live;
+    struct km_purse *live;
 
     if (!permit->key)
         return;

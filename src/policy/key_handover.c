@@ -78,7 +78,7 @@ static struct km_quantile output_of(int64_t sixteenths, int64_t count)
                                  count < KM_QUANTILE_COUNT ? (uint32_t)count : KM_QUANTILE_COUNT };
 }
 
-static void import_live(struct km_key_live *live, const int64_t v[FIELDS])
+static void import_live(struct km_purse *live, const int64_t v[FIELDS])
 {
     struct km_limit_state *s = &live->limit;
     uint64_t window_ms = (uint64_t)v[WINDOW];
@@ -136,12 +136,12 @@ int km_keys_import(struct km_keys *keys, struct km_str text, struct km_err *err)
 }
 
 /* Under the lock. */
-static int64_t share_of(const struct km_key_live *live)
+static int64_t share_of(const struct km_purse *live)
 {
     return live->imported_holders > 0 ? live->imported_tokens / live->imported_holders : 0;
 }
 
-static int64_t token_share(struct km_key_live *live)
+static int64_t token_share(struct km_purse *live)
 {
     int64_t share;
 
@@ -152,7 +152,7 @@ static int64_t token_share(struct km_key_live *live)
 }
 
 /* Under the lock. */
-static void give_share(struct km_key_live *live)
+static void give_share(struct km_purse *live)
 {
     const int64_t share = share_of(live);
 
@@ -163,7 +163,7 @@ static void give_share(struct km_key_live *live)
     km_limit_give(&live->limit, share);
 }
 
-static void count_imported(struct km_key_live *live, const struct km_permit *p)
+static void count_imported(struct km_purse *live, const struct km_permit *p)
 {
     pthread_mutex_lock(&live->lock);
     live->imported_reserved += p->reserved;
@@ -242,7 +242,7 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
                              uint64_t now_ms)
 {
     struct km_key *k = km_keys_find(keys, hash);
-    struct km_key_live *live;
+    struct km_purse *live;
     int64_t reserved;
 
     if (!k)
@@ -358,7 +358,7 @@ void km_keys_end_import(struct km_keys *keys)
 
     pthread_rwlock_rdlock(&keys->lock);
     for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);) {
-        struct km_key_live *live = ((struct km_key *)value)->live;
+        struct km_purse *live = ((struct km_key *)value)->live;
 
         pthread_mutex_lock(&live->lock);
         km_budget_settle(&live->budget, live->imported_reserved, 0);

@@ -51,7 +51,8 @@ static bool is_full(const struct km_route_state *state, const struct pass *p, si
 
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
 {
-    if (was_tried(state, &p->v[i]) || (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
+    if ((state->left_out && state->left_out[i]) || was_tried(state, &p->v[i]) ||
+        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
         return false;
     return p->last_resort || (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
                               !km_breaker_rests(p->v[i].breaker, p->now_ms));
@@ -103,15 +104,22 @@ static bool is_chosen(const struct km_route_state *state, const struct pass *p,
            (!c->scored || score_of(state, p, i) <= c->good);
 }
 
-/* Index of the pick, or n. */
-static size_t choose(struct km_route_state *state, const struct pass *p)
+static struct choice choice_of(const struct km_route_state *state, const struct pass *p)
 {
     struct choice c = { .order = lowest_order(state, p),
                         .scored = state->strategy && state->strategy->strategy };
-    uint64_t total = 0, at;
 
     if (c.scored)
         c.good = good_score(state, p, c.order);
+    return c;
+}
+
+/* Index of the pick, or n. */
+static size_t choose(struct km_route_state *state, const struct pass *p)
+{
+    const struct choice c = choice_of(state, p);
+    uint64_t total = 0, at;
+
     for (size_t i = 0; i < p->n; i++)
         if (is_chosen(state, p, &c, i))
             total += weight_of(p, i);
@@ -166,7 +174,7 @@ bool km_route_is_full(const struct km_route_state *state, const struct km_candid
     const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
 
     for (size_t i = 0; i < n; i++)
-        if (!is_full(state, &p, i))
+        if (!(state->left_out && state->left_out[i]) && !is_full(state, &p, i))
             return false;
     return n > 0;
 }
@@ -200,7 +208,7 @@ bool km_route_has_untried(const struct km_route_state *state, const struct km_ca
                           size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!was_tried(state, &v[i]))
+        if (!(state->left_out && state->left_out[i]) && !was_tried(state, &v[i]))
             return true;
     return false;
 }
@@ -208,6 +216,62 @@ bool km_route_has_untried(const struct km_route_state *state, const struct km_ca
 void km_route_again(struct km_route_state *state)
 {
     state->ntried = 0;
+}
+
+/* --- what would be picked --- */
+
+const char *km_route_place_word(enum km_route_place place)
+{
+    static const char *const words[] = {
+        [KM_ROUTE_MAY] = "may_serve",      [KM_ROUTE_LATER] = "later",
+        [KM_ROUTE_LEFT_OUT] = "left_out",  [KM_ROUTE_TRIED_ALREADY] = "tried",
+        [KM_ROUTE_FULL] = "full",          [KM_ROUTE_OPEN] = "open",
+        [KM_ROUTE_RESTS] = "rests",
+    };
+
+    return words[place];
+}
+
+static enum km_route_place place_of(const struct km_route_state *state, const struct pass *p,
+                                    const struct choice *c, size_t i)
+{
+    if (state->left_out && state->left_out[i])
+        return KM_ROUTE_LEFT_OUT;
+    if (was_tried(state, &p->v[i]))
+        return KM_ROUTE_TRIED_ALREADY;
+    if (is_full(state, p, i))
+        return KM_ROUTE_FULL;
+    if (is_chosen(state, p, c, i))
+        return KM_ROUTE_MAY;
+    if (km_breaker_state(p->v[i].breaker, p->now_ms) == KM_BREAKER_OPEN)
+        return KM_ROUTE_OPEN;
+    return km_breaker_rests(p->v[i].breaker, p->now_ms) ? KM_ROUTE_RESTS : KM_ROUTE_LATER;
+}
+
+void km_route_explain(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                      uint64_t now_ms, struct km_route_word *ret_words)
+{
+    struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+    struct choice c = choice_of(state, &p);
+    uint64_t total = 0;
+
+    if (c.order == INT64_MAX && !state->strict) {
+        p.last_resort = true;
+        c = choice_of(state, &p);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ret_words[i] = (struct km_route_word){
+            .candidate = &v[i],
+            .place = place_of(state, &p, &c, i),
+            .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
+            .score = c.scored ? score_of(state, &p, i) : 0,
+        };
+        if (ret_words[i].place == KM_ROUTE_MAY)
+            total += weight_of(&p, i);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (ret_words[i].place == KM_ROUTE_MAY && total)
+            ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);
 }
 
 /* An upstream that says it is full works: it is left alone for a while, and nothing is held against

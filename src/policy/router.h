@@ -5,12 +5,13 @@
  * the lowest `order`, by weight; an attempt excludes those already tried, until all were and they
  * begin again (km_route_again).  Deployments whose breaker is open, and those that rest because
  * they are full, are passed over unless nothing else is left; one that has just come back gets its
- * share by and by.
+ * share by and by.  Those that a filter has left out (filter.h) are never picked.
  */
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H
 
 #include "policy/breaker.h"
+#include "policy/filter.h"
 #include "policy/strategy.h"
 
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
@@ -21,6 +22,7 @@ struct km_candidate {
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
     struct km_strategy_facts facts;
+    const struct km_candidate_facts *about; /* for filters; NULL: nothing is known */
     void *deployment; /* the caller's */
 };
 
@@ -33,6 +35,7 @@ struct km_route_state {
     bool stream; /* its answer comes as one */
     int64_t tokens; /* it needs, by estimate */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
+    const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
 
 /* NULL: none left.  Counts as an attempt. */
@@ -53,6 +56,30 @@ void km_route_again(struct km_route_state *state);
 
 /* It was picked and then not heard: it may be picked again, and counts as no attempt. */
 void km_route_unpick(struct km_route_state *state, const struct km_candidate *c);
+
+/* --- what would be picked, without picking --- */
+
+enum km_route_place {
+    KM_ROUTE_MAY, /* one of those among which chance decides, or the only one */
+    KM_ROUTE_LATER, /* where those fail: by its order, or as the strategy has it */
+    KM_ROUTE_LEFT_OUT, /* by a filter: why */
+    KM_ROUTE_TRIED_ALREADY,
+    KM_ROUTE_FULL, /* at its rpm or tpm of this minute */
+    KM_ROUTE_OPEN, /* its breaker is */
+    KM_ROUTE_RESTS, /* it asked for a pause */
+};
+struct km_route_word {
+    const struct km_candidate *candidate;
+    enum km_route_place place;
+    enum km_left_out why;
+    unsigned permille; /* of MAY: how likely it is */
+    uint64_t score; /* the strategy's, lower is better; 0: it has none */
+};
+/* Says of each of the n candidates, in their order, what the next km_route_pick() would do with it.
+ * Changes nothing; a breaker or a count may be another by the time one is picked. */
+void km_route_explain(const struct km_route_state *state, const struct km_candidate *v, size_t n,
+                      uint64_t now_ms, struct km_route_word *ret_words);
+const char *km_route_place_word(enum km_route_place place);
 
 /* What an attempt ended with. */
 enum km_outcome {

@@ -1,83 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key_row.c - see key_row.h for the contract.
  *
- * A row crosses threads (the operation that writes it) and lives for ever (the table that
- * admits by it); both want one block to free:
- *
- *     [ struct km_key_row | models[n] | bytes of all strings ]
- *
- * The copy is the struct, then each string moved behind it; which they are is what the columns say
- * (key_columns.h), so a new one cannot be forgotten.
+ * What a copy is made of the columns say (row_copy.h); here is which they are, and how a list of
+ * models is read.
  */
 #include "store/key_row.h"
 
 #include <stdlib.h>
 
 #include "base/encode.h"
-#include "store/key_columns.h"
+#include "store/row_copy.h"
 
-static struct km_str *text_at(struct km_key_row *row, const struct km_key_column *c)
+static struct km_row_shape shape_of_key(void)
 {
-    return (struct km_str *)(void *)((char *)row + c->offset);
-}
-
-static size_t bytes_of(const struct km_key_row *row)
-{
-    size_t n = sizeof *row + row->models.n * sizeof(struct km_str);
-
-    for (size_t i = 0; i < km_key_columns_n; i++)
-        if (km_key_is_text(&km_key_columns[i]))
-            n += km_key_text(row, &km_key_columns[i]).n;
-    for (size_t i = 0; i < row->models.n; i++)
-        n += row->models.v[i].n;
-    return n;
-}
-
-static struct km_str move(char **at, struct km_str s)
-{
-    struct km_str moved = { *at, s.n };
-
-    if (s.n)
-        memcpy(*at, s.p, s.n);
-    *at += s.n;
-    return moved;
+    return (struct km_row_shape){ .size = sizeof(struct km_key_row),
+                                  .v = km_key_columns,
+                                  .n = km_key_columns_n };
 }
 
 struct km_key_row *km_key_row_new(const struct km_key_row *from)
 {
-    struct km_key_row *row = malloc(bytes_of(from));
-    struct km_str *models;
-    char *at;
+    const struct km_row_shape shape = shape_of_key();
 
-    if (!row)
-        return NULL;
-    *row = *from;
-    models = (struct km_str *)(void *)(row + 1);
-    at = (char *)(models + from->models.n);
-    for (size_t i = 0; i < from->models.n; i++)
-        models[i] = move(&at, from->models.v[i]);
-    row->models.v = models;
-    for (size_t i = 0; i < km_key_columns_n; i++)
-        if (km_key_is_text(&km_key_columns[i]))
-            *text_at(row, &km_key_columns[i]) = move(&at, km_key_text(row, &km_key_columns[i]));
-    return row;
+    return km_row_copy_new(&shape, from);
 }
 
 int km_key_row_copy(const struct km_key_row *from, struct km_arena *arena, struct km_key_row *ret)
 {
-    struct km_str *models = km_arena_alloc(arena, (from->models.n + 1) * sizeof *models);
+    const struct km_row_shape shape = shape_of_key();
 
-    if (!models)
-        return KM_E_NOMEM;
-    *ret = *from;
-    for (size_t i = 0; i < km_key_columns_n; i++)
-        if (km_key_is_text(&km_key_columns[i]))
-            *text_at(ret, &km_key_columns[i]) =
-                km_arena_str(arena, km_key_text(from, &km_key_columns[i]));
-    for (size_t i = 0; i < from->models.n; i++)
-        models[i] = km_arena_str(arena, from->models.v[i]);
-    ret->models.v = models;
-    return 0;
+    return km_row_copy(&shape, from, arena, ret);
 }
 
 struct km_key_row *km_key_row_free(struct km_key_row *row)

@@ -7,6 +7,7 @@
 #include "store/statements.h"
 
 const struct km_statements *const km_store_statements[] = {
+    &km_accounts_statements,
     &km_correct_statements, &km_holds_statements, &km_incomplete_statements,
     &km_answers_statements,    &km_apply_statements,       &km_audit_statements,
     &km_catalogues_statements, &km_commit_statements,      &km_due_statements,

@@ -5,6 +5,7 @@
 
 #include "store/driver.h"
 
+extern const struct km_statements km_accounts_statements;
 extern const struct km_statements km_answers_statements;
 extern const struct km_statements km_apply_statements;
 extern const struct km_statements km_audit_statements;

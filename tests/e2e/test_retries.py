@@ -217,3 +217,40 @@ def test_the_retry_budget_bounds_an_outage(route, upstream):
     denied = sum(float(line.split()[-1]) for line in metrics.splitlines()
                  if line.startswith("kanmon_retries_denied_total{"))
     assert repeated + denied == 40 and denied >= 1
+
+
+@pytest.mark.parametrize("path, event", [
+    ("chat/completions", {"error": {"message": "no capacity", "code": 529}}),
+    ("responses", {"error": {"message": "no capacity", "code": 529}}),
+    ("responses", {"type": "error", "code": "server_error", "message": "no capacity"}),
+])
+def test_a_stream_that_begins_with_an_error_is_tried_again(route, path, event):
+    """The head was a 200; the client has seen nothing of it."""
+    asked = []
+
+    def serve(link, head):
+        asked.append(head)
+        said = (f"data: {json.dumps(event)}\n\n" if len(asked) < 3 else
+                'data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+                '[{"index":0,"delta":{"content":"well"},"finish_reason":"stop"}]}\n\n'
+                'data: {"type":"response.completed","response":{"id":"r","object":"response","model":"m"}}'
+                "\n\ndata: [DONE]\n\n").encode()
+        link.sendall(response(200, said).replace(b"application/json", b"text/event-stream"))
+
+    with Scripted(serve) as upstream:
+        client = route("num_retries: 2, retry_after: 0", url=upstream.url)
+        answer = client.gateway.call("POST", f"/v1/{path}", {
+            "model": "any/m", "stream": True, "input": "hi",
+            "messages": [{"role": "user", "content": "hi"}]})
+    assert answer.status == 200 and b"well" in answer.body and b"capacity" not in answer.body, answer
+    assert len(asked) == 3
+
+
+def test_a_stream_that_is_nothing_but_an_error_is_an_error(route):
+    with Scripted(lambda link, head: link.sendall(response(
+            200, b'data: {"error": {"message": "no capacity", "code": 529}}\n\n').replace(
+                b"application/json", b"text/event-stream"))) as upstream:
+        client = route("num_retries: 0", url=upstream.url)
+        with pytest.raises(openai.APIStatusError, match="no capacity") as caught:
+            ask(client, "any/m", stream=True)
+    assert caught.value.status_code == 529

@@ -138,6 +138,14 @@ def refused(gateway, token, server="tools"):
     return result["content"][0]["text"]
 
 
+def came(there, *people):
+    """Who of them the server heard from, or somebody without a token ("").  Others' lists may still
+    be asked for in the background."""
+    subjects = {claims(token).get("sub") for token in people}
+    seen = {line and claims(line.removeprefix("Bearer ")).get("sub") for line in there.seen()}
+    return seen & {"", *subjects}
+
+
 def everything(folder):
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
@@ -231,7 +239,8 @@ def test_the_stateless_era(gateway, there, token):
 
 def test_a_caller_without_a_token_is_told_what_is_wanted(gateway, there, company):
     key = gateway.new_key()
-    for caller in (key, MASTER, company.token(sub=None)):  # the last stands for its key
+    callers = (key, MASTER, company.token(sub=None))  # the last stands for its key
+    for caller in callers:
         tools = gateway.rpc("tools/list", {}, "/mcp/tools", key=caller)["result"]["tools"]
         assert [t["name"] for t in tools] == ["login"] and "OIDC" in tools[0]["description"]
         answer = call(gateway, caller, tool="login")
@@ -240,7 +249,8 @@ def test_a_caller_without_a_token_is_told_what_is_wanted(gateway, there, company
         assert "Unknown tool" in words and "needs an OIDC login" in words
     said = gateway.call("POST", "/v1/mcp/server/tools/login", key=key)
     assert said.status >= 400 and "OIDC login" in said.json()["error"]["message"]
-    assert there.asked() == [] and there.seen() == set()
+    assert came(there) == set()
+    assert not {a["subject_token"] for a in there.asked()} & set(callers)
 
 
 @pytest.mark.parametrize("how, words", [
@@ -254,7 +264,7 @@ def test_what_the_issuer_may_answer_instead(gateway, there, token, how, words):
     text = json.dumps(said)
     assert words in text and "no token for 'tools'" in text
     assert eve not in text and eve.split(".")[2] not in text
-    assert there.seen() == set()
+    assert came(there, eve) == set()
     assert whoami(gateway, bob)["via"] == claims(bob)["jti"]  # her affair alone
     if how == "denied":
         there.set()
@@ -262,12 +272,37 @@ def test_what_the_issuer_may_answer_instead(gateway, there, token, how, words):
     assert gateway.call("GET", "/kanmon/mcp/servers/tools").json()["state"] == "ready"
 
 
+@pytest.mark.parametrize("server", ["tools", "older"])
+def test_one_who_gets_no_token_says_nothing_of_the_server(
+        company, there, token, tmp_path, server):
+    """Not by a call, nor by lists that are asked for in the background, over either transport."""
+    with McpGateway(tmp_path, CONFIG.format(
+            mcp=there.mcp, endpoint=there.endpoint, issuer=company.url, master=MASTER,
+            state=tmp_path / "state", closed=1, more="")) as gateway:
+        gateway.new_key(key_alias="all")
+        bob = token("bob")
+        whoami(gateway, bob, server)
+        path = f"/mcp/{server}"
+        assert "whoami" in json.dumps(gateway.rpc("tools/list", {}, path, key=bob))
+        for how in ("denied", "target", "echo", "refresh", "garbage", "down"):
+            eve = token("eve-" + how)
+            there.set(how, claims(eve)["sub"])
+            assert gateway.rpc("tools/list", {}, path, key=eve)["result"]  # when it is known
+            assert f"no token for '{server}'" in json.dumps(call(gateway, eve, server))
+            assert came(there, eve) == set()
+        assert whoami(gateway, bob, server)["via"] == claims(bob)["jti"]
+    said = everything(tmp_path)  # the whole log, now that it has ended
+    assert f"{server} is ready".encode() in said
+    assert f"{server} is degraded".encode() not in said
+    assert f"{server} is down".encode() not in said
+
+
 def test_an_endpoint_that_is_wrong(gateway, there, token):
     assert "see `audience`" in call(gateway, token(), "elsewhere")["error"]["message"]
     assert "does not know kanmon" in call(gateway, token(), "wrong")["error"]["message"]
     said = call(gateway, token(), "nowhere")["error"]["message"]
     assert "no token for 'nowhere': the issuer's token endpoint" in said
-    assert "cow" not in said and there.seen() == set()
+    assert "cow" not in said and came(there) == set()
 
 
 def test_a_token_that_the_server_takes_no_more_is_asked_for_once_more(gateway, there, token):
@@ -305,10 +340,12 @@ def test_a_slow_endpoint_holds_up_nobody_else(gateway, there, token):
 
 
 def test_a_token_that_is_forged_or_over_reaches_nobody(gateway, there, token):
-    for bad in (token(exp=int(time.time()) - 400), token(aud="other"), token()[:-4] + "AAAA"):
+    sent = {token(exp=int(time.time()) - 400), token(aud="other"), token()[:-4] + "AAAA"}
+    for bad in sent:
         assert gateway.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, "/mcp/tools",
                             key=bad).status == 401
-    assert there.asked() == [] and there.seen() == set()
+    assert came(there, *sent) == set()
+    assert not {a["subject_token"] for a in there.asked()} & sent
 
 
 def test_tokens_outlive_a_reload_and_are_written_nowhere(gateway, there, token):

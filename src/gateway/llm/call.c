@@ -175,14 +175,34 @@ static int read_event(struct km_call *call, const struct km_sse_event *event, st
     uint64_t written = s->heard.bytes, events = s->events;
     int r = s->cut ? 0 : call->api->event(s, event, out, err);
 
-    if (s->error && !s->no && !s->heard.bytes && !s->events)
+    if (s->error && !s->no && !s->heard.bytes && !s->events) {
         s->no = km_llm_error_status(&call->arena, event->data);
+        if (!s->no && !call->streaming)
+            s->no = 502;
+        if (!call->streaming) /* it is what the upstream answers */
+            km_buf_str(&call->at->answer, event->data);
+    }
     if (out->n == before || (s->heard.bytes != written && !s->error && is_bare(call, event)))
         return r; /* as most events */
     if (s->error || s->events == events || !is_bare(call, event) ||
         km_veil_tells_failure(km_str_skip(km_buf_view(out), before)))
         veil_event(call, before, out);
     return r;
+}
+
+/* A stream's first event was a no, of which the client has nothing: as if it had come instead of a
+ * stream, so that another upstream may be asked. */
+static bool was_refused(const struct km_call *call)
+{
+    return call->at->stream.no && !call->streaming;
+}
+
+static int refuse_stream(struct km_call *call, struct km_err *err)
+{
+    call->at->status = call->at->stream.no;
+    km_call_refused(call);
+    *err = call->err;
+    return err->code;
 }
 
 /* It has passed the units of the attempt, at once or after a wait: now those of the call. */
@@ -207,7 +227,7 @@ static int on_event(struct km_call *call, const struct km_piece *piece, struct k
     if (r == 0 && km_buf_failed(&out))
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     said.bytes = km_buf_view(&out);
-    if (r < 0 || !said.bytes.n)
+    if (r < 0 || !said.bytes.n || was_refused(call))
         return r;
     if (!call->streaming)
         km_call_stream_start(call);
@@ -234,6 +254,8 @@ static int on_sse(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
+    if (event->has_data)
+        km_call_event_came(call);
     return read_event(call, event, &call->w->scratch, NULL);
 }
 
@@ -243,6 +265,8 @@ static int through_units(void *ctx, const struct km_sse_event *event)
     struct km_call *call = ctx;
     struct km_err err;
 
+    if (event->has_data)
+        km_call_event_came(call);
     if (relay_event(call, event, &err) < 0)
         km_call_refuse(call, &err);
     return 0;
@@ -273,6 +297,7 @@ static int on_frame(void *ctx, const struct km_frame_event *frame, struct km_err
 
     if (r < 0)
         return r;
+    km_call_event_came(call);
     event.type = type_of(event.data, scratch);
     if (!event.type.n || km_str_chr(event.data, '\n') < event.data.n ||
         km_str_chr(event.type, '\n') < event.type.n)
@@ -324,10 +349,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
         call->at->stream.keeps = false; /* it is never cut: what its end would need is not kept */
         call->at->stream.arena = NULL;
     }
-    call->at->relaying = true;
-    if (!call->at
-             ->framer) /* its first frame may be an exception: another upstream can still serve */
-        km_call_stream_start(call);
+    call->at->relaying = true; /* begun with its first event: that may say no */
 }
 
 static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_err *err)
@@ -347,6 +369,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
     km_arena_done(&scratch);
     if (r == 0 && km_buf_failed(&call->w->scratch))
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
+    if (r == 0 && was_refused(call))
+        return refuse_stream(call, err);
     out = km_buf_view(&call->w->scratch);
     if (out.n && !call->streaming)
         km_call_stream_start(call);
@@ -359,6 +383,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
 
 static int complete_stream(struct km_call *call, struct km_err *err)
 {
+    if (was_refused(call))
+        return refuse_stream(call, err);
     if (call->at->stream.no) { /* nothing was done for it */
         (void)km_fail(err, KM_E_UPSTREAM_STATUS, "The upstream answered with an error alone.");
         err->http = call->at->stream.no;
@@ -456,7 +482,7 @@ static void usage(struct km_call *call, struct km_usage *ret)
     }
     if (call->at->convert && km_translate_usage(call, ret))
         return;
-    if (call->streaming) {
+    if (call->at->relaying && !call->at->convert) {
         *ret = km_llm_stream_usage(&call->at->stream);
         return;
     }

@@ -430,8 +430,9 @@ int km_translate_event(struct km_call *call, const struct km_piece *piece, struc
 
 static int on_event(void *ctx, const struct km_frame_event *event, struct km_err *err)
 {
-    const struct km_call *call = ctx;
+    struct km_call *call = ctx;
 
+    km_call_event_came(call);
     return decode_event(call->at->convert, event, err);
 }
 
@@ -444,6 +445,7 @@ static int through_units(void *ctx, const struct km_frame_event *event, struct k
                               .data = event->data,
                               .has_data = !event->exception.n };
 
+    km_call_event_came(call);
     return km_chain_take(&call->at->fetch, &piece, err);
 }
 

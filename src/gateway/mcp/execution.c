@@ -96,7 +96,7 @@ static int read_all(struct km_mcp_work *w, const struct km_headers *h, const str
 
     if (!x)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    *x = KM_EXECUTION_NONE;
+    *x = (struct km_execution){ 0 };
     r = km_execution_read_head(x, h, arena, err);
     if (r == 0)
         r = km_execution_read_by(x, by, arena, err);

@@ -10,7 +10,7 @@
 #include "llm/api/responses_tail.h"
 #include "llm/usage.h"
 
-enum { E_TYPE, E_RESPONSE, E_DELTA, E_SEQUENCE, E_ITEM, E_COUNT };
+enum { E_TYPE, E_RESPONSE, E_DELTA, E_SEQUENCE, E_ITEM, E_ERROR, E_COUNT };
 
 static const struct km_str event_members[E_COUNT] = {
     { "type", 4 },
@@ -18,6 +18,7 @@ static const struct km_str event_members[E_COUNT] = {
     { "delta", 5 },
     { "sequence_number", 15 },
     { "item", 4 },
+    { "error", 5 },
 };
 
 enum { O_MODEL, O_USAGE, O_OUTPUT, O_ID, O_PREVIOUS, O_SERVICE, O_COUNT };
@@ -228,6 +229,8 @@ int km_responses_event(struct km_llm_stream *s, const struct km_sse_event *event
          spans[E_DELTA].type == KM_JSON_STRING ? km_json_value(event->data, &spans[E_DELTA])
                                                : KM_STR_NONE,
          km_json_value(event->data, &spans[E_SEQUENCE]), event->data);
+    if (spans[E_ERROR].type == KM_JSON_OBJECT) /* without a type, as of a chat */
+        s->error = true;
     if (s->request->priced.hosts && spans[E_ITEM].type == KM_JSON_OBJECT &&
         km_str_eq(km_json_value(event->data, &spans[E_TYPE]),
                   KM_STR("\"response.output_item.done\"")))

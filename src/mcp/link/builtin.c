@@ -126,7 +126,7 @@ struct km_link *km_link_builtin_new(const struct km_link_args *args, struct km_e
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
     }
-    l->base = (struct km_link){ &ops, args->events, args->ctx };
+    l->base = (struct km_link){ .ops = &ops, .events = args->events, .ctx = args->ctx };
     l->upstream = km_mcp_upstream_ref(args->upstream);
     km_deferred_init(&l->later, args->loop, on_later, l);
     peer.ctx = open.ctx = l;

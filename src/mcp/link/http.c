@@ -398,7 +398,7 @@ struct km_link *km_link_http_new(const struct km_link_args *args, struct km_err 
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
     }
-    h->base = (struct km_link){ &ops, args->events, args->ctx };
+    h->base = (struct km_link){ .ops = &ops, .events = args->events, .ctx = args->ctx };
     h->loop = args->loop;
     h->mailbox = args->mailbox;
     h->client = args->client;

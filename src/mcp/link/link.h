@@ -76,6 +76,7 @@ struct km_link { /* first member of each kind */
     const struct km_link_ops *ops;
     const struct km_link_events *events;
     void *ctx;
+    bool unproved; /* it ends because what proves its asker was refused, or could not be had */
 };
 
 static inline void km_link_settle(struct km_link *l, uint64_t id, bool answered)

@@ -188,7 +188,7 @@ struct km_link *km_link_openapi_new(const struct km_link_args *args, struct km_e
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
     }
-    l->base = (struct km_link){ &ops, args->events, args->ctx };
+    l->base = (struct km_link){ .ops = &ops, .events = args->events, .ctx = args->ctx };
     l->loop = args->loop;
     l->mailbox = args->mailbox;
     l->client = args->client;

@@ -58,6 +58,7 @@ struct post {
     struct km_auth_wait wait;
     bool waits;
     bool again, was_again; /* as of the stream */
+    bool unproved; /* there is no proof of who asks: err says why */
     int status;
     struct km_timer retry;
     struct km_err err;
@@ -161,6 +162,7 @@ static void on_done(void *ctx, const struct km_http_result *result)
     struct km_err err;
 
     s->call = NULL;
+    s->base.unproved = s->status == 401 || s->status == 403;
     if (s->again && !s->end.is_down) {
         s->again = false;
         s->was_again = true;
@@ -212,6 +214,7 @@ static void begin(struct link_sse *s)
     km_asker_lines(s->upstream, km_buf_view(&s->own_head), &s->head);
     r = put_auth(s, s->auth, &s->request, &s->wait, &s->head, &err);
     s->waits = r == KM_E_AGAIN;
+    s->base.unproved = r < 0 && !s->waits;
     if (s->waits)
         return;
     s->request.head = km_buf_view(&s->head);
@@ -228,6 +231,7 @@ static void on_auth_ready(void *ctx, const struct km_err *err)
     struct link_sse *s = ctx;
 
     s->waits = false;
+    s->base.unproved = err != NULL;
     if (err)
         km_link_end(&s->end, err);
     else
@@ -268,7 +272,8 @@ static void post_failed(struct post *p, const struct km_err *err, bool maybe_exe
                                  .maybe_executed = maybe_executed,
                                  .status = p->status,
                                  .session_gone = p->status == 404,
-                                 .credentials = p->status == 401 || p->status == 403 };
+                                 .credentials =
+                                     p->unproved || p->status == 401 || p->status == 403 };
     uint64_t id = p->id;
 
     post_over(p);
@@ -322,6 +327,7 @@ static void on_post_auth(void *ctx, const struct km_err *err)
     struct post *p = ctx;
 
     p->waits = false;
+    p->unproved = err != NULL;
     if (err) {
         const struct km_err why = *err;
 
@@ -359,6 +365,7 @@ static void post_begin(struct post *p)
     km_asker_lines(s->upstream, km_buf_view(&s->own_head), &p->head);
     r = put_auth(s, p->auth, &p->request, &p->wait, &p->head, &p->err);
     p->waits = r == KM_E_AGAIN;
+    p->unproved = r < 0 && !p->waits;
     if (p->waits)
         return;
     p->request.head = km_buf_view(&p->head);
@@ -447,7 +454,7 @@ struct km_link *km_link_sse_new(const struct km_link_args *args, struct km_err *
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
     }
-    s->base = (struct km_link){ &ops, args->events, args->ctx };
+    s->base = (struct km_link){ .ops = &ops, .events = args->events, .ctx = args->ctx };
     s->loop = args->loop;
     s->mailbox = args->mailbox;
     s->client = args->client;

@@ -321,7 +321,7 @@ struct km_link *km_link_stdio_new(const struct km_link_args *args, struct km_err
         km_fail(err, KM_E_NOMEM, "out of memory");
         return NULL;
     }
-    s->base = (struct km_link){ &ops, args->events, args->ctx };
+    s->base = (struct km_link){ .ops = &ops, .events = args->events, .ctx = args->ctx };
     s->loop = args->loop;
     s->upstream = km_mcp_upstream_ref(args->upstream);
     s->alive = -1;

@@ -87,7 +87,8 @@ void km_job_fail(struct km_job *j, const struct km_err *err, bool maybe_executed
 {
     struct km_mcp_answer answer = { .kind = KM_MCP_FAILED,
                                     .err = err,
-                                    .maybe_executed = maybe_executed && j->id != 0 };
+                                    .maybe_executed = maybe_executed && j->id != 0,
+                                    .unproved = j->unproved || (j->remote && j->remote->unproved) };
 
     km_job_done(j, &answer);
 }
@@ -248,6 +249,7 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
     }
     if (take_auth(j, u, args->ask->asker, &why) < 0 ||
         km_asker_key(u, args->ask->asker, key, &why) < 0) {
+        j->unproved = true;
         fail_later(j, &why);
     } else if (args->own && args->ask->asker && (p = km_desk_standing(desk, u, key))) {
         km_job_hook(p, j); /* it asks its client nothing: whoever works there */
@@ -255,6 +257,7 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
         km_fail(&why, KM_E_CANCELED, "the session with '%.*s' is over", KM_STR_ARG(u->name));
         fail_later(j, &why);
     } else if (km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0) {
+        j->unproved = km_desk_is_askers(&why);
         if (!km_hold_rest(desk, j, u, args->ask->asker, key, &why))
             fail_later(j, &why);
     } else {

@@ -30,13 +30,13 @@ static bool stdio(const struct km_remote *p)
     return p->upstream->transport == KM_MCP_STDIO;
 }
 
-/* This asker cannot prove itself; the server serves others as before. */
-static void turn_away(struct km_remote *p, const struct km_err *err)
+void km_remote_turn_away(struct km_remote *p, const struct km_err *err, bool heard)
 {
     struct km_mcp_status now;
 
     km_mcp_status(p->upstream, &now);
-    if (now.state == KM_MCP_STARTING || now.state == KM_MCP_DOWN)
+    p->unproved = true;
+    if (now.state == KM_MCP_STARTING || (heard && now.state == KM_MCP_DOWN))
         km_desk_state(p->desk, p->upstream, KM_MCP_STOPPED,
                       "nobody who may use it has asked for it yet");
     km_remote_over(p, err);
@@ -402,7 +402,7 @@ void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_lin
 
     *(discover ? &p->probe_id : &p->opening_id) = 0;
     if (f->credentials && p->upstream->personal)
-        turn_away(p, f->err);
+        km_remote_turn_away(p, f->err, f->status != 0);
     else if (f->status == 401 || f->status == 403)
         fail(p, f->err);
     else if (f->err->code != KM_E_UPSTREAM_STATUS && !stdio(p) && !p->sse)

@@ -244,6 +244,7 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
     struct km_mcp_answer answer = { .kind = KM_MCP_FAILED,
                                     .err = f->err,
                                     .maybe_executed = f->maybe_executed,
+                                    .unproved = f->credentials && p->upstream->personal,
                                     .challenge = f->challenge };
     struct km_arena a;
 
@@ -255,7 +256,7 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
         answer.err = NULL;
         answer.maybe_executed = km_bill_end_of(f->status, false, false) != KM_BILL_REFUSED;
     }
-    if (f->err->code == KM_E_UPSTREAM_CONNECT && !(f->credentials && p->upstream->personal))
+    if (f->err->code == KM_E_UPSTREAM_CONNECT && !answer.unproved)
         km_desk_failed(p->desk, p->upstream, f->err->text);
     km_job_done(j, &answer);
     km_arena_done(&a);
@@ -280,7 +281,9 @@ static void on_down(void *ctx, const struct km_err *err)
 {
     struct km_remote *p = ctx;
 
-    if (p->state != KM_REMOTE_OVER)
+    if (p->wire->unproved && p->upstream->personal)
+        km_remote_turn_away(p, err, false);
+    else if (p->state != KM_REMOTE_OVER)
         km_desk_failed(p->desk, p->upstream, err->text);
     km_remote_over(p, err);
 }

@@ -71,6 +71,7 @@ struct km_job {
     bool forgotten; /* nobody listens */
     bool again; /* was sent to a session that turned out to be gone */
     bool own; /* of kanmon itself */
+    bool unproved; /* of its failure: see struct km_mcp_answer */
     bool settles; /* it was asked something before it was sent: the answer is being taken up */
 };
 
@@ -93,6 +94,7 @@ struct km_remote {
     enum km_remote_state state;
     struct km_era era; /* while opening */
     bool listed; /* it was asked for them when it was ready */
+    bool unproved; /* it is over, because its asker could not prove itself */
     bool asked; /* its askers are: km_asker_asked() */
     bool remembered; /* the era is what it was last time: nothing was asked */
     bool sse; /* the link is HTTP+SSE in place of Streamable HTTP */
@@ -231,6 +233,8 @@ void km_remote_up(struct km_remote *p); /* its link is */
 void km_remote_greeting(const struct km_remote *p, struct km_buf *out);
 /* The answer to discover or initialize, by its id; or none. */
 void km_remote_opened(struct km_remote *p, uint64_t id, const struct km_rpc_message *m);
+/* Its asker cannot prove itself; the server serves others as before.  heard: it said so itself. */
+void km_remote_turn_away(struct km_remote *p, const struct km_err *err, bool heard);
 void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_link_failure *f);
 void km_remote_introduced(struct km_remote *p); /* its server has heard of that */
 /* It refused a request.  Where that was server/discover, and it was not asked what it speaks, it is

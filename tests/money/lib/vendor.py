@@ -22,7 +22,7 @@ import struct
 import threading
 import time
 import urllib.parse
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import dialects
 from gateway import patient
@@ -89,6 +89,7 @@ class Plan:
     tool_call: dict = None    # a chat's first answer calls this
     error: str = None         # the text of a refusal
     next: object = None       # the plan of further requests that name this one
+    obeys: bool = False       # it writes no more than it is asked to
     pieces_of: int = 0        # an answer that is written in pieces of so many bytes
     entries: list = field(default_factory=list)
     reached: asyncio.Event = field(default_factory=asyncio.Event)  # it has all, and hangs
@@ -110,6 +111,7 @@ class Entry:
         self.outcome = "open"   # whole | refused | gone (the caller left) | broken (by us)
         self.over = asyncio.Event()
         self.prompt = self.written = 0
+        self.words = 0          # of the answer, if all of it is said
         self.size = 0           # of the answer's body, whole
         self.stop = None        # the byte of it at which it stopped; -1: before its head
         self.said_at = None     # the byte at which its report of usage is out
@@ -134,6 +136,14 @@ class Entry:
     def __repr__(self):
         return (f"<{self.path} {self.outcome} status {self.status} prompt {self.prompt} "
                 f"wrote {self.written}>")
+
+
+def bound_of(body):
+    """Tokens that it asks for at most, in any API."""
+    inner = body.get("generationConfig") or {}
+    names = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+    return min((int(body[n]) for n in names if body.get(n) is not None),
+               default=int(inner.get("maxOutputTokens") or 1 << 30))
 
 
 @functools.cache
@@ -207,6 +217,9 @@ class Vendor:
             return await self._send(writer, 404, b'{"error":{"message":"nobody planned this"}}')
         entry = Entry(plan.id, dialect, path, headers, body)
         self._begin(plan, entry)
+        if plan.obeys:
+            plan = replace(plan, words=min(plan.words, bound_of(entry.json())))
+        entry.words = plan.words
         try:
             return await self._answer(plan, entry, reader, writer)
         except (Gone, ConnectionError):
@@ -389,7 +402,8 @@ class Vendor:
         """A no that came when the head was out."""
         text = f"The vendor refuses {plan.id}."
         if entry.dialect.name == "messages":
-            said = {"type": "error", "error": {"type": plan.first_error, "message": text}}
+            kind = "overloaded_error" if plan.first_error == "529" else plan.first_error
+            said = {"type": "error", "error": {"type": kind, "message": text}}
             return f"event: error\ndata: {json.dumps(said)}\n\n".encode()
         return f'data: {json.dumps({"error": {"message": text, "code": int(plan.first_error)}})}\n\n'.encode()
 

@@ -288,8 +288,8 @@ static void what_says_nothing_is_not_worth_a_word(void **state)
 static void a_protection_that_is_off_reads_differently_from_no_effect(void **state)
 {
     (void)state;
-    expect("router_settings: {enable_pre_call_checks: true}\n", 0, 1,
-           "warning[W0106]: router_settings.enable_pre_call_checks: the file counts on this, and "
+    expect("router_settings: {cache_responses: true}\n", 0, 1,
+           "warning[W0106]: router_settings.cache_responses: the file counts on this, and "
            "it is off");
     expect("litellm_settings: {cache: true}\n", 0, 1, "warning[W0106]");
     expect("router_settings: {default_max_parallel_requests: 5}\n", 0, 1, "warning[W0106]");

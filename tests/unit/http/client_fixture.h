@@ -43,6 +43,8 @@ struct upstream {
     size_t cancel_after;
     struct km_timer resume;
     size_t peak; /* body bytes that came while paused */
+    bool tells_reason; /* of its errors */
+    bool begins; /* its first bytes are an event */
 };
 
 static inline void next_call(struct upstream *u);
@@ -66,6 +68,8 @@ static inline void on_body(void *ctx, const char *p, size_t n)
     struct upstream *u = ctx;
 
     km_buf_bytes(&u->body, p, n);
+    if (u->begins)
+        km_http_begun(u->call);
     if (u->cancel_after && u->body.n >= u->cancel_after) {
         km_http_cancel(u->call);
         km_buf_str(&u->text, KM_STR("cancelled\n"));
@@ -89,6 +93,8 @@ static inline void on_done(void *ctx, const struct km_http_result *r)
         km_buf_printf(&u->text, "[%zu]", u->body.n);
     if (r->err)
         km_buf_printf(&u->text, " %s", km_err_name(r->err->code));
+    if (r->err && u->tells_reason)
+        km_buf_printf(&u->text, " %s", r->err->reason ? r->err->reason : "-");
     km_buf_printf(&u->text, "%s%s\n", r->err && r->bytes_sent ? " sent" : "",
                   r->connect_failed ? " connect" : "");
     u->call = NULL;

@@ -369,6 +369,46 @@ static void silence_before_and_inside_a_response_is_timed_out(void **state)
     upstream_done(&u);
 }
 
+/* Its head and a comment are no beginning, and a whole answer has no silence of its own. */
+static void each_time_is_told_by_its_name(void **state)
+{
+    static const struct {
+        enum km_http_until until;
+        bool begins;
+        uint64_t first_ms, between_ms;
+        const char *text;
+    } cases[] = {
+        { KM_HTTP_UNTIL_HEAD, false, 60, 60,
+          "[] UPSTREAM_TIMEOUT answer_timeout sent\n"
+          "200 [hel] UPSTREAM_TIMEOUT stream_idle_timeout sent\n" },
+        { KM_HTTP_UNTIL_BEGUN, false, 60, 60000,
+          "[] UPSTREAM_TIMEOUT first_event_timeout sent\n"
+          "200 [hel] UPSTREAM_TIMEOUT first_event_timeout sent\n" },
+        { KM_HTTP_UNTIL_BEGUN, true, 60, 60,
+          "[] UPSTREAM_TIMEOUT first_event_timeout sent\n"
+          "200 [hel] UPSTREAM_TIMEOUT stream_idle_timeout sent\n" },
+        { KM_HTTP_UNTIL_END, false, 60, 1,
+          "[] UPSTREAM_TIMEOUT answer_timeout sent\n"
+          "200 [hel] UPSTREAM_TIMEOUT answer_timeout sent\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct upstream u;
+
+        upstream_init(&u);
+        u.calls = 2;
+        u.tells_reason = true;
+        u.begins = cases[i].begins;
+        u.request.until = cases[i].until;
+        u.request.first_byte_ms = cases[i].first_ms;
+        u.request.between_ms = cases[i].between_ms;
+        upstream_run(&u, script_silent);
+        assert_string_equal(km_buf_cstr(&u.text), cases[i].text);
+        upstream_done(&u);
+    }
+}
+
 /* --- flow --- */
 
 #define LARGE (4 << 20)
@@ -507,6 +547,7 @@ int main(void)
         cmocka_unit_test(nobody_listening_is_a_connect_failure),
         cmocka_unit_test(requests_over_the_queue_are_refused_and_the_others_wait),
         cmocka_unit_test(silence_before_and_inside_a_response_is_timed_out),
+        cmocka_unit_test(each_time_is_told_by_its_name),
         cmocka_unit_test(large_bodies_pass_both_ways_and_a_pause_holds_them),
         cmocka_unit_test(a_cancelled_call_closes_its_connection_and_says_nothing),
         cmocka_unit_test(an_answer_before_the_body_was_sent_is_an_answer),

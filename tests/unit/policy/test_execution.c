@@ -31,7 +31,7 @@ static int teardown(void **state)
 
 static int read_text(struct km_execution *x, const char *json)
 {
-    *x = KM_EXECUTION_NONE;
+    *x = (struct km_execution){ 0 };
     km_err_clear(&err);
     return km_execution_read_text(x, km_str_c(json), "kanmon", &arena, &err);
 }
@@ -49,8 +49,7 @@ static void every_member_is_read(void **state)
     assert_int_equal(x.said, (1U << KM_EXECUTION_MEMBERS) - 1);
     assert_int_equal(x.timeout_ms, 1500);
     assert_true(x.dry_run && !x.caching && x.batching);
-    assert_int_equal(x.urgency, KM_URGENCY_HIGH);
-    assert_int_equal(x.rank, -1);
+    assert_int_equal(x.priority, KM_PRIORITY_HIGH);
     assert_int_equal(x.max_retries, 4);
     assert_true(km_str_eq(x.fallback, KM_STR("anthropic")));
     assert_true(km_str_eq(x.requested_by, KM_STR("J\xc3\xb6rg")));
@@ -62,8 +61,7 @@ static void a_priority_may_be_a_number(void **state)
 
     (void)state;
     assert_int_equal(read_text(&x, "{\"priority\":0}"), 0);
-    assert_int_equal(x.rank, 0);
-    assert_int_equal(x.urgency, KM_URGENCY_UNSAID);
+    assert_int_equal(x.priority, KM_PRIORITY_CRITICAL);
 }
 
 static void null_says_nothing(void **state)
@@ -127,7 +125,7 @@ static int read_head(struct km_execution *x, const struct km_header *v, size_t n
 {
     const struct km_headers h = { .v = v, .n = n };
 
-    *x = KM_EXECUTION_NONE;
+    *x = (struct km_execution){ 0 };
     km_err_clear(&err);
     assert_true(km_execution_in_head(&h));
     return km_execution_read_head(x, &h, &arena, &err);
@@ -151,12 +149,12 @@ static void headers_say_the_same_and_a_body_has_the_last_word(void **state)
     assert_int_equal(read_head(&x, v, sizeof v / sizeof v[0]), 0);
     assert_int_equal(x.timeout_ms, 2000);
     assert_true(x.dry_run);
-    assert_int_equal(x.urgency, KM_URGENCY_CRITICAL);
+    assert_int_equal(x.priority, KM_PRIORITY_CRITICAL);
     assert_int_equal(km_execution_read_text(&x, KM_STR("{\"dryRun\":false,\"priority\":5}"),
                                             "kanmon", &arena, &err),
                      0);
     assert_false(x.dry_run);
-    assert_int_equal(x.rank, 5);
+    assert_int_equal(x.priority, KM_PRIORITY_LOW);
     assert_int_equal(x.max_retries, 3);
 }
 
@@ -176,7 +174,7 @@ static void a_header_that_is_nearly_one_is_refused(void **state)
 
 static void clients_of_old_are_cut_and_cleaned(void **state)
 {
-    struct km_execution x = KM_EXECUTION_NONE;
+    struct km_execution x = { 0 };
     char text[200];
 
     (void)state;

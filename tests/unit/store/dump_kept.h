@@ -3,6 +3,7 @@
 #ifndef KM_TEST_STORE_DUMP_KEPT_H
 #define KM_TEST_STORE_DUMP_KEPT_H
 
+#include "store/accounts.h"
 #include "store/answers.h"
 #include "store/catalogues.h"
 #include "store/due.h"
@@ -297,6 +298,53 @@ static void added_servers(struct dump *d)
     assert_int_equal(km_store_mcp_servers(d->p.store, on_server, d, &lost, NULL), 0);
     assert_int_equal(lost, 0);
     put_a_server(d, "srv", "", "it goes, and its log-ins with it");
+}
+
+/* --- accounts --- */
+
+static void put_an_account(struct dump *d, enum km_account_kind kind, const char *id,
+                           const char *of, bool insert, const char *what)
+{
+    struct km_account_row row = km_account_row_none(kind, km_str_c(id), km_str_c(of));
+
+    row.max_budget = insert ? 5 * USD : 6 * USD;
+    row.metadata = KM_STR("{}");
+    BEGIN(d, km_store_account_put, what);
+    km_store_account_put(d->p.store, d->p.reply, &row, insert, &by_admin, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void delete_an_account(struct dump *d, enum km_account_kind kind, const char *id,
+                              const char *what)
+{
+    BEGIN(d, km_store_account_delete, what);
+    km_store_account_delete(d->p.store, d->p.reply, kind, km_str_c(id), KM_STR_NONE, &by_admin,
+                            on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void on_account(void *ctx, const struct km_account_row *row)
+{
+    struct dump *d = ctx;
+
+    km_buf_printf(&d->text, "-> %s %.*s %.*s %lld\n", km_account_words[row->kind].kind,
+                  KM_STR_ARG(row->id), KM_STR_ARG(row->of), (long long)row->max_budget);
+}
+
+static void accounts(struct dump *d)
+{
+    put_an_account(d, KM_ACCOUNT_TEAM, "t1", "", true, "a team");
+    put_an_account(d, KM_ACCOUNT_TEAM, "t1", "", true, "it is there");
+    put_an_account(d, KM_ACCOUNT_MEMBER, "u1", "t1", true, "its member");
+    put_an_account(d, KM_ACCOUNT_USER, "u1", "", true, "who is a user");
+    put_an_account(d, KM_ACCOUNT_ORG_MEMBER, "u1", "o1", true, "of an organisation too");
+    put_an_account(d, KM_ACCOUNT_TEAM, "t1", "", false, "more for the team");
+    BEGIN(d, km_store_accounts, "all");
+    assert_int_equal(km_store_accounts(d->p.store, on_account, d, NULL), 0);
+    delete_an_account(d, KM_ACCOUNT_USER, "u1", "the user goes, and is no member any more");
+    put_an_account(d, KM_ACCOUNT_MEMBER, "u2", "t1", true, "another member");
+    delete_an_account(d, KM_ACCOUNT_TEAM, "t1", "the team goes, and its members with it");
+    delete_an_account(d, KM_ACCOUNT_TEAM, "t1", "it is gone");
 }
 
 #endif
