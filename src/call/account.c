@@ -158,6 +158,8 @@ void km_call_log(struct km_call *call)
         km_line_str(&l, "deployment", call->at->d->id);
     if (call->route.left_out)
         km_call_which_log(call, &l);
+    if (call->dry)
+        km_line_cstr(&l, "dry_run", "true");
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);

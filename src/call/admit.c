@@ -16,9 +16,11 @@
  */
 #include "call/call.h"
 
+#include "call/execution.h"
 #include "call/hooks.h"
 #include "policy/pace.h"
 
+#define DRY_BYTES ((size_t)1 << 20)
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
 /* Tokens that go in, as the one of those that may serve it has them that has the most. */
@@ -219,8 +221,50 @@ static int prepared_hooks(struct km_call *call, struct km_err *err)
     return r;
 }
 
+/* What others say to it, and what it may cost. */
+static int weigh(struct km_call *call, struct km_err *err)
+{
+    int r = prepared_hooks(call, err);
+
+    if (r < 0)
+        return r;
+    call->answered = r == KM_HOOK_ANSWERED;
+    if (call->kind->reserve)
+        return call->kind->reserve(call, err);
+    return call->api || call->priced ? reserve_llm(call, err) : 0;
+}
+
+/* Nothing is taken: what would happen is the answer.  r: what it came to so far. */
+static int try_dry(struct km_call *call, int r, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(DRY_BYTES);
+    struct km_err why = { 0 };
+
+    if (r < 0)
+        why = call->err;
+    else
+        (void)(km_broker_look(call, &why) == 0);
+    km_err_clear(err);
+    if (call->kind->explain(call, &why, &out, err) < 0)
+        return err->code;
+    call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
+    if (call->parts)
+        call->parts[0] = km_arena_str(&call->arena, km_buf_view(&out));
+    call->nparts = call->parts && call->parts[0].n;
+    call->joined = true; /* it is no answer of an upstream: no unit looks at it */
+    call->dry = call->nparts;
+    return call->dry ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static enum km_next dry(struct km_call *call, int r)
+{
+    r = try_dry(call, r, &call->err);
+    return r < 0 ? refused(call, r) : km_call_go(call, KM_STEP_finish);
+}
+
 enum km_next km_step_admit(struct km_call *call)
 {
+    bool read;
     int r;
 
     if (call->prepared) /* the broker has answered */
@@ -230,19 +274,16 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
-    if (r == 0)
-        r = prepared_hooks(call, &call->err);
+    read = r == 0;
+    if (read)
+        r = weigh(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
-    call->answered = r == KM_HOOK_ANSWERED;
-    r = r > 0 ? 0 : r;
-    if (r == 0 && call->kind->reserve)
-        r = call->kind->reserve(call, &call->err);
-    else if (r == 0 && (call->api || call->priced))
-        r = reserve_llm(call, &call->err);
+    call->each = call->reserve;
+    if (read && km_call_is_dry(call))
+        return dry(call, r);
     if (r < 0)
         return refused(call, r);
-    call->each = call->reserve;
     call->prepared = true;
     r = km_broker_take(call, on_permit, call, &call->err);
     call->held = r == KM_E_AGAIN;

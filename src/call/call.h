@@ -56,6 +56,10 @@ struct km_call_kind {
     /* call->reserve: what is reserved before it is sent.  NULL: of an LLM call by its tokens, else
      * what prepare said. */
     int (*reserve)(struct km_call *call, struct km_err *err);
+    /* What would happen to it, as JSON (dry.h); why: code 0, or what it would be refused with, of
+     * which the route may be the first to know.  NULL: of this kind nobody can tell. */
+    int (*explain)(struct km_call *call, struct km_err *why, struct km_buf *out,
+                   struct km_err *err);
     /* A deployment was picked: fill call->at->out, or answer at once (call->answered).  KM_E_AGAIN:
      * something must be had first; km_call_resume() follows, and then it is asked again. */
     int (*attempt)(struct km_call *call, struct km_err *err);
@@ -220,6 +224,7 @@ struct km_call {
     bool full; /* the client takes no more for now */
     bool stands; /* the step waits until no unit does */
     bool replied;
+    bool dry; /* parts are what would happen: nothing was done (dry.h) */
     bool answered; /* parts are ready without an upstream (mock) */
     bool streaming; /* the client's head was sent */
     bool opaque; /* what streams is no event stream: nothing of ours may come in between */

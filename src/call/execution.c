@@ -59,9 +59,9 @@ int km_call_set_execution(struct km_call *call, struct km_execution *x, struct k
         km_call_set_priority(call, x->priority);
     if (km_execution_says(x, KM_EXECUTION_BY))
         call->req.metadata = metadata_with(call, x->requested_by);
-    if (x->dry_run)
+    if (x->dry_run && !call->kind->explain)
         return km_fail_param(err, KM_E_UNSUPPORTED, "dryRun",
-                             "This request cannot be tried without being carried out.");
+                             "What would happen to this kind of request cannot be told before.");
     call->execution = x;
     return 0;
 }
@@ -107,6 +107,11 @@ int km_call_cut_execution(struct km_call *call, struct km_err *err)
         return r;
     call->body = km_arena_cat(&call->arena, parts, n);
     return call->body.n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+bool km_call_is_dry(const struct km_call *call)
+{
+    return call->execution && call->execution->dry_run;
 }
 
 int64_t km_call_bound_time(const struct km_call *call, int64_t ms)

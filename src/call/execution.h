@@ -19,6 +19,7 @@ int km_call_set_execution(struct km_call *call, struct km_execution *x,
 /* For a body that is no API's of ours: if it is a JSON object with the member, that is
  * call->req.execution, and call->body is without it. */
 int km_call_cut_execution(struct km_call *call, struct km_err *err) KM_MUST_USE;
+bool km_call_is_dry(const struct km_call *call); /* it is only tried: dry.h */
 /* Milliseconds that the whole call may take, where `ms` are configured; 0: no such bound is. */
 int64_t km_call_bound_time(const struct km_call *call, int64_t ms);
 /* Says in the head of its answer what was not done as it was asked for. */

@@ -138,7 +138,9 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     kind = take_part(&live->limit, &limits, a, &tokens);
     r = kind == KM_LIMIT_NONE ? km_budget_reserve(&live->budget, a->reserve, a->mode, err)
                               : KM_E_RATE_LIMITED;
-    if (r == KM_E_BUDGET)
+    if (a->look && r == 0)
+        km_budget_settle(&live->budget, a->reserve > 0 ? a->reserve : 0, 0);
+    if (r == KM_E_BUDGET || a->look)
         live->limit = before;
     before = live->limit;
     pthread_mutex_unlock(&live->lock);
@@ -150,6 +152,8 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     if (r < 0)
         return r;
     tell(ret_headroom, &limits, &before, a->now_ms);
+    if (a->look)
+        return 0;
     ret_permit->key = km_key_ref(key);
     ret_permit->part = a->part;
     ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;

@@ -7,6 +7,7 @@ import json
 import sys
 
 import httpx2
+import jsonschema
 import pytest
 from gateway import MASTER, patient
 from mcp import Client, MCPError
@@ -29,14 +30,14 @@ def gateway(tmp_path_factory):
         yield made
 
 
-def call(gateway, meta, mode="legacy", headers=None):
+def call(gateway, meta, mode="legacy", headers=None, tool="large"):
     async def run():
         head = {"authorization": f"Bearer {MASTER}", **(headers or {})}
         async with httpx2.AsyncClient(headers=head, timeout=patient(30)) as http:
             transport = streamable_http_client(f"{gateway.url}/mcp/one", http_client=http)
             async with Client(transport, mode=mode) as client:
                 try:
-                    return await client.call_tool("large", {"count": 1}, meta=meta)
+                    return await client.call_tool(tool, {"count": 1}, meta=meta)
                 except MCPError as refused:  # out of it by itself, not in a group
                     return refused
     return asyncio.run(run())
@@ -105,3 +106,28 @@ def test_without_mcp_it_is_the_bodys(gateway):
     assert records(gateway)[0]["requestedBy"] == "rest"
     answer = gateway.call("POST", "/mcp-rest/tools/call", {**body, "kanmon": {"requestBy": "rest"}})
     assert answer.status == 400 and "Did you mean 'requestedBy'" in answer.json()["detail"]["message"]
+
+
+@pytest.mark.parametrize("tool", ["large", "plain"])
+def test_a_dry_run_says_what_would_happen(gateway, tool):
+    schema = json.loads((HERE.parents[1] / "docs/dry-run.schema.json").read_text())
+    before = gateway.noted.read_text().count("tools/call")
+    rows = len(gateway.spend_logs())
+    for mode in ("legacy", NEW):
+        result = call(gateway, {EXECUTION: {"dryRun": True, "priority": "high"}}, mode, tool=tool)
+        said = result.meta[EXECUTION]["dryRun"]
+        jsonschema.validate(said, schema)
+        assert json.loads(result.content[0].text) == said
+        assert result.structured_content == (None if tool == "large" else said)
+        assert result.is_error == (tool == "large")  # the SDK holds any other to its outputSchema
+        assert said["server"] == "one" and said["tool"] == tool and said["verdict"] == {"allowed": True}
+        assert said["server_state"] == "ready" and said["queue"] == {"priority": "high"}
+        assert records(gateway)[0]["outcome"] == "dry_run"
+    assert gateway.noted.read_text().count("tools/call") == before
+    assert len(gateway.spend_logs()) == rows
+
+
+def test_a_dry_run_of_anything_else_is_refused(gateway):
+    answer = gateway.rpc("resources/read", {"uri": "dual://one", "_meta": {EXECUTION: {"dryRun": True}}},
+                         path="/mcp/one")
+    assert "tools/call alone" in answer["error"]["message"]

@@ -12,6 +12,7 @@
 
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/counts.h"
+#include "gateway/mcp/explain.h"
 #include "door/oauth/access.h"
 #include "mcp/schema.h"
 
@@ -195,6 +196,7 @@ static void log_names(struct km_call *call, struct km_line *l)
 }
 
 static const struct km_call_kind mcp_kind = {
+    .explain = km_mcp_explain,
     .name = "mcp",
     .work_name = km_mcp_work_name,
     .placed = true,

@@ -106,6 +106,9 @@ static int read_all(struct km_mcp_work *w, const struct km_headers *h, const str
         r = cut(w, err);
     if (r < 0 || !x->said)
         return r;
+    if (x->dry_run && (!w->item || !km_str_eq(w->method, KM_STR("tools/call"))))
+        return km_fail_param(err, KM_E_UNSUPPORTED, "dryRun",
+                             "What would happen can be told of tools/call alone.");
     if (km_execution_says(x, KM_EXECUTION_BY))
         w->requested_by = x->requested_by;
     return km_call_set_execution(w->call, x, err);

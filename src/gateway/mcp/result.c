@@ -132,7 +132,7 @@ void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
 {
     if (w->member && w->member->upstream)
         km_mcp_memory_learn(w->hub->shared->memory, w->principal, w->member->name, json);
-    if (km_execution_differs(w->call->execution))
+    if (km_execution_differs(w->call->execution) && !w->call->dry)
         json = km_mcp_tell_execution(w, json);
     take(w, KM_MCP_OUT_RESULT,
          w->tool && km_mcp_result_over(json) ? km_mcp_result_cut(w, json) : edited(w, json));

@@ -15,6 +15,7 @@
 #include "gateway/media/media.h"
 #include "kept/upload.h"
 
+#include "call/dry.h"
 #include "call/model.h"
 #include "call/veil.h"
 #include "llm/api/media.h"
@@ -280,6 +281,7 @@ static void doubt(struct km_call *call)
 }
 
 static const struct km_call_kind media_kind = {
+    .explain = km_call_explain,
     .name = "media",
     .repeats = true,
     .refers = true,
