@@ -11,16 +11,20 @@
 #include "kept/file_refs.h"
 #include "kept/made.h"
 #include "kept/other_models.h"
+#include "kept/together.h"
 
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
+static const struct km_call_hook *const routed[] = { &km_together_hook, NULL };
+
 static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };
 static const struct km_call_unit *const shown[] = { &km_answers_unit, NULL };
 
-const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared },
+const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared,
+                                                    [KM_HOOK_ROUTED] = routed },
                                             .units = { [KM_UNITS_FETCH] = fetched,
                                                        [KM_UNITS_SHOWN] = shown },
                                             .of_models = &km_kind_llm };

@@ -33,6 +33,7 @@
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
 #include "kept/file_refs.h"
+#include "kept/together.h"
 #include "policy/execution.h"
 #include "kept/made.h"
 #include "gateway/objects/objects.h"
@@ -119,6 +120,7 @@ const struct km_module *const km_app_modules[] = {
     &km_call_metrics_module,
     &km_mcp_hub_module,
     &km_calls_module,
+    &km_together_module,
     &km_batch_poll_module,
     &km_admin_module,
     NULL,

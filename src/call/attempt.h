@@ -81,6 +81,7 @@ struct km_attempt {
     struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
     bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
     bool weighs; /* it counts as its deployment's load */
+    bool merged; /* its request is that of several calls put together: each has a part of it */
     bool resigned; /* with new credentials: once a deployment */
 
     /* the request */

@@ -206,6 +206,7 @@ struct km_call {
     unsigned retries; /* most further attempts */
     unsigned nsent; /* attempts whose requests were about to leave */
     struct km_timer *pause; /* runs before the next one is made; NULL: none does */
+    bool alone; /* its request is put together with no other's any more */
     bool covering; /* the broker is being asked for one more, or for more of this one */
     bool covered; /* it said yes to a further one: recover.c */
     bool timed_out;

@@ -49,7 +49,7 @@ int km_call_set_execution(struct km_call *call, struct km_execution *x, struct k
     km_execution_bound(x, call->visit->view->snap->execution);
     if (x->caching)
         x->inactive |= KM_EXECUTION_BIT(CACHING);
-    if (x->batching)
+    if (x->batching && !(call->req.names & KM_NAMES_VECTORS))
         x->inactive |= KM_EXECUTION_BIT(BATCHING);
     if (km_execution_says(x, KM_EXECUTION_FALLBACK) && !call->kind->falls_back)
         x->inactive |= KM_EXECUTION_BIT(FALLBACK);

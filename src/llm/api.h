@@ -90,6 +90,7 @@ enum km_llm_names {
     KM_NAMES_PRICED = 1 << 4, /* what may change its price (llm/api/priced.h) */
     KM_NAMES_MEDIA = 1 << 5, /* media, or where they are */
     KM_NAMES_HOUR = 1 << 6, /* for how long a cache keeps something */
+    KM_NAMES_VECTORS = 1 << 7, /* no member: it asks for embeddings */
 };
 
 /* What of a request changes its price, beside its length and its bound (llm/api/priced.h). */

@@ -76,8 +76,13 @@ static inline bool km_execution_says(const struct km_execution *x, enum km_execu
     return x && (x->said >> m & 1);
 }
 
+/* Whose requests may meet. */
+enum km_batching_by { KM_BATCHING_BY_KEY, KM_BATCHING_BY_TEAM };
+
 struct km_execution_settings {
     int64_t max_retries; /* the ceiling of what a request may ask for */
+    bool batching; /* light requests that meet go as one */
+    int64_t batching_by; /* enum km_batching_by */
 };
 
 extern const struct km_settings_table km_execution_settings_table;

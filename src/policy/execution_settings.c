@@ -7,6 +7,8 @@
 #define TEXT_OF(n) #n
 #define TEXT(n) TEXT_OF(n)
 
+static const char *const owners[] = { "key", "team", NULL };
+
 static const struct km_setting rows[] = {
     { .name = "max_retries",
       .type = KM_SET_INT,
@@ -17,6 +19,19 @@ static const struct km_setting rows[] = {
       .help = "The most retries that a request may ask for (`maxRetries`, `num_retries`, "
               "`x-litellm-num-retries`). One that asks for more gets these, and "
               "`x-kanmon-adjusted` says so." },
+    { .name = "batching",
+      .type = KM_SET_BOOL,
+      .offset = offsetof(struct km_execution_settings, batching),
+      .def = "false",
+      .help = "Requests for embeddings that come while one like them is with the upstream are sent "
+              "together: up to five, or as many as came in a second, or since it was answered. "
+              "`enableBatching` says otherwise for one request." },
+    { .name = "batching_by",
+      .type = KM_SET_ENUM,
+      .offset = offsetof(struct km_execution_settings, batching_by),
+      .def = "key",
+      .choices = owners,
+      .help = "Whose requests may be sent together: those of one `key`, or of one `team`." },
     { 0 },
 };
 
