@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/lines.h"
 #include "door/reply.h"
 #include "http/json_out.h"
+#include "ops/breakers.h"
 
 #define SAID_BYTES (4 * 1024 * 1024)
 #define WAITS_BYTES (64 * 1024)
 #define PLACE_BYTES (128 * 1024)
+#define LEFT_ALONE_BYTES (KM_BREAKERS_SHOWN * 2048)
 #define PRICES_BYTES (64 * 1024 * 1024)
 #define EVENTS_MOST 200
 
@@ -169,7 +172,8 @@ static void put_memory(const struct km_gateway *gw, struct km_json_out *o)
 
 static int status(struct km_admin *a, struct km_err *err)
 {
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(PLACE_BYTES * 2);
+    struct km_buf out KM_CLEANUP(km_buf_done) =
+        KM_BUF(PLACE_BYTES * 2 + LEFT_ALONE_BYTES + KM_LINES_BYTES);
     const struct km_gateway *gw = a->v->w->gw;
     const struct km_snapshot *snap = a->v->view->snap;
     char started[KM_TIME_ISO_LEN + 1];
@@ -191,6 +195,8 @@ static int status(struct km_admin *a, struct km_err *err)
     km_out_member_i64(&o, "store_queued", (int64_t)km_store_queued(gw->store));
     km_out_member(&o, "auth", snap->auth_off ? KM_STR("off") : KM_STR("on"));
     km_out_member_i64(&o, "drain_ms", snap->gateway->drain_ms);
+    km_out_key(&o, "left_alone");
+    km_breakers_json(snap->models, km_loop_now_ms(a->v->w->loop), &o);
     km_out_key(&o, "supervisor");
     if (gw->args->supervisor)
         km_out_i64(&o, gw->args->supervisor);
@@ -198,6 +204,7 @@ static int status(struct km_admin *a, struct km_err *err)
         km_out_null(&o);
     put_memory(gw, &o);
     put_store_fault(gw, &o);
+    km_admin_put_lines(&o, a->v->w);
     km_out_close(&o, '}');
     km_admin_json(a, 200, km_buf_view(&out));
     return 0;

@@ -9,6 +9,7 @@
 
 #include "app/cmd_key_mcp.h"
 #include "app/control.h"
+#include "app/lines.h"
 #include "app/say.h"
 #include "http/message.h"
 #include "store/key_columns.h"
@@ -475,6 +476,28 @@ int km_cmd_reload(struct km_cli *cli)
     return code;
 }
 
+/* Deployments and providers that get no calls right now, or not all of theirs. */
+static void show_left_alone(const struct km_json *list)
+{
+    const struct km_json *row;
+    struct km_str none, kind, name, state;
+    struct km_json_iter it;
+    int64_t left = 0;
+
+    km_json_iter(list, &it);
+    while (km_json_next(&it, &none, &row)) {
+        if (!km_json_string(km_json_get(row, "kind"), &kind) ||
+            !km_json_string(km_json_get(row, "name"), &name) ||
+            !km_json_string(km_json_get(row, "state"), &state))
+            continue;
+        printf("  left alone   %.*s %.*s: %.*s", KM_STR_ARG(kind), KM_STR_ARG(name),
+               KM_STR_ARG(state));
+        if (km_json_i64(km_json_get(row, "left_ms"), &left) && left > 0)
+            printf(", %lld s more", (long long)(left + 999) / 1000);
+        putchar('\n');
+    }
+}
+
 static void show_status(const struct km_json *json)
 {
     puts("kanmon is running");
@@ -490,6 +513,8 @@ static void show_status(const struct km_json *json)
     print_field("", km_json_get(json, "store_fault"), "why");
     print_field("refuses", km_json_get(json, "store_fault"), "refuses");
     print_field("auth", json, "auth");
+    show_left_alone(json ? km_json_get(json, "left_alone") : NULL);
+    km_lines_show(json);
 }
 
 int km_cmd_status(struct km_cli *cli)

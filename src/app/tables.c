@@ -20,6 +20,7 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/llm/kind.h"
+#include "gateway/llm/probe.h"
 #include "kept/answers.h"
 #include "door/auth.h"
 #include "call/call.h"
@@ -32,6 +33,8 @@
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
+#include "call/place.h"
+#include "policy/gate_settings.h"
 #include "kept/file_refs.h"
 #include "kept/together.h"
 #include "policy/execution.h"
@@ -66,12 +69,13 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_model_settings_table, &km_llm_defaults_table, &km_router_settings_table,
     &km_general_settings_table, &km_pass_settings_table, &km_mcp_general_table,
     &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
+    &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
-    &km_breaker_settings_table, &km_execution_settings_table, &km_config_top_table,
-    &km_config_own_table, &km_litellm_top_table,
+    &km_breaker_settings_table, &km_hedge_settings_table, &km_gate_settings_table,
+    &km_execution_settings_table, &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
     &km_mcp_virtual_table, &km_mcp_search_table, &km_mcp_safety_table, &km_mcp_session_table,
@@ -121,7 +125,9 @@ const struct km_module *const km_app_modules[] = {
     &km_mcp_hub_module,
     &km_calls_module,
     &km_together_module,
+    &km_places_module,
     &km_batch_poll_module,
+    &km_probe_module,
     &km_admin_module,
     NULL,
 };

@@ -33,6 +33,7 @@ enum km_setting_type {
     KM_SET_ENUM,       /* int64_t: index into .choices */
     KM_SET_PRICE,      /* int64_t pico-USD a unit, from decimal text; -1 unset */
     KM_SET_MONEY,      /* int64_t nano-USD, from decimal text; -1 unset */
+    KM_SET_WEIGHT,     /* int64_t thousandths, from decimal text; -1 unset */
     KM_SET_STR_LIST,   /* struct km_str_list; a single string counts as a list of one */
     KM_SET_STR_MAP,    /* struct km_str_map */
     KM_SET_NODE,       /* const struct km_node *: the raw tree (config/tree.h), NULL unset */
@@ -40,6 +41,12 @@ enum km_setting_type {
     KM_SET_TABLE_LIST, /* struct km_table_list: array of structs of .table */
     KM_SET_TABLE_MAP,  /* struct km_table_list with names: map of name to struct of .table */
 };
+
+/* A decimal that is not negative; a default of "-1" says that it is unset, which no file can. */
+static inline bool km_setting_is_amount(enum km_setting_type type)
+{
+    return type == KM_SET_PRICE || type == KM_SET_MONEY || type == KM_SET_WEIGHT;
+}
 
 enum km_setting_class {
     KM_SUPPORTED,   /* does what it says */

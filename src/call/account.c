@@ -49,7 +49,8 @@ void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
         call->kind->books(call, e);
         return;
     }
-    e->call_type = km_str_c(call->api ? call->api->call_type : call->kind->call_type);
+    e->call_type =
+        km_str_c(call->api && !call->kind->own ? call->api->call_type : call->kind->call_type);
     e->model_group = km_call_label(call);
 }
 
@@ -167,6 +168,10 @@ void km_call_log(struct km_call *call)
     km_line_decimal(&l, "first_ms", (int64_t)(call->first_ns / 1000), 3);
     km_line_decimal(&l, "upstream_ms", (int64_t)up_us, 3);
     km_line_decimal(&l, "overhead_ms", (int64_t)(total_us > up_us ? total_us - up_us : 0), 3);
+    if (call->queued_ms) {
+        km_line_str(&l, "priority", km_priority_name(call->priority));
+        km_line_i64(&l, "queued_ms", (int64_t)call->queued_ms);
+    }
     if (call->failed) {
         km_line_cstr(&l, "error", km_err_name(call->err.code));
         km_line_cstr(&l, "why", call->err.text);
@@ -185,6 +190,8 @@ static enum km_next closed(struct km_call *call)
 
     if (call->kind->record && call->kind->record(call))
         return KM_WAIT;
+    if (call->match.hedge)
+        km_call_hedge_learn(call);
     if (km_call_run_hooks(call, KM_HOOK_SETTLED, &ignored) == KM_E_AGAIN)
         return KM_WAIT;
     return km_call_go(call, KM_STEP_finish);

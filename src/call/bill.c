@@ -9,6 +9,7 @@
 
 #include "call/flight.h"
 #include "call/metrics.h"
+#include "call/place.h"
 #include "http/json_out.h"
 #include "llm/api/priced.h"
 #include "policy/pace.h"
@@ -259,6 +260,8 @@ void km_call_bill(struct km_call *call)
         call->kind->usage(call, &m->bill.usage);
     if (call->at->weighs)
         end_load(call);
+    if (call->at->turn)
+        km_call_leave_place(call->at);
 }
 
 static unsigned flags_of(const struct km_bill *b)

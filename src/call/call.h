@@ -22,11 +22,16 @@ struct km_call;
 struct km_execution; /* policy/execution.h */
 struct km_intake; /* intake.c */
 
+/* Models that a caller names for the time when the one it asks for fails; n 0: none is said. */
+struct km_own_fallbacks {
+    struct km_fallback_list any, context, policy;
+};
+
 /* What the kinds of call do differently.  The steps ask for nothing else: a kind that needs
  * something new of them adds a row here and says it there. */
 struct km_call_kind {
     const char *name;
-    const char *call_type; /* in the books, of a call of no API */
+    const char *call_type; /* in the books, of a call of no API, or the gateway's own */
     const char *work_name; /* whose call->work is; NULL: it has none */
     bool needs_body;
     bool session; /* its answer is a connection (101), its parts have rows of their own */
@@ -162,7 +167,7 @@ struct km_call {
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
     struct km_execution *execution; /* how it is to be carried out (execution.h); NULL: not said */
-    struct km_fallback_list own_fallbacks; /* its caller's; n 0: none is said */
+    struct km_own_fallbacks own_fallbacks; /* its caller's */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
     unsigned followers; /* groups that wait for their turn */
@@ -176,6 +181,7 @@ struct km_call {
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
     enum km_priority priority, asked_priority; /* priority.h; UNSAID: not looked for yet */
+    uint64_t queued_ms; /* in lines, of all its attempts */
     bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.h) */
@@ -355,6 +361,14 @@ int64_t km_call_attempt_ms(const struct km_call *call);
 uint64_t km_call_time_left(const struct km_call *call);
 enum km_next km_step_route(struct km_call *call);
 enum km_next km_step_send(struct km_call *call);
+/* breakers.c */
+/* What the end of an attempt changed (enum km_route_change), for log, events and metrics. */
+void km_call_tell_breakers(struct km_call *call, unsigned changes);
+void km_call_tell_probe(struct km_call *call); /* the attempt tests one that was left alone */
+/* hedge.c */
+/* Its first request has left: where its group is hedged, one more may follow. */
+void km_call_hedge_begin(struct km_call *call);
+void km_call_hedge_learn(struct km_call *call); /* the books are closed */
 /* share.c */
 /* The attempt's part of the call's time: what its request may take to connect, and to begin to
  * answer, or where its kind reads whole answers, to have answered. */
@@ -380,8 +394,13 @@ enum km_call_retry km_call_retry(struct km_call *call, enum km_again again,
 bool km_call_pause_over(struct km_call *call) KM_MUST_USE;
 enum km_failure km_call_failure(const struct km_call *call); /* what the attempt failed of */
 /* fallback.c */
-/* `fallbacks` of the request, judged like the model it asks for: call->own_fallbacks. */
+/* The lists of the request, judged like the model it asks for: call->own_fallbacks. */
 int km_call_read_fallbacks(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* The groups that follow the one which is asked, after such a failure. */
+struct km_fallback_list km_call_followers(const struct km_call *call, enum km_failure failure);
+/* Nobody else is asked: what was wrong with the request is said by the first who was, not by a
+ * follower to whom something else of it may be wrong. */
+void km_call_first_word(struct km_call *call, bool passing);
 /* Is there a model group that may be asked in the place of this one? */
 bool km_call_may_fall_back(const struct km_call *call);
 /* No more attempts are made in its group: true: from now on it is a call of the next group, its

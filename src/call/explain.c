@@ -11,7 +11,6 @@
 
 int km_call_explain_route(struct km_call *call, struct km_call_route *ret, struct km_err *err)
 {
-    const struct km_fallbacks *lists = km_models_fallbacks(call->visit->view->snap->models);
     struct km_route_word *words =
         km_arena_zalloc(&call->arena, (call->match.n + 1) * sizeof *words);
     struct km_route_state state;
@@ -28,9 +27,6 @@ int km_call_explain_route(struct km_call *call, struct km_call_route *ret, struc
     state = call->route;
     km_route_explain(&state, call->match.v, call->match.n, km_loop_now_ms(call->w->loop), words);
     if (km_call_may_fall_back(call))
-        ret->followers =
-            call->own_fallbacks.n
-                ? call->own_fallbacks
-                : km_fallbacks_find(lists, KM_FAILURE_OTHER, call->req.model, call->match.group);
+        ret->followers = km_call_followers(call, KM_FAILURE_OTHER);
     return 0;
 }

@@ -29,14 +29,15 @@ static const char tag; /* the call's note */
 
 struct own {
     struct km_call *call;
+    const char *name; /* of the member */
     struct km_str v[KM_FALLBACKS_MOST];
     size_t n;
 };
 
-static int own_fail(struct km_err *err)
+static int own_fail(const struct own *o, struct km_err *err)
 {
-    return km_fail_param(err, KM_E_INVALID, "fallbacks",
-                         "'fallbacks' is a list of at most %d models: [\"name\", ...].",
+    return km_fail_param(err, KM_E_INVALID, o->name,
+                         "'%s' is a list of at most %d models: [\"name\", ...].", o->name,
                          KM_FALLBACKS_MOST);
 }
 
@@ -48,7 +49,7 @@ static int add_name(struct own *o, struct km_str model, struct km_err *err)
     int r;
 
     if (o->n == KM_FALLBACKS_MOST)
-        return own_fail(err);
+        return own_fail(o, err);
     r = km_models_find(o->call->visit->view->snap->models, model, &match, err);
     if (key &&
         km_key_grants_model(key, model, r == 0 ? match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
@@ -61,7 +62,7 @@ static int add_own(struct own *o, const struct km_json *name, struct km_err *err
 {
     struct km_str model;
 
-    return km_json_string(name, &model) ? add_name(o, model, err) : own_fail(err);
+    return km_json_string(name, &model) ? add_name(o, model, err) : own_fail(o, err);
 }
 
 /* {"model": name}, or {group: [names]} as the configuration has it. */
@@ -75,9 +76,9 @@ static int add_own_object(struct own *o, const struct km_json *item, struct km_e
 
     km_json_iter(item, &it);
     if (km_json_count(item) != 1 || !km_json_next(&it, &key, &value))
-        return own_fail(err);
+        return own_fail(o, err);
     if (km_json_kind(value) != KM_JSON_ARRAY)
-        return km_str_eq(key, KM_STR("model")) ? add_own(o, value, err) : own_fail(err);
+        return km_str_eq(key, KM_STR("model")) ? add_own(o, value, err) : own_fail(o, err);
     km_json_iter(value, &names);
     while (r == 0 && km_json_next(&names, &none, &name))
         if (km_str_eq(key, asked) || km_str_eq(key, KM_STR("*")))
@@ -120,17 +121,20 @@ static int add_provider(struct own *o, struct km_str name, struct km_err *err)
     return add_name(o, group.n ? group : name, err);
 }
 
-static int read_list(struct own *o, struct km_err *err)
+static int read_list(struct own *o, struct km_str json, struct km_err *err)
 {
     const struct km_json *root, *item;
     struct km_json_iter it;
     struct km_str none;
-    int r = km_json_parse(&o->call->arena, o->call->req.fallbacks, &root, err);
+    int r;
 
+    if (!json.n)
+        return 0;
+    r = km_json_parse(&o->call->arena, json, &root, err);
     if (r < 0)
         return r;
     if (km_json_kind(root) != KM_JSON_ARRAY)
-        return own_fail(err);
+        return own_fail(o, err);
     km_json_iter(root, &it);
     while (r == 0 && km_json_next(&it, &none, &item))
         r = km_json_kind(item) == KM_JSON_OBJECT ? add_own_object(o, item, err)
@@ -138,24 +142,42 @@ static int read_list(struct own *o, struct km_err *err)
     return r;
 }
 
-int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
+/* provider: who comes first; or empty. */
+static int read_own(struct km_call *call, const char *name, struct km_str json,
+                    struct km_str provider, struct km_fallback_list *ret, struct km_err *err)
 {
-    struct own o = { .call = call };
+    struct own o = { .call = call, .name = name };
     struct km_str *v;
-    int r = 0;
+    int r = provider.n ? add_provider(&o, provider, err) : 0;
 
-    if (km_execution_says(call->execution, KM_EXECUTION_FALLBACK) && call->kind->falls_back)
-        r = add_provider(&o, call->execution->fallback, err);
-    if (r == 0 && call->req.fallbacks.n)
-        r = read_list(&o, err);
+    if (r == 0)
+        r = read_list(&o, json, err);
     if (r < 0 || !o.n)
         return r;
     v = km_arena_alloc(&call->arena, (o.n + 1) * sizeof *v);
     if (!v)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     memcpy(v, o.v, o.n * sizeof *v);
-    call->own_fallbacks = (struct km_fallback_list){ .v = v, .n = o.n };
+    *ret = (struct km_fallback_list){ .v = v, .n = o.n };
     return 0;
+}
+
+int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
+{
+    const struct km_llm_request *req = &call->req;
+    struct km_own_fallbacks *own = &call->own_fallbacks;
+    struct km_str provider = KM_STR_NONE;
+    int r;
+
+    if (km_execution_says(call->execution, KM_EXECUTION_FALLBACK) && call->kind->falls_back)
+        provider = call->execution->fallback;
+    r = read_own(call, "fallbacks", req->fallbacks, provider, &own->any, err);
+    if (r == 0)
+        r = read_own(call, "context_window_fallbacks", req->context_fallbacks, KM_STR_NONE,
+                     &own->context, err);
+    return r < 0 ? r
+                 : read_own(call, "content_policy_fallbacks", req->policy_fallbacks, KM_STR_NONE,
+                            &own->policy, err);
 }
 
 /* --- the groups that follow --- */
@@ -165,22 +187,34 @@ struct fallbacks {
     size_t npending;
     struct km_str asked[KM_FALLBACKS_MOST + 1]; /* groups, the first included */
     size_t nasked;
+    struct km_err first; /* what the first of them said that was wrong with the request; or none */
 };
+
+static bool has_own(const struct km_own_fallbacks *own)
+{
+    return own->any.n || own->context.n || own->policy.n;
+}
 
 bool km_call_may_fall_back(const struct km_call *call)
 {
-    return (call->match.falls_back || call->own_fallbacks.n || call->followers) &&
+    return (call->match.falls_back || has_own(&call->own_fallbacks) || call->followers) &&
            call->kind->falls_back && !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
 }
 
 /* The caller's own list counts in the place of the configured ones. */
-static struct km_fallback_list followers_of(const struct km_call *call)
+struct km_fallback_list km_call_followers(const struct km_call *call, enum km_failure failure)
 {
     const struct km_fallbacks *configured = km_models_fallbacks(call->visit->view->snap->models);
+    const struct km_own_fallbacks *own = &call->own_fallbacks;
+    const struct km_fallback_list *said = failure == KM_FAILURE_CONTEXT_WINDOW   ? &own->context
+                                          : failure == KM_FAILURE_CONTENT_POLICY ? &own->policy
+                                                                                 : &own->any;
 
-    if (call->own_fallbacks.n)
-        return call->fallbacks ? (struct km_fallback_list){ 0 } : call->own_fallbacks;
-    return km_fallbacks_find(configured, km_call_failure(call), call->req.model, call->match.group);
+    if (!said->n)
+        said = &own->any;
+    if (said->n)
+        return call->fallbacks ? (struct km_fallback_list){ 0 } : *said;
+    return km_fallbacks_find(configured, failure, call->req.model, call->match.group);
 }
 
 static void push_followers(struct fallbacks *f, struct km_fallback_list followers)
@@ -283,7 +317,9 @@ bool km_call_fall_back(struct km_call *call)
     if (!f ||
         call->fallbacks >= km_fallbacks_most(km_models_fallbacks(call->visit->view->snap->models)))
         return false;
-    push_followers(f, followers_of(call));
+    if (call->fallbacks == 0)
+        f->first = call->err;
+    push_followers(f, km_call_followers(call, km_call_failure(call)));
     km_call_bill(call); /* at the price of the group that it was of */
     if (call->fallbacks)
         km_count_fallback(call, false);
@@ -292,4 +328,13 @@ bool km_call_fall_back(struct km_call *call)
     call->fallbacks++;
     give_time(call);
     return true;
+}
+
+void km_call_first_word(struct km_call *call, bool passing)
+{
+    const struct fallbacks *f = km_call_note(call, &tag);
+
+    if (!passing && f && f->first.code == KM_E_UPSTREAM_STATUS && km_err_http(&f->first) < 500 &&
+        km_err_http(&f->first) != 429)
+        call->err = f->first;
 }

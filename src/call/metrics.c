@@ -86,6 +86,14 @@ static const struct km_metric_row retries_denied = {
     .help = "Further attempts that were not made because the deployment's retry budget was spent.",
     .labels = { "model", "model_id" }
 };
+static const struct km_metric_row hedges = {
+    .name = "kanmon_hedges_total",
+    .type = KM_COUNTER,
+    .help = "Second requests of calls whose deployment was slow to begin: sent; won, by the "
+            "deployment that was faster; denied by the retry budget; no_budget of the key; "
+            "not_now.",
+    .labels = { "model", "model_id", "outcome" }
+};
 static const struct km_metric_row input_tokens = { .name = "litellm_input_tokens_metric_total",
                                                    .type = KM_COUNTER,
                                                    .help = "Input tokens.",
@@ -258,6 +266,14 @@ void km_count_retry(struct km_call *call, const char *failure)
     struct km_str labels[3] = { d->group, d->id, km_str_c(failure) };
 
     km_metric_count(call->w->gw->metrics, &retries, labels, call->w->index, 1);
+}
+
+void km_count_hedge(struct km_call *call, const char *outcome)
+{
+    const struct km_deployment *d = call->at->d;
+    struct km_str labels[3] = { d->group, d->id, km_str_c(outcome) };
+
+    km_metric_count(call->w->gw->metrics, &hedges, labels, call->w->index, 1);
 }
 
 void km_count_cooled_down(struct km_call *call)

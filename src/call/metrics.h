@@ -24,6 +24,8 @@ void km_count_cooled_down(struct km_call *call);
 void km_count_retry(struct km_call *call, const char *failure);
 /* It would, and its deployment's retry budget is spent. */
 void km_count_retry_denied(struct km_call *call);
+/* What became of asking a second deployment while the first is slow: sent, won, denied, ... */
+void km_count_hedge(struct km_call *call, const char *outcome);
 
 extern const struct km_module km_call_metrics_module;
 

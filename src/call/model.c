@@ -10,6 +10,7 @@
 #include "call/model.h"
 
 #include "call/execution.h"
+#include "call/place.h"
 #include "call/veil.h"
 #include "http/fields.h"
 #include "http/json_drop.h"
@@ -72,8 +73,7 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
-    if (r == 0 && (call->req.fallbacks.n || call->execution) &&
-        km_call_read_fallbacks(call, err) < 0)
+    if (r == 0 && km_call_read_fallbacks(call, err) < 0)
         return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
         return KM_E_FORBIDDEN;
@@ -218,12 +218,6 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
-static bool tells_limits(struct km_str name)
-{
-    return km_str_istarts(name, KM_STR("x-ratelimit-")) ||
-           km_str_istarts(name, KM_STR("anthropic-ratelimit-"));
-}
-
 static struct km_str coding_of(struct km_call *call, const struct km_response *response)
 {
     struct km_str coding =
@@ -240,7 +234,7 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
 {
     struct km_buf *b = &call->w->scratch;
     bool own_limits = call->hold.room.limit_requests >= 0 || call->hold.room.limit_tokens >= 0;
-    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers);
+    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers), tells = false;
 
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
@@ -255,7 +249,10 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         km_buf_str(b, KM_STR(": "));
         km_buf_str(b, value);
         km_buf_str(b, KM_STR("\r\n"));
-        if (own_limits || !tells_limits(h->name))
+        if (!km_quota_is_field(h->name))
+            continue;
+        tells = true;
+        if (own_limits)
             continue;
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));
@@ -264,6 +261,8 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     }
     call->at->head = km_arena_str(&call->arena, km_buf_view(b));
     call->at->coding = coding_of(call, response);
+    if (tells)
+        km_call_hear_quota(call, &response->headers);
 }
 
 int km_call_compressed(const struct km_call *call, struct km_err *err)

@@ -20,6 +20,7 @@
 #include "call/flight.h"
 #include "call/metrics.h"
 #include "call/model.h"
+#include "call/place.h"
 #include "call/veil.h"
 #include "llm/refusal_maximum.h"
 
@@ -96,6 +97,8 @@ static enum km_outcome outcome_of(const struct km_call *call)
         code == KM_E_BODY_TOO_LARGE || code == KM_E_HEADER_TOO_LARGE || code == KM_E_STORE ||
         code == KM_E_BUDGET)
         return KM_OUTCOME_CALLER;
+    if (code == KM_E_RATE_LIMITED) /* by its line here: it was not asked */
+        return KM_OUTCOME_OVERTAKEN;
     if (code != KM_E_UPSTREAM_STATUS)
         return KM_OUTCOME_FAILED;
     if (status == 429)
@@ -108,6 +111,7 @@ static enum km_outcome outcome_of(const struct km_call *call)
 void km_call_report(struct km_call *call, enum km_outcome outcome)
 {
     struct km_report report = { .outcome = outcome };
+    unsigned changes;
 
     if (!call->at->candidate || (call->at->taker && !km_taker_speaks(call->at->taker)))
         return;
@@ -116,15 +120,19 @@ void km_call_report(struct km_call *call, enum km_outcome outcome)
     if (outcome == KM_OUTCOME_RATE_LIMITED) /* of a wildcard's models one is full */
         report.rest_ms =
             call->at->d && km_deployment_has_star(call->at->d) ? -1 : call->err.retry_after_ms;
-    if (km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop)))
-        km_count_cooled_down(call);
+    if (outcome == KM_OUTCOME_OK || outcome == KM_OUTCOME_RATE_LIMITED)
+        km_call_report_quota(call, outcome);
+    changes = km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop));
+    if (changes)
+        km_call_tell_breakers(call, changes);
 }
 
 static void report(struct km_call *call)
 {
     if (!call->at->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
         return;
-    if (!call->unsaid && (!call->at->taker || km_taker_speaks(call->at->taker)))
+    if (!call->unsaid && call->err.code != KM_E_RATE_LIMITED &&
+        (!call->at->taker || km_taker_speaks(call->at->taker)))
         km_count_attempt_failed(call);
     km_call_report(call, outcome_of(call));
 }
@@ -271,14 +279,21 @@ static bool may_be_repeated(const struct km_call *call)
     return call->match.n && !call->timed_out && !call->unsaid && !is_spent(call);
 }
 
-/* Would another model do better?  Of a request that is itself at fault, where it is its length or
- * what it says that one of them refuses. */
+/* Would another model do better?  Also at what an upstream says is wrong with the request: another
+ * may know the parameter, the model or the file that this one does not. */
 static bool worth_another_model(const struct km_call *call)
 {
-    const enum km_failure failure = km_call_failure(call);
-
     return worth_another(call) || call->err.code == KM_E_NO_DEPLOYMENT ||
-           failure == KM_FAILURE_CONTEXT_WINDOW || failure == KM_FAILURE_CONTENT_POLICY;
+           call->err.code == KM_E_UPSTREAM_STATUS || call->err.code == KM_E_RATE_LIMITED ||
+           km_call_failure(call) == KM_FAILURE_CONTEXT_WINDOW;
+}
+
+/* Those of a higher order, then other models. */
+static bool go_elsewhere(struct km_call *call)
+{
+    return worth_another_model(call) &&
+           (km_route_next_order(&call->route, call->match.v, call->match.n) ||
+            km_call_fall_back(call));
 }
 
 static enum km_next try_on(struct km_call *call)
@@ -291,8 +306,9 @@ static enum km_next try_on(struct km_call *call)
         retry = km_call_retry(call, again_of(call), worth_another(call));
     if (retry == KM_CALL_RETRY_PAUSED)
         return KM_WAIT;
-    if (retry == KM_CALL_RETRY_NOW || (worth_another_model(call) && km_call_fall_back(call)))
+    if (retry == KM_CALL_RETRY_NOW || go_elsewhere(call))
         return cover(call, false);
+    km_call_first_word(call, worth_another(call));
     return km_call_go(call, KM_STEP_account);
 }
 

@@ -91,6 +91,8 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
     km_buf_str(b, KM_STR("\r\n"));
     if (call->bound_tokens >= 0)
         number_line(b, KM_STR("x-kanmon-max-tokens: "), call->bound_tokens);
+    if (call->queued_ms)
+        number_line(b, KM_STR("x-kanmon-queue-wait-ms: "), (int64_t)call->queued_ms);
 }
 
 static void time_lines(const struct km_call *call, struct km_buf *b)

@@ -15,8 +15,9 @@
 #include "call/execution.h"
 #include "call/flight.h"
 #include "call/hooks.h"
-#include "policy/execution.h"
+#include "call/place.h"
 #include "call/which.h"
+#include "policy/execution.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
@@ -118,6 +119,8 @@ static int pick(struct km_call *call, struct km_err *err)
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
     call->at->d = call->at->candidate->deployment;
     call->at->resigned = false;
+    if (call->route.probes)
+        km_call_tell_probe(call);
     if (call->at->d->unavailable.n) {
         km_fail(err, KM_E_NOT_IMPLEMENTED, "Model '%.*s' cannot be called: %.*s.",
                 KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
@@ -137,6 +140,31 @@ static int keep_bound(struct km_call *call, struct km_err *err)
     return call->kind->attempt(call, err);
 }
 
+/* Its deployment has a limit, or its upstream is near one. */
+static bool must_ask_for_place(const struct km_call *call)
+{
+    const struct km_deployment *d = call->at->d;
+
+    return d && d->gate && !call->kind->placed && !km_gate_is_open(d->gate, &d->gate_rules);
+}
+
+static void on_place(struct km_attempt *at)
+{
+    km_attempt_look(at);
+    km_call_resume(at->call, 0);
+}
+
+static int take_place(struct km_call *call, struct km_err *err)
+{
+    const struct km_deployment *d = call->at->d;
+    const struct km_place_args args = { .gate = d->gate,
+                                        .rules = &d->gate_rules,
+                                        .tokens = call->input_tokens + call->reserve_output,
+                                        .resume = on_place };
+
+    return km_call_take_place(call, &args, err);
+}
+
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
@@ -148,6 +176,8 @@ enum km_next km_step_route(struct km_call *call)
         call->retries = retries_of(call);
         km_call_time_runs(call);
     }
+    if (r == 0 && must_ask_for_place(call))
+        r = take_place(call, &call->err);
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
     if (r == 0 && call->at->money.bound > 0 && !km_call_cover_bound(call))
@@ -356,6 +386,8 @@ static bool send_out(struct km_call *call)
                                    at->opens, &call->arena, &upstream_events, at);
     else
         at->up = km_http_send(call->w->client, &at->out, &upstream_events, at);
+    if ((at->up || at->taker) && call->match.hedge)
+        km_call_hedge_begin(call);
     if (at->up || at->taker)
         return true;
     km_fail(&call->err, KM_E_NOMEM, "out of memory");
@@ -365,6 +397,8 @@ static bool send_out(struct km_call *call)
 int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weight,
                     struct km_err *err)
 {
+    if (call->at->turn) /* it asks nothing itself */
+        km_call_leave_place(call->at);
     call->at->taker = km_flight_join(flight, weight, &call->arena, &upstream_events, call->at);
     return call->at->taker ? KM_HOOK_JOINED : km_fail(err, KM_E_NOMEM, "out of memory");
 }

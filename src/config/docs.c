@@ -82,8 +82,8 @@ static void supported_row(const struct km_setting *row, struct km_buf *out)
     km_buf_str(out, KM_STR(" | "));
     if (row->flags & KM_SET_REQUIRED)
         km_buf_str(out, KM_STR("required"));
-    else if (row->def && !((row->type == KM_SET_PRICE || row->type == KM_SET_MONEY) &&
-                           strcmp(row->def, "-1") == 0)) /* unset */
+    else if (row->def &&
+             !(km_setting_is_amount(row->type) && strcmp(row->def, "-1") == 0)) /* unset */
         km_buf_printf(out, "`%s`", row->def);
     km_buf_str(out, KM_STR(" | "));
     cell(out, row->help);

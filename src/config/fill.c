@@ -289,7 +289,7 @@ static const struct km_node *choose(struct km_fill *fill, const struct km_settin
 
 static void unset(const struct km_setting *row, void *field)
 {
-    if (row->type == KM_SET_PRICE || row->type == KM_SET_MONEY)
+    if (km_setting_is_amount(row->type))
         *(int64_t *)field = -1;
 }
 

@@ -77,10 +77,6 @@ static const struct km_setting router_rows[] = {
             "session_affinity|forward_client_headers_by_model_group|encrypted_content_affinity",
             "Extra checks before a deployment is picked; router_budget_limiting and "
             "enforce_model_rate_limits hold budgets and limits that kanmon does not hold yet."),
-    PROTECTS("default_max_parallel_requests", KM_SET_INT,
-            "Bounds concurrent calls to each deployment: without it a busy one is called all the "
-            "same. kanmon bounds them by key, see default_max_parallel_requests of "
-            "kanmon_settings."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,
@@ -100,9 +96,10 @@ static const struct km_setting router_rows[] = {
             "Request defaults for every deployment; put them in each deployment's "
             "litellm_params."),
     IGNORED("default_priority", KM_SET_INT,
-            "Priority in LiteLLM's queue; kanmon has no queue yet."),
+            "Priority in LiteLLM's queue of calls that say none; here that is "
+            "kanmon_settings.performance.default_priority."),
     IGNORED("polling_interval", KM_SET_INT,
-            "How often LiteLLM's queue is polled; kanmon has no queue yet."),
+            "How often LiteLLM's queue is polled; kanmon's wakes the next call at once."),
     IGNORED("tag_routing_prefix", KM_SET_STR,
             "Marks tags under enable_tag_filtering, which alone decides whether they count."),
     IGNORED("routing_groups", KM_SET_NODE,
@@ -111,9 +108,6 @@ static const struct km_setting router_rows[] = {
             "Weights by deployment; kanmon reads weight in litellm_params."),
     IGNORED("ignore_invalid_deployments", KM_SET_BOOL,
             "Starts without deployments that are invalid; kanmon names them and stops."),
-    IGNORED("enable_health_check_routing", KM_SET_BOOL,
-            "Avoids deployments whose last health check failed; kanmon runs none in the "
-            "background yet."),
     IGNORED("health_check_staleness_threshold", KM_SET_INT,
             "How long a background health check counts; kanmon makes none yet."),
     IGNORED("health_check_ignore_transient_errors", KM_SET_BOOL,

@@ -168,9 +168,7 @@ const struct km_node *km_fill_default(struct km_fill *fill, const struct km_sett
     struct km_str text = km_str_c(row->def);
     struct km_node *node;
 
-    /* "-1" is how a row may write that an amount is unset, which no file can. */
-    if (!row->def ||
-        ((row->type == KM_SET_PRICE || row->type == KM_SET_MONEY) && km_str_eq(text, KM_STR("-1"))))
+    if (!row->def || (km_setting_is_amount(row->type) && km_str_eq(text, KM_STR("-1"))))
         return NULL;
     if (takes_yaml(row->type))
         return yaml_text(fill, text, KM_STR("default"));

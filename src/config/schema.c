@@ -96,6 +96,7 @@ static void type_schema(const struct km_settings_table *const *tables, const str
         break;
     case KM_SET_PRICE:
     case KM_SET_MONEY:
+    case KM_SET_WEIGHT:
         any_of_env(out,
                    "{\"type\":\"number\",\"minimum\":0},"
                    "{\"type\":\"string\",\"pattern\":\"^[0-9]*[.]?[0-9]*([eE][-+]?[0-9]+)?$\"}");

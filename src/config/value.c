@@ -59,6 +59,7 @@ const char *km_value_expects(enum km_setting_type type)
         [KM_SET_ENUM] = "one of its choices",
         [KM_SET_PRICE] = "a price in USD, not negative",
         [KM_SET_MONEY] = "an amount in USD, not negative",
+        [KM_SET_WEIGHT] = "a number, not negative",
         [KM_SET_STR_LIST] = "a list of strings",
         [KM_SET_STR_MAP] = "a mapping of names to strings",
         [KM_SET_NODE] = "anything",
@@ -255,6 +256,9 @@ int km_value_number(const struct km_setting *row, const struct km_node *node, in
     case KM_SET_MONEY:
         r = amount_value(row->type, 9, node, &v, err);
         break;
+    case KM_SET_WEIGHT:
+        r = amount_value(row->type, 3, node, &v, err);
+        break;
     case KM_SET_ENUM:
         r = enum_value(row, node, &v, err);
         break;
@@ -273,8 +277,7 @@ int km_value_number(const struct km_setting *row, const struct km_node *node, in
 bool km_value_is_number(enum km_setting_type type)
 {
     return type == KM_SET_INT || type == KM_SET_BYTES || type == KM_SET_MS ||
-           type == KM_SET_SECONDS || type == KM_SET_ENUM || type == KM_SET_PRICE ||
-           type == KM_SET_MONEY;
+           type == KM_SET_SECONDS || type == KM_SET_ENUM || km_setting_is_amount(type);
 }
 
 int km_value_bool(const struct km_node *node, bool *ret_value, struct km_err *err)

@@ -19,6 +19,7 @@
 #include "host/load.h"
 #include "host/module.h"
 #include "host/worker.h"
+#include "policy/gate.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -138,7 +139,8 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
     gw->paces = km_paces_new();
-    if (r == 0 && !gw->paces)
+    gw->gates = km_gates_new();
+    if (r == 0 && (!gw->paces || !gw->gates))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->accounts = r == 0 ? km_accounts_new((size_t)keys->max_accounts) : NULL;
@@ -426,6 +428,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_keys_free(gw->keys);
     km_accounts_free(gw->accounts);
     km_paces_free(gw->paces);
+    km_gates_free(gw->gates);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);

@@ -215,8 +215,8 @@ static int judge_member(const struct body *b, struct km_str key, const struct km
 {
     const char *member;
 
-    if (top && !b->raw && km_str_eq(key, KM_STR("fallbacks")))
-        return 0; /* the gateway's own: it is cut */
+    if (top && !b->raw && km_str_ends(key, KM_STR("fallbacks")))
+        return 0; /* the gateway's own: they are cut */
     if (top && km_str_eq(key, KM_STR("extra_body")))
         return km_fail_param(err, KM_E_INVALID, "extra_body",
                              "'extra_body' is not read by a key that has a budget or a list of "

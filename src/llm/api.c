@@ -312,6 +312,13 @@ static void read_seconds(const struct km_llm_request *r, const struct km_json_sp
         *ret_ms = ms;
 }
 
+static void read_list(const struct km_llm_request *r, const struct km_json_span *span,
+                      struct km_str *ret)
+{
+    if (span->type != KM_JSON_ABSENT && span->type != KM_JSON_NULL)
+        *ret = km_json_value(r->body, span);
+}
+
 int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, struct km_err *err)
 {
     const struct km_json_span *tags = &own[KM_LLM_OWN_TAGS];
@@ -320,12 +327,12 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
     read_seconds(r, &own[KM_LLM_OWN_STREAM_TIMEOUT], &r->stream_timeout_ms);
     if (tags->type == KM_JSON_ARRAY)
         r->tags = km_json_value(r->body, tags);
-    if (own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_ABSENT &&
-        own[KM_LLM_OWN_FALLBACKS].type != KM_JSON_NULL)
-        r->fallbacks = km_json_value(r->body, &own[KM_LLM_OWN_FALLBACKS]);
     if (own[KM_LLM_OWN_EXECUTION].type != KM_JSON_ABSENT &&
         own[KM_LLM_OWN_EXECUTION].type != KM_JSON_NULL)
         r->execution = km_json_value(r->body, &own[KM_LLM_OWN_EXECUTION]);
+    read_list(r, &own[KM_LLM_OWN_FALLBACKS], &r->fallbacks);
+    read_list(r, &own[KM_LLM_OWN_CONTEXT_FALLBACKS], &r->context_fallbacks);
+    read_list(r, &own[KM_LLM_OWN_POLICY_FALLBACKS], &r->policy_fallbacks);
     r->no_fallbacks = own[KM_LLM_OWN_NO_FALLBACKS].type == KM_JSON_TRUE;
     return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_RETRIES_MOST,
                              &r->num_retries, err);

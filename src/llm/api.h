@@ -138,9 +138,10 @@ struct km_llm_request {
     int64_t num_retries; /* -1: not said */
     int64_t timeout_ms; /* 0: not said */
     int64_t stream_timeout_ms; /* of its first event; 0: not said */
-    struct km_str fallbacks; /* as JSON: models to ask when this one fails; or empty */
-    struct km_str
-        execution; /* how it is to be carried out, as JSON (policy/execution.h); or empty */
+    /* As JSON: models to ask when this one fails, in general and of these; or empty. */
+    struct km_str fallbacks, context_fallbacks, policy_fallbacks;
+    /* How it is to be carried out, as JSON (policy/execution.h); or empty. */
+    struct km_str execution;
     bool no_fallbacks; /* none is to be asked in its place */
     struct km_str previous; /* the id of the answer it goes on from, as JSON; or empty */
     struct km_str prompt; /* JSON text of what is prompted with: for estimates */

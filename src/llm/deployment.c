@@ -17,6 +17,7 @@
 #include "http/message.h"
 #include "llm/api/priced.h"
 #include "llm/auth.h"
+#include "llm/cooldown.h"
 #include "llm/model_build.h"
 #include "llm/provider/codecs.h"
 #include "llm/spellings.h"
@@ -281,14 +282,6 @@ static struct km_str id_of(const struct km_model_build *b, const struct km_model
     return km_arena_str(b->arena, km_str_c(hex));
 }
 
-/* A share of the group's requests, where others may have said nothing: those get the least. */
-static int64_t share_of(const struct km_litellm_params *p)
-{
-    int64_t w = p->weight >= 0 ? p->weight : p->rpm >= 0 ? p->rpm : p->tpm;
-
-    return w > 0 ? w : 1;
-}
-
 int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
                        const struct km_model_entry *entry, const struct km_provider *provider,
                        struct km_err *err)
@@ -301,10 +294,18 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->timeout_ms = entry->params.timeout_ms;
     d->stream_timeout_ms = entry->params.stream_timeout_ms;
     d->num_retries = entry->params.num_retries;
-    d->share = share_of(&entry->params);
+    d->weight = entry->params.weight;
+    d->breaking = km_cooldown_of_entry(entry, b->arena);
+    d->check =
+        (struct km_deployment_check){ .mode = km_arena_str(b->arena, entry->info.mode),
+                                      .model = km_arena_str(b->arena, entry->info.check_model),
+                                      .timeout_ms = entry->info.check_timeout_ms,
+                                      .max_tokens = entry->info.check_max_tokens,
+                                      .off = entry->info.check_off };
     d->order = entry->params.order;
     d->rpm = entry->params.rpm;
     d->tpm = entry->params.tpm;
+    d->max_parallel = entry->params.max_parallel;
     d->mock_response = km_arena_str(b->arena, entry->params.mock_response);
     d->lends = entry->params.use_in_pass_through;
     if (provider) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "llm/gating.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
 
@@ -159,6 +160,25 @@ static struct km_model_group *group_of(struct km_models *m, struct km_str name)
     return NULL;
 }
 
+static int64_t metric_of(const struct km_deployment *d, unsigned metric)
+{
+    return metric == 0 ? d->weight : metric == 1 ? d->rpm : d->tpm;
+}
+
+/* The first of weight, rpm and tpm that one of its group and order has says the shares of all. */
+static int64_t share_of(const struct km_models *m, const struct km_deployment *d)
+{
+    for (unsigned metric = 0; metric < 3; metric++)
+        for (size_t i = 0; i < m->ndeployments; i++) {
+            const struct km_deployment *other = &m->deployments[i];
+
+            if (other->order == d->order && km_str_eq(other->group, d->group) &&
+                metric_of(other, metric) > 0)
+                return metric_of(d, metric) > 0 ? metric_of(d, metric) : 0;
+        }
+    return 1;
+}
+
 static int fill_group(struct km_models *m, struct km_model_group *g, struct km_err *err)
 {
     struct km_candidate *v;
@@ -172,14 +192,19 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
     g->v = v;
     g->retry = km_models_retry_policy(m, g->name);
     g->falls_back = km_fallbacks_has(m->fallbacks, g->name);
+    g->hedge = m->hedge && km_hedge_has(m->hedge, g->name) ? m->hedge : NULL;
     for (size_t i = 0; i < m->ndeployments; i++) {
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
             v[g->n++] = (struct km_candidate){
-                .weight = d->share,
+                .weight = share_of(m, d),
                 .order = d->order,
                 .breaker = &d->breaker,
-                .settings = &m->breaker,
+                .settings = d->breaking,
+                .group = d->group_of,
+                .place = d->place,
+                .gate = d->gate,
+                .gate_rules = &d->gate_rules,
                 .facts = km_models_facts(m, d),
                 .about = &d->facts,
                 .deployment = d,
@@ -237,7 +262,11 @@ static int index_ids(struct km_models *m, struct km_err *err)
         km_deployment_name_facts(d);
         *c = (struct km_candidate){ .weight = 1,
                                     .breaker = &d->breaker,
-                                    .settings = &m->breaker,
+                                    .settings = d->breaking,
+                                    .group = d->group_of,
+                                    .place = d->place,
+                                    .gate = d->gate,
+                                    .gate_rules = &d->gate_rules,
                                     .about = &d->facts,
                                     .deployment = d };
         *g = (struct km_model_group){
@@ -329,6 +358,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         return km_fail(err, KM_E_NOMEM, "out of memory");
     m->router = km_config_get(args->config, &km_router_settings_table);
     m->breaker = km_models_breaker(args, m->router);
+    m->hedge = args->hedge;
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     m->strategy = km_models_strategy(m->router);
     km_models_check_strategy(args->config, m->router, diags);
@@ -340,7 +370,12 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
             ? build_deployments(m, &b, &s->models, err)
             : km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)
+        r = km_deployments_gate(m->deployments, m->ndeployments, args, &m->arena, diags, err);
+    if (r == 0)
         r = build_lenders(m, &b, err);
+    if (r == 0)
+        r = km_cooldowns_init(m->deployments, m->ndeployments + m->nlenders, &m->breaker, &m->arena,
+                              &m->providers, err);
     if (r == 0)
         r = build_groups(m, err);
     if (r == 0)
@@ -364,6 +399,11 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
 {
     return m->fallbacks;
+}
+
+const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m)
+{
+    return &m->providers;
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -13,8 +13,10 @@
 #include "llm/model_settings.h"
 #include "llm/provider.h"
 #include "net/dial.h"
+#include "policy/hedge.h"
 #include "policy/pace.h"
 #include "policy/price.h"
+#include "policy/probing.h"
 #include "policy/retry.h"
 #include "policy/retry_budget.h"
 #include "policy/router.h"
@@ -23,6 +25,7 @@
 #define KM_LLM_TOKENS_MOST 100000000
 
 struct km_auth;
+struct km_gate_settings;
 struct km_fallbacks; /* fallback.h */
 
 enum km_default_use {
@@ -39,6 +42,14 @@ struct km_default_param {
     struct km_str json;
     enum km_default_use use;
     bool not_messages; /* Anthropic's API has no such parameter: never in a body of its own */
+};
+
+/* Its health checks, as model_info has them. */
+struct km_deployment_check {
+    struct km_str mode; /* empty: chat */
+    struct km_str model; /* asked for instead: of a wildcard */
+    int64_t timeout_ms, max_tokens;
+    bool off;
 };
 
 struct km_deployment {
@@ -82,13 +93,23 @@ struct km_deployment {
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
     struct km_breaker breaker;
+    const struct km_breaker_settings
+        *breaking; /* of that; while it is built: what its entry says */
+    struct km_breaker_group *group_of; /* its provider's; NULL: it is the only one there */
+    unsigned place; /* in that */
     struct km_retry_budget retries;
+    struct km_deployment_check check;
+    struct km_probe_state checked; /* what the last one said */
+    struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    struct km_gate_rules gate_rules;
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
-    int64_t share, order; /* for the shuffle; lower order first */
-    int64_t rpm, tpm; /* -1: not said */
+    int64_t order; /* lower first */
+    int64_t weight, rpm, tpm; /* -1: not said; of each the shuffle makes a share */
+    int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
     int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
@@ -121,10 +142,12 @@ struct km_model_group {
     size_t n;
     const struct km_failure_counts *retry; /* retries by kind of failure; NULL: none is said */
     bool falls_back; /* another group follows it */
+    const struct km_hedge_settings *hedge; /* NULL: its calls are not hedged */
     unsigned filters; /* enum km_filter_on: which of them look at its deployments */
 };
 
 struct km_models;
+struct km_cooldown_groups; /* cooldown.h */
 
 /* The environment and TLS choices a build needs. */
 struct km_models_args {
@@ -134,7 +157,10 @@ struct km_models_args {
     struct km_tls_client *tls, *tls_insecure;
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
+    const struct km_hedge_settings *hedge; /* lives with config; NULL: nothing is hedged */
     struct km_paces *paces; /* lives longer than the models; NULL: nothing is learnt */
+    struct km_gates *gates; /* likewise; NULL: no call waits */
+    const struct km_gate_settings *waiting; /* lives with config; NULL with gates */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
@@ -150,6 +176,7 @@ struct km_model_match {
     struct km_str alias_of; /* the group an alias led to; empty: no alias */
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
+    const struct km_hedge_settings *hedge; /* likewise */
     unsigned filters; /* likewise */
     const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
@@ -163,6 +190,8 @@ size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
+/* The breakers of providers; those with one deployment have none of their own. */
+const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m);
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);

@@ -15,6 +15,7 @@ static void matched(const struct km_models *m, struct km_model_match *ret,
     ret->group = g->name;
     ret->retry = g->retry;
     ret->falls_back = g->falls_back;
+    ret->hedge = g->hedge;
     ret->filters = g->filters;
     ret->strategy = &m->strategy;
 }

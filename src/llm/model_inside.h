@@ -5,6 +5,7 @@
 #define KM_LLM_MODEL_INSIDE_H
 
 #include "base/map.h"
+#include "llm/cooldown.h"
 #include "llm/fallback.h"
 #include "llm/model_build.h"
 
@@ -30,6 +31,8 @@ struct km_models {
     struct km_str *names;
     size_t nnames;
     struct km_breaker_settings breaker;
+    struct km_cooldown_groups providers;
+    const struct km_hedge_settings *hedge; /* of the configuration; NULL: nothing is hedged */
     const struct km_router_settings *router; /* of the configuration, which lives as long */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;

@@ -53,7 +53,9 @@ static const struct km_setting params_rows[] = {
                       "is refused or goes elsewhere for it; limits are those of keys."),
     COUNT("tpm", tpm, "Its weight in the shuffle, as tokens a minute. It limits nothing: no call "
                       "is refused or goes elsewhere for it; limits are those of keys."),
-    COUNT("weight", weight, "Share of the group's requests."),
+    { .name = "weight", .type = KM_SET_WEIGHT, .offset = AT(weight), .def = "-1",
+      .help = "Share of the group's requests. One without a weight, or with 0, serves only where "
+              "no other of its group with one can." },
     { .name = "order", .type = KM_SET_INT, .offset = AT(order), .def = "0", .min = 0,
       .max = 1000000, .help = "Lower is tried first." },
     { .name = "timeout", .type = KM_SET_MS, .offset = AT(timeout_ms), .def = "0", .min = 0,
@@ -91,11 +93,14 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("litellm_credential_name", "Replaced by the entry of credential_list it names."),
     ELSEWHERE("itpm", "Input tokens a minute, a weight in LiteLLM."),
     ELSEWHERE("otpm", "Output tokens a minute, a weight in LiteLLM."),
-    { .name = "max_parallel_requests", .type = KM_SET_NODE, .offset = AT(unused),
-      .class = KM_PROTECTIVE,
-      .help = "Bounds concurrent calls to this deployment: without it a busy one is called all the "
-              "same. kanmon bounds them by key." },
-    ELSEWHERE("cooldown_time", "The circuit breaker decides here."),
+    { .name = "max_parallel_requests", .type = KM_SET_INT, .offset = AT(max_parallel), .def = "0",
+      .min = 0, .max = 1000000,
+      .help = "Calls at once to this deployment; more wait in line for a place, where no other "
+              "deployment of the group has one. 0: router_settings."
+              "default_max_parallel_requests." },
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown_ms), .def = "0",
+      .min = 0, .max = 86400000,
+      .help = "Seconds for which it is left alone when it fails; 0 in the file: never." },
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
       .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "
@@ -186,6 +191,25 @@ static const struct km_setting info_rows[] = {
       .help = "The model whose price applies, as this provider's or, where no price of it is "
               "known, as any `<provider>/<model>`." },
     PRICES
+    { .name = "health_check_model", .type = KM_SET_STR, .offset = AT(check_model),
+      .help = "What a wildcard's health check asks for: a name that it serves. Without one it has "
+              "none." },
+    { .name = "health_check_timeout", .type = KM_SET_MS, .offset = AT(check_timeout_ms),
+      .def = "60s", .min = 10, .max = 3600000, .help = "Seconds a health check may take." },
+    { .name = "health_check_max_tokens", .type = KM_SET_INT, .offset = AT(check_max_tokens),
+      .def = "1", .min = 1, .max = 100000, .help = "The most a health check's answer may have." },
+    { .name = "disable_background_health_check", .type = KM_SET_BOOL, .offset = AT(check_off),
+      .help = "It is not asked in the background." },
+    { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown.time_ms), .def = "0",
+      .min = 0, .max = 86400000,
+      .help = "Seconds for which it is left alone when it fails; 0 in the file: never. Counts "
+              "before litellm_params.cooldown_time." },
+    { .name = "allowed_fails", .type = KM_SET_INT, .offset = AT(cooldown.allowed_fails),
+      .def = "-1", .min = -1, .max = 1000000,
+      .help = "Failures of a minute after which one more has it left alone." },
+    { .name = "allowed_fails_policy", .type = KM_SET_TABLE, .offset = AT(allowed_fails_policy),
+      .table = &km_allowed_fails_policy_table,
+      .help = "The same by kind of failure." },
     { .name = "max_tokens", .type = KM_SET_INT, .offset = AT(max_tokens), .def = "-1", .min = -1,
       .max = INT64_MAX, .help = "Most output tokens, when max_output_tokens is not given." },
     { .name = "max_input_tokens", .type = KM_SET_INT, .offset = AT(max_input_tokens), .def = "-1",
@@ -254,6 +278,23 @@ const struct km_settings_table km_model_settings_table = {
 };
 
 #undef AT
+#define AT(member) offsetof(struct km_reservation_nodes, member)
+
+static const struct km_setting reservation_rows[] = {
+    { .name = "default_priority", .type = KM_SET_NODE, .offset = AT(default_priority),
+      .help = "The part that all keys without such a name have together; 0.25." },
+    { .name = "saturation_threshold", .type = KM_SET_NODE, .offset = AT(saturation_threshold),
+      .help = "Below this part of the places anybody may have one; 0.5." },
+    { .name = "saturation_check_cache_ttl", .type = KM_SET_INT, .offset = AT(unused),
+      .class = KM_HARMLESS, .help = "Without effect: places are counted as they are." },
+    { 0 },
+};
+
+static const struct km_settings_table reservation_table = {
+    .rows = reservation_rows, .size = sizeof(struct km_reservation_nodes), .extra = SIZE_MAX,
+};
+
+#undef AT
 #define AT(member) offsetof(struct km_llm_defaults, member)
 
 /* For litellm_settings and for router_settings. */
@@ -280,15 +321,20 @@ const struct km_settings_table km_model_settings_table = {
 static const struct km_setting default_rows[] = {
     { .name = "request_timeout", .type = KM_SET_MS, .offset = AT(request_timeout_ms),
       .def = "6000s", .min = 1, .max = 86400000,
-      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call may "
-              "take as many times that as it has attempts. Where router_settings.timeout is set, "
-              "that holds." },
+      .help = "Seconds an attempt may take to begin its stream, or for its whole answer; a call "
+              "may take as many times that as it has attempts. Where router_settings.timeout is "
+              "set, that holds." },
     { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1", .min = -1,
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
       .help = "Leave out what a provider does not know, instead of refusing the call." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
+    { .name = "priority_reservation", .type = KM_SET_NODE, .offset = AT(priority_reservation),
+      .help = "Parts of a deployment's max_parallel_requests by name, `{prod: 0.7}`: of keys whose "
+              "metadata has that name as `priority`." },
+    { .name = "priority_reservation_settings", .type = KM_SET_TABLE, .offset = AT(reservation),
+      .table = &reservation_table, .help = "How these parts are used." },
     FALLBACKS
     COOLDOWN
     { 0 },
@@ -359,6 +405,9 @@ static const struct km_setting router_rows[] = {
       .help = "Seconds a call may take in all; 0: litellm_settings.request_timeout." },
     { .name = "stream_timeout", .type = KM_SET_MS, .offset = AT(stream_timeout_ms), .def = "0",
       .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
+    { .name = "default_max_parallel_requests", .type = KM_SET_INT, .offset = AT(max_parallel),
+      .def = "0", .min = 0, .max = 1000000,
+      .help = "Calls at once to each deployment that has no max_parallel_requests; 0: no limit." },
     { .name = "routing_strategy", .type = KM_SET_ENUM, .offset = AT(strategy),
       .choices = strategies, .def = "simple-shuffle",
       .help = "Which deployment of a group is taken: by chance and weight, the one with the fewest "

@@ -17,6 +17,7 @@ struct km_litellm_params {
     struct km_str model, base_model;
     struct km_str api_key, api_base, base_url, organization, custom_llm_provider;
     int64_t rpm, tpm, weight, order;
+    int64_t max_parallel; /* 0: not said */
     int64_t timeout_ms, stream_timeout_ms;
     int64_t num_retries;
     int64_t prices[KM_PRICE_COLUMN_COUNT]; /* those without tier and service; the rest is in all */
@@ -27,6 +28,7 @@ struct km_litellm_params {
     bool chat_only; /* its upstream has no Responses */
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
+    int64_t cooldown_ms; /* 0: not said, or never: cooldown.c looks */
     bool use_in_pass_through;
     struct km_str vertex_project, vertex_location, vertex_credentials;
     struct km_aws_params aws;
@@ -36,10 +38,21 @@ struct km_litellm_params {
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };
 
+/* When a deployment that fails is left alone (policy/breaker.h). */
+struct km_cooldown_settings {
+    int64_t allowed_fails; /* of a minute; -1: not said */
+    int64_t time_ms; /* 0: not said; of a deployment it may have been */
+};
+
 struct km_model_info {
     struct km_str id, mode, base_model;
     int64_t prices[KM_PRICE_COLUMN_COUNT]; /* likewise */
     int64_t max_tokens, max_input_tokens, max_output_tokens;
+    struct km_str check_model;
+    int64_t check_timeout_ms, check_max_tokens;
+    bool check_off;
+    struct km_cooldown_settings cooldown;
+    struct km_failure_counts allowed_fails_policy;
     const struct km_node *unused; /* read from all */
     const struct km_node *all;
 };
@@ -61,10 +74,10 @@ struct km_fallback_nodes {
     const struct km_node *rest; /* who follows the groups that no list names */
 };
 
-/* When a deployment that fails is left alone (policy/breaker.h). */
-struct km_cooldown_settings {
-    int64_t allowed_fails; /* of a minute; -1: not said */
-    int64_t time_ms; /* 0: not said */
+/* How priority_reservation is used; numbers, or NULL. */
+struct km_reservation_nodes {
+    const struct km_node *default_priority, *saturation_threshold;
+    int64_t unused; /* accepted, without effect */
 };
 
 struct km_llm_defaults { /* litellm_settings */
@@ -74,6 +87,8 @@ struct km_llm_defaults { /* litellm_settings */
     struct km_cooldown_settings cooldown;
     struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
+    const struct km_node *priority_reservation;
+    struct km_reservation_nodes reservation;
 };
 
 /* Which deployments of a group may serve a call at all (policy/filter.h). */
@@ -92,6 +107,7 @@ struct km_strategy_args {
 struct km_router_settings { /* router_settings */
     int64_t num_retries; /* -1 unset */
     int64_t timeout_ms, stream_timeout_ms; /* 0 unset */
+    int64_t max_parallel; /* of each deployment; 0: not said */
     int64_t strategy; /* index of its name */
     struct km_strategy_args strategy_args;
     int64_t retry_after_ms; /* the shortest wait before a retry at the same deployment */

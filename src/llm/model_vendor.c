@@ -20,13 +20,16 @@ static bool mocks(const struct km_deployment *d)
     return d->mock_response.n > 0;
 }
 
-static void put(struct km_vendor_match *ret, struct km_candidate *v, const struct km_models *m,
-                struct km_deployment *d)
+static void put(struct km_vendor_match *ret, struct km_candidate *v, struct km_deployment *d)
 {
-    v[ret->match.n++] = (struct km_candidate){ .weight = d->share,
+    v[ret->match.n++] = (struct km_candidate){ .weight = 1,
                                                .order = d->order,
                                                .breaker = &d->breaker,
-                                               .settings = &m->breaker,
+                                               .settings = d->breaking,
+                                               .group = d->group_of,
+                                               .place = d->place,
+                                               .gate = d->gate,
+                                               .gate_rules = &d->gate_rules,
                                                .deployment = d };
 }
 
@@ -43,7 +46,7 @@ static void by_group(const struct km_models *m, const struct km_vendor *v, struc
     ret->match.star = found.star;
     for (size_t i = 0; i < found.n; i++)
         if (is_of(found.v[i].deployment, v) && !mocks(found.v[i].deployment))
-            put(ret, room, m, found.v[i].deployment);
+            put(ret, room, found.v[i].deployment);
 }
 
 /* Those whose name at the vendor it is. */
@@ -56,7 +59,7 @@ static void by_model(const struct km_models *m, const struct km_vendor *v, struc
         if (!is_of(d, v) || mocks(d) || !km_str_eq(d->upstream_model, model))
             continue;
         ret->group = !ret->match.n || km_str_eq(ret->group, d->group) ? d->group : KM_STR_NONE;
-        put(ret, room, m, d);
+        put(ret, room, d);
     }
 }
 
@@ -69,16 +72,16 @@ static void lenders(const struct km_models *m, const struct km_vendor *v, bool a
     for (size_t i = 0; i < m->ndeployments; i++)
         if (is_of(&m->deployments[i], v) && m->deployments[i].lends && !mocks(&m->deployments[i]) &&
             !m->deployments[i].unavailable.n)
-            put(ret, room, m, &m->deployments[i]);
+            put(ret, room, &m->deployments[i]);
     if (ret->match.n)
         return;
     for (size_t i = 0; own->unavailable.n && any && i < m->ndeployments; i++)
         if (is_of(&m->deployments[i], v) && !mocks(&m->deployments[i]) &&
             !m->deployments[i].unavailable.n) {
-            put(ret, room, m, &m->deployments[i]);
+            put(ret, room, &m->deployments[i]);
             return;
         }
-    put(ret, room, m, own);
+    put(ret, room, own);
 }
 
 int km_models_vendor(const struct km_models *m, const struct km_vendor *v, struct km_str model,

@@ -3,8 +3,8 @@
  *
  * Liveness says only that the loop turns.  Readiness says whether calls would be served: the
  * store can be written and the gateway is not on its way out.  /health tells what is known of
- * every deployment from the calls that were made (its breaker), it makes none: a probe that
- * costs tokens is a bill.
+ * every deployment from the calls that were made (its breaker) and, where they are on, from health
+ * checks in the background; it makes none itself: a probe that costs tokens is a bill.
  */
 #include "ops/health.h"
 
@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "door/reply.h"
+#include "gateway/llm/probe.h"
+#include "ops/breakers.h"
 
 #define METRICS_BYTES (32 * 1024 * 1024)
 
@@ -46,11 +48,15 @@ static void readiness(void *visit, struct km_exchange *x, const struct km_route_
 }
 
 /* Where it is and why it fails is for those who run the gateway. */
-static void deployment(const struct km_deployment *d, const char *state, bool whole,
+static void deployment(const struct km_deployment *d, const char *state, bool whole, bool details,
                        struct km_buf *out)
 {
     km_buf_str(out, KM_STR("{\"model\":"));
     km_buf_json(out, d->model);
+    if (!details) {
+        km_buf_byte(out, '}');
+        return;
+    }
     km_buf_str(out, KM_STR(",\"model_name\":"));
     km_buf_json(out, d->group);
     km_buf_str(out, KM_STR(",\"model_id\":"));
@@ -60,6 +66,9 @@ static void deployment(const struct km_deployment *d, const char *state, bool wh
         km_buf_json(out, d->api_base);
     }
     km_buf_printf(out, ",\"breaker\":\"%s\"", state);
+    if (d->checked.at_ms)
+        km_buf_printf(out, ",\"health_check\":{\"verdict\":\"%s\",\"status\":%d}",
+                      km_probing_word(km_probing_verdict(&d->checked)), (int)d->checked.status);
     if (whole && d->unavailable.n) {
         km_buf_str(out, KM_STR(",\"error\":"));
         km_buf_json(out, d->unavailable);
@@ -67,22 +76,12 @@ static void deployment(const struct km_deployment *d, const char *state, bool wh
     km_buf_byte(out, '}');
 }
 
-static const char *breaker_name(const struct km_deployment *d, uint64_t now_ms)
-{
-    switch (km_breaker_state(&d->breaker, now_ms)) {
-    case KM_BREAKER_CLOSED:
-        return "closed";
-    case KM_BREAKER_HALF_OPEN:
-        return "half-open";
-    default:
-        return "open";
-    }
-}
-
 static void health(void *visit, struct km_exchange *x, const struct km_route_match *match)
 {
     struct km_visit *v = visit;
     const struct km_models *models = v->view->snap->models;
+    const struct km_probe_settings *checks =
+        km_config_get(v->view->snap->config, &km_probe_settings_table);
     uint64_t now = km_loop_now_ms(v->w->loop);
     struct km_buf good KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024 * 1024);
     struct km_buf bad KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024 * 1024);
@@ -93,8 +92,9 @@ static void health(void *visit, struct km_exchange *x, const struct km_route_mat
     (void)match;
     for (size_t i = 0; i < km_models_count(models); i++) {
         const struct km_deployment *d = km_models_at(models, i);
-        const char *state = breaker_name(d, now);
-        bool ok = !d->unavailable.n && state[0] == 'c';
+        const char *state = km_breaker_state_name(km_breaker_state(&d->breaker, now));
+        bool ok =
+            !d->unavailable.n && state[0] == 'c' && km_probing_verdict(&d->checked) != KM_PROBE_ILL;
         struct km_buf *list = ok ? &good : &bad;
 
         if (v->who.key &&
@@ -102,7 +102,7 @@ static void health(void *visit, struct km_exchange *x, const struct km_route_mat
             continue;
         if (list->n)
             km_buf_byte(list, ',');
-        deployment(d, state, !v->who.key, list);
+        deployment(d, state, !v->who.key, checks->details, list);
         *(ok ? &ngood : &nbad) += 1;
     }
     km_buf_str(&out, KM_STR("{\"healthy_endpoints\":["));
@@ -233,6 +233,7 @@ static void metrics(void *visit, struct km_exchange *x, const struct km_route_ma
     process_metrics(v->w->gw, &out);
     usage_metrics(&out);
     log_metrics(v->w->gw, &out);
+    km_breakers_metrics(v->view->snap->models, km_loop_now_ms(v->w->loop), &out);
     km_reply_text(v, 200, KM_STR("text/plain; version=0.0.4; charset=utf-8"), km_buf_view(&out));
 }
 

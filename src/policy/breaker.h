@@ -41,6 +41,7 @@ struct km_breaker_settings {
     int64_t rate_least; /* outcomes before a rate counts */
     int64_t a_minute; /* failures of a minute that open it, instead of those in a row; 0: not so */
     const struct km_failure_counts *allowed_of; /* by kind, how many do not; NULL: none is said */
+    int64_t deployments; /* of a provider that have to be left alone for it to be; 0: it never is */
     bool never; /* nothing opens it, and it never rests */
     bool ramps; /* its load comes back by and by where another can take the rest */
 };

@@ -20,7 +20,7 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void km_quantile_learn(struct km_quantile *q, int64_t number, int tenths)
+void km_quantile_learn_percent(struct km_quantile *q, int64_t number, int percent)
 {
     int64_t share = FIRST_SHARE + (int64_t)q->count, unit, at;
 
@@ -35,9 +35,14 @@ void km_quantile_learn(struct km_quantile *q, int64_t number, int tenths)
     }
     unit = q->sixteenths / (10 * smaller(share, LAST_SHARE)) + 1;
     if (at > q->sixteenths)
-        q->sixteenths += smaller(at - q->sixteenths, 5 * unit * tenths);
+        q->sixteenths += smaller(at - q->sixteenths, unit * percent / 2);
     else
-        q->sixteenths -= smaller(q->sixteenths - at, 5 * unit * (10 - tenths));
+        q->sixteenths -= smaller(q->sixteenths - at, unit * (100 - percent) / 2);
+}
+
+void km_quantile_learn(struct km_quantile *q, int64_t number, int tenths)
+{
+    km_quantile_learn_percent(q, number, 10 * tenths);
 }
 
 int64_t km_quantile_get(const struct km_quantile *q)

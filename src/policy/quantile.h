@@ -19,6 +19,7 @@ struct km_quantile {
 /* tenths: 5 is the median, 9 the number that nine of ten are below.  Numbers under 1 are
  * ignored. */
 void km_quantile_learn(struct km_quantile *q, int64_t number, int tenths);
+void km_quantile_learn_percent(struct km_quantile *q, int64_t number, int percent);
 int64_t km_quantile_get(const struct km_quantile *q); /* 0: nothing was learnt */
 
 #endif

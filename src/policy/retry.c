@@ -75,7 +75,7 @@ static uint64_t draw_wait(const struct km_retry_facts *f, uint64_t *rng)
 enum km_retry km_retry_judge(const struct km_retry_facts *f, uint64_t *rng, uint64_t *ret_wait_ms)
 {
     int64_t said = f->policy ? km_failure_count(f->policy, f->failure) : -1;
-    int64_t most = said >= 0 && f->most > 0 ? said : f->most;
+    int64_t most = said >= 0 ? said : f->most;
     bool told_to = said > 0;
 
     if (f->limit > 0 && most > f->limit)

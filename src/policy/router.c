@@ -20,6 +20,8 @@
 
 #include "base/prng.h"
 
+#define WEIGHT_MOST (INT64_C(1) << 40) /* times both shares, of hundreds: a sum in 64 bits */
+
 static bool was_tried(const struct km_route_state *state, const struct km_candidate *c)
 {
     for (size_t i = 0; i < state->ntried; i++)
@@ -34,6 +36,8 @@ struct pass {
     uint64_t now_ms;
     uint64_t taken; /* bit i: candidate i lost the race for its probe (first 64) */
     bool last_resort;
+    bool evenly; /* none that is left has a weight */
+    bool gated; /* some may have no place now: who has one comes first */
 };
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
@@ -49,20 +53,40 @@ static bool is_full(const struct km_route_state *state, const struct pass *p, si
            score_of(state, p, i) == KM_SCORE_FULL;
 }
 
+static bool is_out(const struct km_route_state *state, const struct km_candidate *c, size_t i)
+{
+    return (state->left_out && state->left_out[i]) ||
+           (state->leveled && c->order <= state->order_done);
+}
+
+static bool is_group_open(const struct km_candidate *c, uint64_t now_ms)
+{
+    return c->group && km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_OPEN;
+}
+
+static bool has_no_place(const struct km_candidate *c, uint64_t now_ms)
+{
+    return c->gate && !km_gate_is_open(c->gate, c->gate_rules) &&
+           km_gate_is_full(c->gate, c->gate_rules, now_ms);
+}
+
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
 {
-    if ((state->left_out && state->left_out[i]) || was_tried(state, &p->v[i]) ||
-        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
+    if (is_out(state, &p->v[i], i) || was_tried(state, &p->v[i]) ||
+        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i) ||
+        (p->gated && has_no_place(&p->v[i], p->now_ms)))
         return false;
-    return p->last_resort || (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
-                              !km_breaker_rests(p->v[i].breaker, p->now_ms));
+    return p->last_resort ||
+           (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
+            !is_group_open(&p->v[i], p->now_ms) && !km_breaker_rests(p->v[i].breaker, p->now_ms));
 }
 
 static uint64_t weight_of(const struct pass *p, size_t i)
 {
     const struct km_candidate *c = &p->v[i];
-    const uint64_t weight = c->weight > 0 ? (uint64_t)c->weight : 1;
+    uint64_t weight = p->evenly ? 1 : (uint64_t)(c->weight < WEIGHT_MOST ? c->weight : WEIGHT_MOST);
 
+    weight *= c->group ? km_breaker_share(&c->group->breaker, p->now_ms) : 100;
     return weight * km_breaker_share(c->breaker, p->now_ms);
 }
 
@@ -114,15 +138,29 @@ static struct choice choice_of(const struct km_route_state *state, const struct 
     return c;
 }
 
-/* Index of the pick, or n. */
-static size_t choose(struct km_route_state *state, const struct pass *p)
+static uint64_t total_of(const struct km_route_state *state, const struct pass *p,
+                         const struct choice *c)
 {
-    const struct choice c = choice_of(state, p);
-    uint64_t total = 0, at;
+    uint64_t total = 0;
 
     for (size_t i = 0; i < p->n; i++)
-        if (is_chosen(state, p, &c, i))
+        if (is_chosen(state, p, c, i))
             total += weight_of(p, i);
+    return total;
+}
+
+/* Index of the pick, or n. */
+static size_t choose(struct km_route_state *state, struct pass *p)
+{
+    const struct choice c = choice_of(state, p);
+    uint64_t total, at;
+
+    p->evenly = false;
+    total = total_of(state, p, &c);
+    if (total == 0) {
+        p->evenly = true;
+        total = total_of(state, p, &c);
+    }
     if (total == 0)
         return p->n;
     at = km_prng_next(&state->rng) % total;
@@ -143,25 +181,66 @@ static const struct km_candidate *take(struct km_route_state *state, const struc
     return c;
 }
 
+/* A probe of its provider is one of its own as well.  Who gets but one of them gives it back. */
+static bool may_go(struct km_route_state *state, const struct km_candidate *c, uint64_t now_ms)
+{
+    const bool group_probes =
+        c->group && km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_HALF_OPEN;
+    const bool probes = km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN;
+
+    if (group_probes && !km_breaker_allow(&c->group->breaker, &c->group->settings, now_ms))
+        return false;
+    state->probes = probes || group_probes;
+    if (km_breaker_allow(c->breaker, c->settings, now_ms))
+        return true;
+    if (group_probes)
+        km_breaker_release(&c->group->breaker);
+    return false;
+}
+
+/* One that may be sent to; NULL: there is none. */
+static const struct km_candidate *pick_open(struct km_route_state *state, struct pass *p)
+{
+    size_t i;
+
+    for (size_t tries = 0; tries <= p->n; tries++) {
+        i = choose(state, p);
+        if (i == p->n)
+            return NULL;
+        if (may_go(state, &p->v[i], p->now_ms))
+            return take(state, &p->v[i]);
+        if (i < 64)
+            p->taken |= (uint64_t)1 << i;
+    }
+    return NULL;
+}
+
+static bool is_gated(const struct km_candidate *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].gate && !km_gate_is_open(v[i].gate, v[i].gate_rules))
+            return true;
+    return false;
+}
+
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms)
 {
-    struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+    struct pass p = { .v = v, .n = n, .now_ms = now_ms, .gated = is_gated(v, n) };
+    const struct km_candidate *picked;
     size_t i;
 
+    state->probes = false;
     if (state->ntried >= KM_ROUTE_TRIED)
         return NULL;
-    for (size_t tries = 0; tries <= n; tries++) {
-        i = choose(state, &p);
-        if (i == n)
-            break;
-        if (km_breaker_allow(v[i].breaker, v[i].settings, now_ms))
-            return take(state, &v[i]);
-        if (i < 64)
-            p.taken |= (uint64_t)1 << i;
+    picked = pick_open(state, &p);
+    if (!picked && p.gated) { /* it waits in line */
+        p.gated = false;
+        p.taken = 0;
+        picked = pick_open(state, &p);
     }
-    if (state->strict)
-        return NULL;
+    if (picked || state->strict)
+        return picked;
     p.last_resort = true;
     p.taken = 0;
     i = choose(state, &p);
@@ -174,7 +253,7 @@ bool km_route_is_full(const struct km_route_state *state, const struct km_candid
     const struct pass p = { .v = v, .n = n, .now_ms = now_ms };
 
     for (size_t i = 0; i < n; i++)
-        if (!(state->left_out && state->left_out[i]) && !is_full(state, &p, i))
+        if (!is_out(state, &v[i], i) && !is_full(state, &p, i))
             return false;
     return n > 0;
 }
@@ -208,9 +287,27 @@ bool km_route_has_untried(const struct km_route_state *state, const struct km_ca
                           size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!(state->left_out && state->left_out[i]) && !was_tried(state, &v[i]))
+        if (!is_out(state, &v[i], i) && !was_tried(state, &v[i]))
             return true;
     return false;
+}
+
+bool km_route_next_order(struct km_route_state *state, const struct km_candidate *v, size_t n)
+{
+    int64_t done = INT64_MIN;
+    bool more = false;
+
+    for (size_t i = 0; i < state->ntried; i++)
+        if (state->tried[i]->order > done)
+            done = state->tried[i]->order;
+    for (size_t i = 0; i < n; i++)
+        more = more || (v[i].order > done && !is_out(state, &v[i], i));
+    if (!more || !state->ntried)
+        return false;
+    state->leveled = true;
+    state->order_done = done;
+    state->ntried = state->attempts = 0;
+    return true;
 }
 
 void km_route_again(struct km_route_state *state)
@@ -253,7 +350,7 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
 {
     struct pass p = { .v = v, .n = n, .now_ms = now_ms };
     struct choice c = choice_of(state, &p);
-    uint64_t total = 0;
+    uint64_t total;
 
     if (c.order == INT64_MAX && !state->strict) {
         p.last_resort = true;
@@ -266,9 +363,10 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
-        if (ret_words[i].place == KM_ROUTE_MAY)
-            total += weight_of(&p, i);
     }
+    total = total_of(state, &p, &c);
+    p.evenly = total == 0;
+    total = total ? total : total_of(state, &p, &c);
     for (size_t i = 0; i < n; i++)
         if (ret_words[i].place == KM_ROUTE_MAY && total)
             ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);
@@ -276,7 +374,7 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
 
 /* An upstream that says it is full works: it is left alone for a while, and nothing is held against
  * it but where LiteLLM's allowed_fails_policy says so. */
-static bool report_full(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+static void report_full(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
 {
     const struct km_breaker_settings *s = c->settings;
     const bool counts = s && s->allowed_of && s->allowed_of->of[KM_FAILURE_RATE_LIMIT] >= 0;
@@ -286,19 +384,22 @@ static bool report_full(const struct km_candidate *c, const struct km_report *r,
                         now_ms);
     if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN && !counts)
         km_breaker_report(c->breaker, s, true, now_ms);
-    return counts && km_breaker_fail(c->breaker, s, KM_FAILURE_RATE_LIMIT, now_ms);
+    if (counts)
+        (void)km_breaker_fail(c->breaker, s, KM_FAILURE_RATE_LIMIT, now_ms);
 }
 
-bool km_route_report(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+static void report_own(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
 {
     switch (r->outcome) {
     case KM_OUTCOME_OK:
         km_breaker_report(c->breaker, c->settings, true, now_ms);
         break;
     case KM_OUTCOME_FAILED:
-        return km_breaker_fail(c->breaker, c->settings, r->failure, now_ms);
+        (void)km_breaker_fail(c->breaker, c->settings, r->failure, now_ms);
+        break;
     case KM_OUTCOME_RATE_LIMITED:
-        return report_full(c, r, now_ms);
+        report_full(c, r, now_ms);
+        break;
     case KM_OUTCOME_CALLER:
         /* The caller's own fault or departure: the upstream answered, which frees a probe. */
         if (km_breaker_state(c->breaker, now_ms) == KM_BREAKER_HALF_OPEN)
@@ -308,5 +409,44 @@ bool km_route_report(const struct km_candidate *c, const struct km_report *r, ui
         km_breaker_release(c->breaker);
         break;
     }
-    return false;
+}
+
+/* What is its deployment's own says nothing of the provider, but that a probe is over. */
+static void report_group(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    const bool probing = km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_HALF_OPEN;
+
+    if (r->outcome == KM_OUTCOME_OK ||
+        (probing && (r->outcome == KM_OUTCOME_CALLER || r->outcome == KM_OUTCOME_RATE_LIMITED)))
+        km_breaker_group_ok(c->group, now_ms);
+    else if (r->outcome == KM_OUTCOME_FAILED && km_breaker_group_counts(r->failure) &&
+             (probing || km_breaker_state(c->breaker, now_ms) == KM_BREAKER_OPEN))
+        km_breaker_group_fail(c->group, c->place, now_ms);
+    else if (probing)
+        km_breaker_release(&c->group->breaker);
+}
+
+static unsigned change_of(enum km_breaker_state before, enum km_breaker_state after,
+                          unsigned opened, unsigned closed)
+{
+    if (before == after)
+        return 0;
+    return after == KM_BREAKER_OPEN ? opened : after == KM_BREAKER_CLOSED ? closed : 0;
+}
+
+unsigned km_route_report(const struct km_candidate *c, const struct km_report *r, uint64_t now_ms)
+{
+    struct km_breaker *above = c->group ? &c->group->breaker : NULL;
+    const enum km_breaker_state own = km_breaker_state(c->breaker, now_ms);
+    const enum km_breaker_state group = above ? km_breaker_state(above, now_ms) : KM_BREAKER_CLOSED;
+    unsigned changes;
+
+    report_own(c, r, now_ms);
+    changes =
+        change_of(own, km_breaker_state(c->breaker, now_ms), KM_ROUTE_OPENED, KM_ROUTE_CLOSED);
+    if (!above)
+        return changes;
+    report_group(c, r, now_ms);
+    return changes | change_of(group, km_breaker_state(above, now_ms), KM_ROUTE_GROUP_OPENED,
+                               KM_ROUTE_GROUP_CLOSED);
 }

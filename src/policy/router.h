@@ -10,17 +10,22 @@
 #ifndef KM_POLICY_ROUTER_H
 #define KM_POLICY_ROUTER_H
 
-#include "policy/breaker.h"
+#include "policy/breaker_group.h"
 #include "policy/filter.h"
+#include "policy/gate.h"
 #include "policy/strategy.h"
 
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
 
 struct km_candidate {
-    int64_t weight; /* > 0 */
+    int64_t weight; /* 0: serves only where no other can that has one */
     int64_t order; /* lower first */
     struct km_breaker *breaker; /* never NULL */
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
+    struct km_breaker_group *group; /* of its provider; NULL: it is the only one there */
+    unsigned place; /* in that */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    const struct km_gate_rules *gate_rules; /* with it */
     struct km_strategy_facts facts;
     const struct km_candidate_facts *about; /* for filters; NULL: nothing is known */
     void *deployment; /* the caller's */
@@ -34,6 +39,9 @@ struct km_route_state {
     const struct km_strategy_settings *strategy; /* NULL: by chance */
     bool stream; /* its answer comes as one */
     int64_t tokens; /* it needs, by estimate */
+    bool leveled; /* those of order_done and lower have had their turn (km_route_next_order) */
+    int64_t order_done;
+    bool probes; /* the last pick tests one whose breaker, or its provider's, was open */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
@@ -51,6 +59,9 @@ bool km_route_has_other(const struct km_route_state *state, const struct km_cand
 /* Is there one that was not tried, whatever is known of it? */
 bool km_route_has_untried(const struct km_route_state *state, const struct km_candidate *v,
                           size_t n);
+/* No more attempts are made at those of the lowest order: true: from now on it is the turn of those
+ * of a higher one, and attempts are counted anew.  false: there are none. */
+bool km_route_next_order(struct km_route_state *state, const struct km_candidate *v, size_t n);
 /* All may be picked once more. */
 void km_route_again(struct km_route_state *state);
 
@@ -96,7 +107,15 @@ struct km_report {
      * is not all that it serves, and it is not left alone. */
     int64_t rest_ms;
 };
-/* true: this opened its breaker. */
-bool km_route_report(const struct km_candidate *c, const struct km_report *report, uint64_t now_ms);
+/* What a report changed. */
+enum km_route_change {
+    KM_ROUTE_OPENED = 1, /* its breaker */
+    KM_ROUTE_CLOSED = 2,
+    KM_ROUTE_GROUP_OPENED = 4, /* its provider's */
+    KM_ROUTE_GROUP_CLOSED = 8,
+};
+/* Those that it caused. */
+unsigned km_route_report(const struct km_candidate *c, const struct km_report *report,
+                         uint64_t now_ms);
 
 #endif

@@ -9,6 +9,12 @@ of an answer for later cases ({"generated": "key"}), and `{generated}` is replac
 shape of their first row is kept.
 """
 
+from cases_accounts import account_cases
+from cases_routing import routing_cases
+
+# Groups that run with a file of their own, each with gateways of its own; the others share one.
+CONFIGS = {"routing": "routing.yaml"}
+
 CHAT = "/v1/chat/completions"
 HI = [{"role": "user", "content": "hi"}]
 
@@ -408,6 +414,8 @@ def all_cases():
         *key_cases(),
         *limit_cases(),
         *spend_cases(),
+        *account_cases(chat, get, post),
+        *routing_cases(chat, get),
 
         post("key-generate-no-db", "no-store", "/key/generate", {"max_budget": 1},
              ),

@@ -68,6 +68,23 @@ def write_doc(rules, check):
     return True
 
 
+def send(chosen, config, upstream):
+    """Each case's name and what kanmon, with that file, made of it."""
+    from gateway import Gateway
+    if not chosen:
+        return
+    with tempfile.TemporaryDirectory(prefix="kanmon-differential-") as folder:
+        text = (HERE / config).read_text() + f"kanmon_settings:\n  state_dir: {folder}/state\n"
+        env = {"UPSTREAM_V1": upstream.url + "/v1", "UPSTREAM_ECHO": upstream.url + "/echo"}
+        with Gateway(folder, text, env) as gateway:
+            saved = {}
+            for case in chosen:
+                try:
+                    yield case["name"], exchange.run(case, "127.0.0.1", gateway.port, upstream, saved)
+                except KeyError as missing:
+                    yield case["name"], {"status": f"not sent: an earlier case gave no {missing}"}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary")
@@ -81,36 +98,24 @@ def main():
     if args.doc:
         write_doc(rules, False)
         return 0
-    from gateway import Gateway
     recorded = load_recordings()
     used, bad, total = set(), 0, 0
     upstream = Upstream().start()
-    with tempfile.TemporaryDirectory(prefix="kanmon-differential-") as folder:
-        config = (HERE / "config.yaml").read_text()
-        config += f"kanmon_settings:\n  state_dir: {folder}/state\n"
-        env = {"UPSTREAM_V1": upstream.url + "/v1", "UPSTREAM_ECHO": upstream.url + "/echo"}
-        with Gateway(folder, config, env) as gateway:
-            saved = {}
-            for case in cases.all_cases():
-                name = case["name"]
-                if args.filter and args.filter not in (name, case["group"]):
-                    continue
-                if name not in recorded:
-                    continue
-                total += 1
-                try:
-                    ours = exchange.run(case, "127.0.0.1", gateway.port, upstream, saved)
-                except KeyError as missing:
-                    ours = {"status": f"not sent: an earlier case gave no {missing}"}
-                for field, a, b in compare.differences(recorded[name], ours):
-                    rule = next((i for i, r in enumerate(rules) if accepts(r, name, field)), None)
-                    if rule is not None:
-                        used.add(rule)
-                    bad += rule is None
-                    if rule is None or args.all:
-                        mark = "  " if rule is not None else "! "
-                        print(f"{mark}{name}: {field}: LiteLLM {json.dumps(a)[:160]} "
-                              f"kanmon {json.dumps(b)[:160]}")
+    for config in ("config.yaml", *cases.CONFIGS.values()):
+        chosen = [case for case in cases.all_cases() if case["name"] in recorded
+                  and cases.CONFIGS.get(case["group"], "config.yaml") == config
+                  and args.filter in (None, case["name"], case["group"])]
+        for name, ours in send(chosen, config, upstream):
+            total += 1
+            for field, a, b in compare.differences(recorded[name], ours):
+                rule = next((i for i, r in enumerate(rules) if accepts(r, name, field)), None)
+                if rule is not None:
+                    used.add(rule)
+                bad += rule is None
+                if rule is None or args.all:
+                    mark = "  " if rule is not None else "! "
+                    print(f"{mark}{name}: {field}: LiteLLM {json.dumps(a)[:160]} "
+                          f"kanmon {json.dumps(b)[:160]}")
     upstream.stop()
     if not args.filter:
         for i, rule in enumerate(rules):

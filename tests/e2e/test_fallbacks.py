@@ -19,6 +19,9 @@ model_list:
   - {{model_name: bad2, litellm_params: {{<<: *open, model: openai/err-503-bad2}}}}
   - {{model_name: full, litellm_params: {{<<: *open, model: openai/err-429-retry, num_retries: 5}}}}
   - {{model_name: strict, litellm_params: {{<<: *open, model: openai/err-400-strict}}}}
+  - {{model_name: strict2, litellm_params: {{<<: *open, model: openai/err-422-strict2}}}}
+  - {{model_name: levels, litellm_params: {{<<: *open, model: openai/err-500-level, order: 1}}}}
+  - {{model_name: levels, litellm_params: {{<<: *open, model: openai/ok-level, order: 2}}}}
   - {{model_name: long, litellm_params: {{<<: *open, model: openai/err-ctx}}}}
   - {{model_name: filtered, litellm_params: {{<<: *open, model: openai/err-content}}}}
   - {{model_name: hangs, litellm_params: {{<<: *open, model: openai/hang, timeout: 1}}}}
@@ -103,10 +106,30 @@ def test_the_general_list_serves_where_there_is_no_other(route):
     assert ask(route("fallbacks: [{long: [good]}]"), "long").parse().model == "good"
 
 
-def test_a_bad_request_is_its_callers(route, upstream):
-    with pytest.raises(openai.BadRequestError):
-        ask(route("fallbacks: [{strict: [good]}]"), "strict")
-    assert asked(upstream) == ["err-400-strict"]
+def test_what_one_model_calls_a_bad_request_another_may_take(route, upstream):
+    assert ask(route("fallbacks: [{strict: [good]}]"), "strict").parse().model == "good"
+    assert asked(upstream) == ["err-400-strict", "ok-good"]
+
+
+def test_of_a_bad_request_the_first_word_counts(route, upstream):
+    with pytest.raises(openai.BadRequestError, match="err-400-strict"):
+        ask(route("fallbacks: [{strict: [strict2]}]"), "strict")
+    assert asked(upstream) == ["err-400-strict", "err-422-strict2"]
+
+
+def test_a_callers_own_lists_by_kind_of_failure(route, upstream):
+    gateway = route("fallbacks: [{long: [wide]}]")
+    own = {"context_window_fallbacks": [{"long": ["good"]}],
+           "content_policy_fallbacks": [{"filtered": ["wide"]}]}
+    assert ask(gateway, "long", extra_body=own).parse().model == "good"
+    assert ask(gateway, "filtered", extra_body=own).parse().model == "wide"
+    assert not any(b"_fallbacks" in record.body for record in upstream.records)
+
+
+def test_members_of_a_higher_order_are_asked_in_the_place_of_those_that_failed(route, upstream):
+    """Each order has its own attempts; other groups come after all of them."""
+    assert ask(route("fallbacks: [{levels: [wide]}]"), "levels").parse().model == "levels"
+    assert asked(upstream) == ["err-500-level", "ok-level"]
 
 
 def test_one_that_is_full_is_not_waited_for(route, upstream):

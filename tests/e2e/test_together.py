@@ -115,9 +115,9 @@ def pool():
         yield made
 
 
-def hold(gateway, upstream, pool):
-    """One is with the upstream: the next ones wait."""
-    first = pool.submit(ask, gateway, "first")
+def hold(gateway, upstream, pool, **more):
+    """One is with the upstream: the next ones like it wait."""
+    first = pool.submit(ask, gateway, "first", **more)
     wait_until(lambda: len(upstream.asked) == 1, 30, "the first request")
     return first
 
@@ -151,11 +151,11 @@ def test_five_that_meet_are_one(gateway, upstream, pool):
 
 
 def test_lists_of_inputs_meet_too(gateway, upstream, pool):
-    first = hold(gateway, upstream, pool)
+    first = hold(gateway, upstream, pool, encoding_format="float")
     lists = [["one", "two"], ["three"], ["four", "five", "six"], ["seven"], ["eight", "nine"]]
     asked = [pool.submit(ask, gateway, texts, encoding_format="float") for texts in lists]
-    upstream.held.wait(0)
-    answers = [one.result(60) for one in asked]
+    answers = [one.result(60) for one in asked]  # while the first is held
+    assert len(upstream.asked) == 2 and len(upstream.inputs()[1]) == 9
     for texts, answer in zip(lists, answers):
         by = {item.index: item.embedding for item in answer.data}
         assert [by[i] for i in range(len(texts))] == [vector(text) for text in texts]
@@ -245,12 +245,13 @@ def test_who_leaves_takes_nobody_along(gateway, upstream, pool):
 
 @pytest.mark.parametrize("package", ["openai-oldest", "openai-newest"])
 def test_the_node_sdk_too(gateway, upstream, pool, package):
-    first = hold(gateway, upstream, pool)
+    first = hold(gateway, upstream, pool, encoding_format="float")
     texts = [f"node {i}" for i in range(5)]
     node = os.environ.get("KM_NODE")
     assert node, "KM_NODE is not set: run this by tests/e2e/run"
     done = subprocess.run([node, HERE / "sdk/together.mjs"], capture_output=True, text=True, timeout=patient(60),
-                          env={"KANMON_URL": gateway.url, "KANMON_KEY": MASTER, "TEXTS": json.dumps(texts), "PACKAGE": package})
+                          env={"KANMON_URL": gateway.url, "KANMON_KEY": MASTER, "PACKAGE": package,
+                               "TEXTS": json.dumps(texts)})
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
     assert [one["vector"] for one in answers] == [pytest.approx(vector(text)) for text in texts]

@@ -522,25 +522,36 @@ static bool last(struct km_call *call, struct km_buf *out)
     return true;
 }
 
+/* What it does, in whoever's name. */
+#define LLM_ROWS                                                                                   \
+    .needs_body = true, \
+    .prepare = prepare, \
+    .attempt = attempt, \
+    .on_head = on_head, \
+    .on_body = on_body, \
+    .on_event = on_event, \
+    .encode = km_translate_say, \
+    .complete = complete, \
+    .cut_short = cut_short, \
+    .told_all = told_all, \
+    .usage = usage, \
+    .doubt = doubt, \
+    .forget = forget, \
+    .abandon = abandon, \
+    .last = last
+
 const struct km_call_kind km_kind_llm = {
     .explain = km_call_explain,
     .name = "llm",
     .repeats = true,
     .falls_back = true,
     .refers = true,
-    .needs_body = true,
-    .prepare = prepare,
-    .attempt = attempt,
-    .on_head = on_head,
-    .on_body = on_body,
-    .on_event = on_event,
-    .encode = km_translate_say,
-    .complete = complete,
-    .cut_short = cut_short,
-    .told_all = told_all,
-    .usage = usage,
-    .doubt = doubt,
-    .forget = forget,
-    .abandon = abandon,
-    .last = last,
+    LLM_ROWS,
+};
+
+const struct km_call_kind km_kind_own = {
+    .name = "own",
+    .call_type = "health_check",
+    .own = true,
+    LLM_ROWS,
 };

@@ -6,5 +6,6 @@
 #include "call/call.h"
 
 extern const struct km_call_kind km_kind_llm;
+extern const struct km_call_kind km_kind_own; /* the same, for the gateway's own ends */
 
 #endif

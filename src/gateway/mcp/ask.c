@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/veil.h"
+#include "call/place.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/call.h"
 #include "mcp/ask.h"
@@ -321,6 +322,7 @@ static void on_done(void *ctx, const struct km_mcp_answer *answer)
     uint64_t now_ns = km_mono_ns();
 
     w->ask = NULL;
+    km_call_leave_place(w->call->at);
     w->answered = answer->revision;
     w->call->upstream_ns += now_ns - w->call->at->began_ns;
     w->call->at->status = answer->kind != KM_MCP_FAILED               ? 200
@@ -401,6 +403,7 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
 
 static void on_own_over(struct km_mcp_work *w)
 {
+    km_call_leave_place(w->call->at);
     km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
 }
 
@@ -409,8 +412,10 @@ int km_mcp_begin_ask(struct km_mcp_flow *f, struct km_err *err)
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
      * for, and that comes back by the mailbox. */
-    int r = km_call_intend(f->call, err);
+    int r = km_mcp_has_line(w) ? km_mcp_take_place(w, err) : 0;
 
+    if (r == 0)
+        r = km_call_intend(f->call, err);
     if (r == 0)
         r = w->member->builtin ? km_mcp_run_own(w, on_own_over, err) : ask_server(w, err);
     return r < 0 && r != KM_E_AGAIN ? r : (int)KM_MCP_FLOW_wait;

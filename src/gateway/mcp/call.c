@@ -286,6 +286,8 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
         w->base = km_oauth_base_of(t->in->visit, km_header_get(&t->in->headers, KM_STR("host")),
                                    t->in->secure, arena);
     copy_headers(w, &t->in->headers);
+    if (km_mcp_has_line(w))
+        km_mcp_hear_priority(w, &t->in->headers);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     w->args = a;
     w->fresh = true;

@@ -197,4 +197,11 @@ void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text)
 void km_mcp_work_fault(struct km_mcp_work *w, enum km_rpc_fault fault, const char *text);
 void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json); /* a result that is as it is */
 
+/* place.c: has its server a bound on calls at once? */
+bool km_mcp_has_line(const struct km_mcp_work *w);
+/* The class that the head of its message asks for, which the call does not keep. */
+void km_mcp_hear_priority(struct km_mcp_work *w, const struct km_headers *h);
+/* KM_E_AGAIN: the flow's step `ask` begins again when it has one. */
+int km_mcp_take_place(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+
 #endif

@@ -202,6 +202,8 @@ static const struct km_setting entry_rows[] = {
     MS("health_interval", health_ms, "30s", "How often it is asked whether it lives; 0: never."),
     COUNT("warm", warm, "0", 64, "Processes of a stdio server that are kept running."),
     COUNT("max_processes", most, "8", 64, "Processes of a stdio server, all clients together."),
+    COUNT("max_concurrency", max_concurrency, "0", 100000,
+          "Calls at once, all clients together; more wait in line. 0: as many as come."),
     CHOICE("sandbox", sandbox, "off", km_sandbox_modes,
            "Keeps a stdio server from files, system calls and privileges it was not given: `on` "
            "by what this machine has, `required` by Landlock and seccomp or not at all, "

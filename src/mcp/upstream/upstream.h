@@ -112,6 +112,7 @@ struct km_mcp_entry {
     int64_t silence_ms, restart_ms; /* of stdio: remote/hold.c */
     int64_t warm; /* children kept running */
     int64_t most; /* children of this server */
+    int64_t max_concurrency; /* calls at once; 0: as many as come */
     int64_t log_bytes;
     struct km_mcp_limit_settings limits;
     struct km_str builtin; /* the kind of a server that is part of kanmon */

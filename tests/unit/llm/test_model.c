@@ -122,7 +122,7 @@ static void a_deployment_is_ready_to_call(void **state)
     d = found(f, "fast", 2);
     assert_true(km_str_eq(d->base_path, KM_STR("/v1")));
     assert_true(km_str_eq(d->upstream_model, KM_STR("gpt-4o-mini")));
-    assert_int_equal(d->share, 3);
+    assert_int_equal(d->weight, 3000);
     assert_int_equal(d->ndefaults, 1);
     assert_true(km_str_eq(d->defaults[0].name, KM_STR("top_k")));
     assert_true(km_str_find(d->head, KM_STR("Authorization: Bearer sk-o\r\n")) < d->head.n);
@@ -130,6 +130,32 @@ static void a_deployment_is_ready_to_call(void **state)
     assert_true(km_str_eq(d->api_base, KM_STR("https://api.groq.com/openai/v1")));
     assert_true(km_str_find(d->head, KM_STR("Bearer gsk")) < d->head.n);
     assert_true(km_str_eq(found(f, "local", 1)->base_path, KM_STR_NONE));
+}
+
+static int64_t weight_of(const struct fixture *f, const char *group, size_t i)
+{
+    struct km_model_match m;
+
+    assert_int_equal(km_models_find(f->models, km_str_c(group), &m, NULL), 0);
+    return m.v[i].weight;
+}
+
+static void shares_are_of_one_kind_within_a_group_and_order(void **state)
+{
+    struct fixture *f = *state;
+
+    load(f,
+         "model_list:\n"
+         "  - {model_name: a, litellm_params: {model: openai/x, api_key: k, weight: 0.9}}\n"
+         "  - {model_name: a, litellm_params: {model: openai/y, api_key: k, weight: 0.1, rpm: 5}}\n"
+         "  - {model_name: a, litellm_params: {model: openai/z, api_key: k, rpm: 7}}\n"
+         "  - {model_name: a, litellm_params: {model: openai/o, api_key: k, rpm: 7, order: 1}}\n"
+         "  - {model_name: b, litellm_params: {model: openai/x, api_key: k}}\n");
+    assert_int_equal(weight_of(f, "a", 0), 900);
+    assert_int_equal(weight_of(f, "a", 1), 100);
+    assert_int_equal(weight_of(f, "a", 2), 0);
+    assert_int_equal(weight_of(f, "a", 3), 7);
+    assert_int_equal(weight_of(f, "b", 0), 1);
 }
 
 static void what_cannot_be_called_says_why_and_warns(void **state)
@@ -265,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(names_are_found_exactly_by_alias_by_id_and_by_the_best_wildcard),
         T(a_deployment_is_ready_to_call),
+        T(shares_are_of_one_kind_within_a_group_and_order),
         T(what_cannot_be_called_says_why_and_warns),
         T(hidden_aliases_are_not_listed),
         T(a_star_offers_the_providers_that_have_a_key),

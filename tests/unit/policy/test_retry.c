@@ -75,6 +75,11 @@ static void no_more_than_are_allowed(void **state)
     f.done = 0;
     f.most = 0;
     assert_int_equal(judge(&f, &wait), KM_RETRY_NO);
+    f.policy =
+        &(struct km_failure_counts){ .of = { -1, -1, -1, 1, -1, -1, -1, -1, -1 }, .rest = -1 };
+    assert_int_equal(judge(&f, &wait), KM_RETRY_NO); /* of another failure */
+    f.failure = KM_FAILURE_RATE_LIMIT;
+    assert_int_equal(judge(&f, &wait), KM_RETRY_NOW); /* a policy's word counts, not the number */
 }
 
 static void what_is_the_callers_fault_is_not_tried_again(void **state)

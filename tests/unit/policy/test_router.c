@@ -76,6 +76,44 @@ static void the_lowest_order_goes_first_and_an_attempt_is_never_repeated(void **
     }
 }
 
+static void one_without_a_weight_serves_where_no_other_can(void **state)
+{
+    struct group g;
+
+    (void)state;
+    init(&g);
+    g.v[1].weight = g.v[2].weight = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct km_route_state s = { .rng = seed };
+        size_t second;
+
+        assert_int_equal(pick(&g, &s, 1), 0);
+        second = pick(&g, &s, 1);
+        assert_in_range(second, 1, 2);
+        assert_int_equal(pick(&g, &s, 1), 3 - second);
+    }
+}
+
+static void those_of_a_higher_order_have_attempts_of_their_own(void **state)
+{
+    struct km_route_state s = { .rng = 1 };
+    struct group g;
+
+    (void)state;
+    init(&g);
+    g.v[0].order = 2;
+    g.v[1].order = g.v[2].order = 1;
+    assert_false(km_route_next_order(&s, g.v, N)); /* none was asked yet */
+    assert_in_range(pick(&g, &s, 1), 1, 2);
+    assert_true(km_route_next_order(&s, g.v, N));
+    assert_int_equal(s.attempts, 0);
+    assert_int_equal(pick(&g, &s, 1), 0);
+    assert_int_equal(pick(&g, &s, 1), N);
+    assert_false(km_route_next_order(&s, g.v, N));
+    km_route_again(&s);
+    assert_int_equal(pick(&g, &s, 1), 0); /* the others had their turn */
+}
+
 static void an_open_breaker_is_passed_over_until_nothing_else_is_left(void **state)
 {
     struct group g;
@@ -227,6 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_decide_how_often),
         cmocka_unit_test(the_lowest_order_goes_first_and_an_attempt_is_never_repeated),
+        cmocka_unit_test(one_without_a_weight_serves_where_no_other_can),
+        cmocka_unit_test(those_of_a_higher_order_have_attempts_of_their_own),
         cmocka_unit_test(an_open_breaker_is_passed_over_until_nothing_else_is_left),
         cmocka_unit_test(one_probe_goes_to_a_half_open_one),
         cmocka_unit_test(what_the_caller_did_is_not_held_against_the_upstream),
