@@ -13,13 +13,14 @@
 #include "kept/file_refs.h"
 #include "kept/made.h"
 #include "kept/other_models.h"
+#include "kept/together.h"
 
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
-static const struct km_call_hook *const routed[] = { &km_hedge_hook, NULL };
+static const struct km_call_hook *const routed[] = { &km_together_hook, &km_hedge_hook, NULL };
 static const struct km_call_hook *const settled[] = { &km_hedge_learn_hook, &km_mirror_hook, NULL };
 
 static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };

@@ -12,6 +12,7 @@
 #include "call/which.h"
 
 #include "call/metrics.h"
+#include "policy/execution.h"
 
 /* A wildcard deployment's entry names what was really called. */
 static struct km_str model_name(struct km_call *call)
@@ -149,6 +150,8 @@ void km_call_log(struct km_call *call)
     if (v->within.n)
         km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
+    if (km_execution_says(call->execution, KM_EXECUTION_BY))
+        km_line_str(&l, "requested_by", call->execution->requested_by);
     if (call->kind->log)
         call->kind->log(call, &l);
     if (label.n) /* a call may be refused before it was read */
@@ -161,6 +164,8 @@ void km_call_log(struct km_call *call)
         km_line_str(&l, "deployment", call->at->d->id);
     if (call->route.left_out)
         km_call_which_log(call, &l);
+    if (call->dry)
+        km_line_cstr(&l, "dry_run", "true");
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);

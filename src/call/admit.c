@@ -16,9 +16,11 @@
  */
 #include "call/call.h"
 
+#include "call/execution.h"
 #include "call/hooks.h"
 #include "policy/pace.h"
 
+#define DRY_BYTES ((size_t)1 << 20)
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
 
 /* Tokens that go in, as the one of those that may serve it has them that has the most. */
@@ -251,8 +253,38 @@ static enum km_next permitted(struct km_call *call, int r)
     return r < 0 ? refused(call, r) : admitted(call);
 }
 
+/* Nothing is taken: what would happen is the answer.  r: what it came to so far. */
+static int try_dry(struct km_call *call, int r, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(DRY_BYTES);
+    struct km_err why = { 0 };
+
+    if (r < 0)
+        why = call->err;
+    else
+        (void)(km_broker_look(call, &why) == 0);
+    km_err_clear(err);
+    if (call->kind->explain(call, &why, &out, err) < 0)
+        return err->code;
+    call->parts = km_arena_alloc(&call->arena, sizeof *call->parts);
+    if (call->parts)
+        call->parts[0] = km_arena_str(&call->arena, km_buf_view(&out));
+    call->nparts = call->parts && call->parts[0].n;
+    call->joined = true; /* it is no answer of an upstream: no unit looks at it */
+    call->dry = call->nparts;
+    return call->dry ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static enum km_next dry(struct km_call *call, int r)
+{
+    call->each = call->reserve;
+    r = try_dry(call, r, &call->err);
+    return r < 0 ? refused(call, r) : km_call_go(call, KM_STEP_finish);
+}
+
 enum km_next km_step_admit(struct km_call *call)
 {
+    bool read;
     int r;
 
     if (call->prepared) /* the broker has answered */
@@ -262,7 +294,8 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
-    if (r == 0)
+    read = r == 0;
+    if (read)
         r = km_call_find_payers(call, &call->err);
     if (r == 0)
         r = prepared_hooks(call, &call->err);
@@ -270,5 +303,7 @@ enum km_next km_step_admit(struct km_call *call)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;
     r = r > 0 ? 0 : r;
+    if (read && km_call_is_dry(call))
+        return dry(call, r < 0 ? r : reserve(call, &call->err));
     return r < 0 ? refused(call, r) : permitted(call, take_permit(call));
 }

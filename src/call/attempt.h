@@ -83,6 +83,7 @@ struct km_attempt {
     bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
     struct km_turn *turn; /* its place at the deployment, or in line; NULL: it needs none */
     bool weighs; /* it counts as its deployment's load */
+    bool merged; /* its request is that of several calls put together: each has a part of it */
     bool resigned; /* with new credentials: once a deployment */
 
     /* the request */

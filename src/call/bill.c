@@ -249,7 +249,7 @@ static void bill_usage(struct km_call *call, struct km_bill *b)
     km_bill_make(&facts, km_money_price(call, &room), b);
     b->unpriced = b->unpriced && km_money_has_price(call);
     learn_from(call, priced->opens_input, &facts);
-    if (call->at->taker)
+    if (call->at->taker && !km_taker_has_part(call->at->taker))
         take_share(call->at->taker, b);
 }
 

@@ -297,6 +297,19 @@ int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct k
     return ask_next(&ask, err);
 }
 
+int km_broker_look(struct km_call *call, struct km_err *err)
+{
+    struct km_admission a;
+
+    call->hold.room = (struct km_headroom){ -1, -1, -1, -1, 0 };
+    if (!has_limits(call))
+        return 0;
+    a = km_broker_admission(call);
+    need_tokens(&a, call);
+    a.look = true;
+    return take_here(call, &a, err);
+}
+
 static int ask_more(struct km_call *call, enum km_broker_what what, int64_t reserve,
                     km_broker_fn *done, void *ctx, struct km_err *err)
 {

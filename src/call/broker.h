@@ -46,6 +46,9 @@ typedef void km_broker_fn(void *ctx, const struct km_err *err);
  * and KM_E_OVERLOADED. */
 int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx,
                    struct km_err *err) KM_MUST_USE;
+/* Would km_broker_take() grant it?  Nothing is taken; while another process holds the counters, by
+ * those that this one had. */
+int km_broker_look(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* What the call holds becomes `reserve` (nano-USD, in all), and so does call->reserve: before a
  * further attempt, or as a session says more.  KM_E_BUDGET: it is as it was.  Less is always
  * granted; while another process holds the counters it is given back with the settlement, since

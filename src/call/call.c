@@ -148,6 +148,13 @@ static enum km_next step_account(struct km_call *call)
 static void refused(struct km_call *call)
 {
     call->total_ns = km_mono_ns() - call->began_ns;
+    if (call->dry) { /* of which nobody is to know but the log */
+        call->client_status = 200;
+        if (call->kind->record)
+            (void)call->kind->record(call);
+        km_call_log(call);
+        return;
+    }
     km_error_face(call->visit->dialect, &call->err);
     call->client_status = call->client_gone ? 499 : km_err_http(&call->err);
     if (call->kind->record)

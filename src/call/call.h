@@ -20,6 +20,7 @@
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
 
 struct km_call;
+struct km_execution; /* policy/execution.h */
 struct km_intake; /* intake.c */
 
 /* Does what failed get another attempt? */
@@ -68,6 +69,10 @@ struct km_call_kind {
     /* call->reserve: what is reserved before it is sent.  NULL: of an LLM call by its tokens, else
      * what prepare said. */
     int (*reserve)(struct km_call *call, struct km_err *err);
+    /* What would happen to it, as JSON (dry.h); why: code 0, or what it would be refused with, of
+     * which the route may be the first to know.  NULL: of this kind nobody can tell. */
+    int (*explain)(struct km_call *call, struct km_err *why, struct km_buf *out,
+                   struct km_err *err);
     /* A deployment was picked: fill call->at->out, or answer at once (call->answered).  KM_E_AGAIN:
      * something must be had first; km_call_resume() follows, and then it is asked again. */
     int (*attempt)(struct km_call *call, struct km_err *err);
@@ -172,6 +177,7 @@ struct km_call {
     struct km_str body; /* what has passed them */
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
+    struct km_execution *execution; /* how it is to be carried out (execution.h); NULL: not said */
     struct km_own_fallbacks own_fallbacks; /* its caller's */
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_str economy; /* what cost decided (economy.h) */
@@ -219,6 +225,7 @@ struct km_call {
     unsigned retries; /* most further attempts */
     unsigned nsent; /* attempts whose requests were about to leave */
     struct km_timer *pause; /* runs before the next one is made; NULL: none does */
+    bool alone; /* its request is put together with no other's any more */
     bool covering; /* the broker is being asked for one more, or for more of this one */
     bool covered; /* it said yes to a further one: recover.c */
     bool timed_out;
@@ -237,6 +244,7 @@ struct km_call {
     bool full; /* the client takes no more for now */
     bool stands; /* the step waits until no unit does */
     bool replied;
+    bool dry; /* parts are what would happen: nothing was done (dry.h) */
     bool answered; /* parts are ready without an upstream (mock) */
     bool streaming; /* the client's head was sent */
     bool opaque; /* what streams is no event stream: nothing of ours may come in between */

@@ -20,6 +20,7 @@
 #include "call/model.h"
 #include "call/own_routes.h"
 #include "http/json.h"
+#include "policy/execution.h"
 
 #define PENDING_MOST 64 /* followers that wait for their turn */
 
@@ -42,14 +43,13 @@ static int own_fail(const struct own *o, struct km_err *err)
 }
 
 /* One that the key may use, like the one it asks for. */
-static int add_own(struct own *o, const struct km_json *name, struct km_err *err)
+static int add_name(struct own *o, struct km_str model, struct km_err *err)
 {
     struct km_key *key = o->call->visit->who.key;
     struct km_model_match match;
-    struct km_str model;
     int r;
 
-    if (o->n == KM_FALLBACKS_MOST || !km_json_string(name, &model))
+    if (o->n == KM_FALLBACKS_MOST)
         return own_fail(o, err);
     r = km_models_find(o->call->visit->view->snap->models, model, &match, err);
     if (key &&
@@ -57,6 +57,13 @@ static int add_own(struct own *o, const struct km_json *name, struct km_err *err
         return KM_E_MODEL_DENIED;
     o->v[o->n++] = model;
     return r;
+}
+
+static int add_own(struct own *o, const struct km_json *name, struct km_err *err)
+{
+    struct km_str model;
+
+    return km_json_string(name, &model) ? add_name(o, model, err) : own_fail(o, err);
 }
 
 /* {"model": name}, or {group: [names]} as the configuration has it. */
@@ -80,27 +87,73 @@ static int add_own_object(struct own *o, const struct km_json *item, struct km_e
     return r;
 }
 
-static int read_own(struct km_call *call, const char *name, struct km_str json,
-                    struct km_fallback_list *ret, struct km_err *err)
+/* The model group of a provider that the key may use: one that has the same model there, else the
+ * first. */
+static struct km_str group_at(const struct km_call *call, struct km_str provider)
 {
-    struct own o = { .call = call, .name = name };
+    const struct km_models *models = call->visit->view->snap->models;
+    const struct km_deployment *asked = call->match.n ? call->match.v[0].deployment : NULL;
+    struct km_key *key = call->visit->who.key;
+    struct km_str found = KM_STR_NONE;
+
+    for (size_t i = 0; i < km_models_count(models); i++) {
+        const struct km_deployment *d = km_models_at(models, i);
+
+        if (!km_str_ieq(d->provider_name, provider) || km_deployment_has_star(d) ||
+            km_str_eq(d->group, call->match.group) ||
+            (key && km_key_grants_model(key, d->group, KM_STR_NONE, NULL) != KM_GRANTED))
+            continue;
+        if (asked && km_str_eq(d->upstream_model, asked->upstream_model))
+            return d->group;
+        if (!found.n)
+            found = d->group;
+    }
+    return found;
+}
+
+/* fallbackProvider: a model's name, else a provider's. */
+static int add_provider(struct own *o, struct km_str name, struct km_err *err)
+{
+    struct km_str group = KM_STR_NONE;
+    struct km_model_match match;
+
+    if (km_models_find(o->call->visit->view->snap->models, name, &match, NULL) < 0)
+        group = group_at(o->call, name);
+    return add_name(o, group.n ? group : name, err);
+}
+
+static int read_list(struct own *o, struct km_str json, struct km_err *err)
+{
     const struct km_json *root, *item;
     struct km_json_iter it;
-    struct km_str none, *v;
+    struct km_str none;
     int r;
 
     if (!json.n)
         return 0;
-    r = km_json_parse(&call->arena, json, &root, err);
+    r = km_json_parse(&o->call->arena, json, &root, err);
     if (r < 0)
         return r;
     if (km_json_kind(root) != KM_JSON_ARRAY)
-        return own_fail(&o, err);
+        return own_fail(o, err);
     km_json_iter(root, &it);
     while (r == 0 && km_json_next(&it, &none, &item))
-        r = km_json_kind(item) == KM_JSON_OBJECT ? add_own_object(&o, item, err)
-                                                 : add_own(&o, item, err);
-    if (r < 0)
+        r = km_json_kind(item) == KM_JSON_OBJECT ? add_own_object(o, item, err)
+                                                 : add_own(o, item, err);
+    return r;
+}
+
+/* provider: who comes first; or empty. */
+static int read_own(struct km_call *call, const char *name, struct km_str json,
+                    struct km_str provider, struct km_fallback_list *ret, struct km_err *err)
+{
+    struct own o = { .call = call, .name = name };
+    struct km_str *v;
+    int r = provider.n ? add_provider(&o, provider, err) : 0;
+
+    if (r == 0)
+        r = read_list(&o, json, err);
+    if (r < 0 || !o.n)
         return r;
     v = km_arena_alloc(&call->arena, (o.n + 1) * sizeof *v);
     if (!v)
@@ -112,14 +165,19 @@ static int read_own(struct km_call *call, const char *name, struct km_str json,
 
 int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
 {
+    const struct km_llm_request *req = &call->req;
     struct km_own_fallbacks *own = &call->own_fallbacks;
-    int r = read_own(call, "fallbacks", call->req.fallbacks, &own->any, err);
+    struct km_str provider = KM_STR_NONE;
+    int r;
 
+    if (km_execution_says(call->execution, KM_EXECUTION_FALLBACK) && call->kind->falls_back)
+        provider = call->execution->fallback;
+    r = read_own(call, "fallbacks", req->fallbacks, provider, &own->any, err);
     if (r == 0)
-        r = read_own(call, "context_window_fallbacks", call->req.context_fallbacks, &own->context,
-                     err);
+        r = read_own(call, "context_window_fallbacks", req->context_fallbacks, KM_STR_NONE,
+                     &own->context, err);
     return r < 0 ? r
-                 : read_own(call, "content_policy_fallbacks", call->req.policy_fallbacks,
+                 : read_own(call, "content_policy_fallbacks", req->policy_fallbacks, KM_STR_NONE,
                             &own->policy, err);
 }
 
@@ -213,7 +271,8 @@ static bool find_place(const struct km_call *call, const struct fallbacks *f, st
 /* A call's whole time is what one bounds; else a group has the time that its attempts need. */
 static void give_time(struct km_call *call)
 {
-    if (call->req.timeout_ms <= 0 && call->visit->view->snap->routing->timeout_ms <= 0) {
+    if (call->req.timeout_ms <= 0 && !km_execution_says(call->execution, KM_EXECUTION_TIMEOUT) &&
+        call->visit->view->snap->routing->timeout_ms <= 0) {
         km_timer_stop(&call->deadline);
         km_call_time_runs(call);
     }

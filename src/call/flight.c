@@ -37,6 +37,7 @@ struct km_taker {
     unsigned index;
     int64_t before, weight, of; /* its part, once it is known: behind those before it; of all */
     bool speaks;
+    bool has_part;
     uint64_t heard; /* which of the things that were told */
     bool paused;
     bool sent;
@@ -310,6 +311,7 @@ static void give_part(struct km_flight *f, struct km_taker *t)
 
     if (r == 0 && km_buf_failed(&out))
         r = km_fail(&err, KM_E_NOMEM, "out of memory");
+    t->has_part = r == 0;
     if (r == 0)
         give(t, km_buf_view(&out));
     if (takes_part(f, t))
@@ -453,6 +455,11 @@ struct km_taker *km_flight_send(struct km_http_client *client, struct km_loop *l
 bool km_taker_is_out(const struct km_taker *t)
 {
     return t->f != NULL;
+}
+
+bool km_taker_has_part(const struct km_taker *t)
+{
+    return t->has_part;
 }
 
 bool km_taker_sent(const struct km_taker *t)

@@ -35,7 +35,8 @@ struct km_flight;
 /* How an answer is divided; NULL: everybody gets all of it. */
 struct km_flight_split {
     size_t most; /* bytes of an answer that are gathered for it */
-    /* Taker `index` (in the order they joined): its own answer, of a good one that is whole. */
+    /* Taker `index` (in the order they joined): its own answer, of a good one that is whole.  What
+     * was used for it is said there: it is not divided once more. */
     int (*part)(void *ctx, unsigned index, struct km_str whole, struct km_buf *out,
                 struct km_err *err);
 };
@@ -67,6 +68,8 @@ struct km_taker *km_flight_join(struct km_flight *flight, int64_t weight, struct
                                 const struct km_http_events *told, void *ctx);
 
 bool km_taker_is_out(const struct km_taker *t); /* it will be told more */
+/* It was given its part of an answer, which says what was used for it. */
+bool km_taker_has_part(const struct km_taker *t);
 bool km_taker_sent(const struct km_taker *t); /* the upstream may have read all of the request */
 /* It wants no more for now, and again: what comes meanwhile waits. */
 void km_taker_pause(struct km_taker *t);

@@ -10,6 +10,7 @@
 #include "call/model.h"
 
 #include "call/conditional.h"
+#include "call/execution.h"
 #include "call/own_routes.h"
 #include "call/place.h"
 #include "call/veil.h"
@@ -77,8 +78,11 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     struct km_err unknown;
-    int r = find_meant(call, &unknown);
+    int r;
 
+    if (km_call_read_execution(call, err) < 0)
+        return err->code;
+    r = find_meant(call, &unknown);
     if (r == KM_E_MODEL_DENIED)
         *err = unknown;
     if (r == KM_E_MODEL_DENIED)

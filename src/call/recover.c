@@ -207,6 +207,16 @@ static bool refused_bound(struct km_call *call)
     return true;
 }
 
+/* A request of several calls was refused for what one of them asks: each asks for itself. */
+static bool refused_together(struct km_call *call)
+{
+    if (call->err.code != KM_E_UPSTREAM_STATUS || !call->at->merged ||
+        (call->at->status != 400 && call->at->status != 422))
+        return false;
+    call->alone = true;
+    return true;
+}
+
 static const char again_tag; /* a note: at the same deployment? */
 
 /* Once more, or the end. */
@@ -321,7 +331,8 @@ enum km_next km_step_recover(struct km_call *call)
         return KM_WAIT;
     }
     if (call->at->d && !call->streaming && !is_spent(call) &&
-        (refused_options(call) || refused_credentials(call) || refused_bound(call))) {
+        (refused_options(call) || refused_credentials(call) || refused_bound(call) ||
+         refused_together(call))) {
         return cover(call, true);
     }
     report(call);

@@ -6,6 +6,7 @@
  * end too (no last chunk).
  */
 #include "call/call.h"
+#include "call/execution.h"
 
 #include "call/which.h"
 
@@ -73,6 +74,8 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
 {
     struct km_err ignored;
 
+    if (call->execution)
+        km_call_execution_line(call, b);
     if (!call->at->d)
         return;
     km_buf_str(b, call->at->d->reply_head);
@@ -196,10 +199,22 @@ static void reply_whole(struct km_call *call)
     km_call_end_answer(call);
 }
 
+static void reply_dry(struct km_call *call)
+{
+    struct km_buf *head = &call->w->scratch;
+
+    km_buf_reset(head);
+    km_buf_str(head, KM_STR("Content-Type: application/json\r\nx-kanmon-dry-run: true\r\n"));
+    id_lines(call, head);
+    km_call_respond(call, 200, km_buf_view(head), call->parts[0]);
+}
+
 void km_call_reply(struct km_call *call)
 {
     if (call->client_gone && call->port)
         km_call_break_answer(call);
+    else if (call->dry && !call->kind->reply)
+        reply_dry(call);
     else if ((call->kind->reply && call->kind->reply(call)) || !call->port)
         return;
     else if (call->streaming && !((call->cut || call->unsaid) && km_call_take_back(call)))

@@ -10,6 +10,7 @@
 
 #include "call/metrics.h"
 #include "llm/refusal.h"
+#include "policy/execution.h"
 
 static const char pause_tag; /* a note: the wait before the next attempt */
 
@@ -88,6 +89,9 @@ static enum km_retry judge(struct km_call *call, enum km_again again, bool elsew
         .left_alone = km_route_has_untried(&call->route, call->match.v, call->match.n),
         .done = (int64_t)call->route.attempts - 1,
         .most = call->retries,
+        .limit = km_execution_says(call->execution, KM_EXECUTION_RETRIES)
+                     ? call->execution->max_retries
+                     : 0, /* 0 of them: no policy is asked */
         .policy = call->req.num_retries == 0 || !call->kind->repeats ? NULL : call->match.retry,
         .asked_ms = call->err.retry_after_ms,
         .least_ms = snap->routing->retry_after_ms,

@@ -12,11 +12,13 @@
  */
 #include "call/call.h"
 
+#include "call/execution.h"
 #include "call/flight.h"
 #include "call/hooks.h"
 #include "call/place.h"
 #include "call/session.h"
 #include "call/which.h"
+#include "policy/execution.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
 #define AUTH_LINES_BYTES 512 /* what a signature mostly takes */
@@ -26,6 +28,8 @@ static unsigned retries_of(const struct km_call *call)
     const struct km_snapshot *snap = call->visit->view->snap;
     int64_t n = call->req.num_retries;
 
+    if (n > 0 && n > snap->execution->max_retries)
+        n = snap->execution->max_retries;
     if (n < 0 && call->at->d)
         n = call->at->d->num_retries;
     if (n < 0)
@@ -53,10 +57,12 @@ static int64_t deadline_of(const struct km_call *call)
 
     attempts += km_call_may_fall_back(call);
 
-    if (call->req.timeout_ms > 0)
-        return call->req.timeout_ms;
-    return each > 0 ? each * (int64_t)(attempts ? attempts : 1)
-                    : call->visit->view->snap->routing->timeout_ms;
+    if (call->req.timeout_ms <= 0)
+        each = each > 0 ? each * (int64_t)(attempts ? attempts : 1)
+                        : call->visit->view->snap->routing->timeout_ms;
+    else
+        each = call->req.timeout_ms;
+    return call->execution ? km_call_bound_time(call, each) : each;
 }
 
 uint64_t km_call_time_left(const struct km_call *call)

@@ -17,6 +17,7 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
+struct km_execution_settings;
 struct km_module;
 struct km_slots;
 struct km_veil;
@@ -43,6 +44,7 @@ struct km_snapshot {
     const struct km_llm_defaults *llm;
     const struct km_router_settings *routing;
     const struct km_breaker_settings *breaker;
+    const struct km_execution_settings *execution;
     const struct km_gate_settings *waiting;
     bool has_master;
     uint8_t master_hash[32];

@@ -88,6 +88,7 @@ static const struct {
     unsigned stops;
 } families[] = {
     { { "x-litellm-", 10 }, VENDOR },
+    { { "x-kanmon-", 9 }, TARGET | VENDOR }, /* how we are to carry it out */
     { { "x-forwarded-", 12 }, VENDOR },
 };
 

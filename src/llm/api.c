@@ -327,6 +327,9 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
     read_seconds(r, &own[KM_LLM_OWN_STREAM_TIMEOUT], &r->stream_timeout_ms);
     if (tags->type == KM_JSON_ARRAY)
         r->tags = km_json_value(r->body, tags);
+    if (own[KM_LLM_OWN_EXECUTION].type != KM_JSON_ABSENT &&
+        own[KM_LLM_OWN_EXECUTION].type != KM_JSON_NULL)
+        r->execution = km_json_value(r->body, &own[KM_LLM_OWN_EXECUTION]);
     read_list(r, &own[KM_LLM_OWN_FALLBACKS], &r->fallbacks);
     read_list(r, &own[KM_LLM_OWN_CONTEXT_FALLBACKS], &r->context_fallbacks);
     read_list(r, &own[KM_LLM_OWN_POLICY_FALLBACKS], &r->policy_fallbacks);

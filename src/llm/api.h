@@ -90,6 +90,7 @@ enum km_llm_names {
     KM_NAMES_PRICED = 1 << 4, /* what may change its price (llm/api/priced.h) */
     KM_NAMES_MEDIA = 1 << 5, /* media, or where they are */
     KM_NAMES_HOUR = 1 << 6, /* for how long a cache keeps something */
+    KM_NAMES_VECTORS = 1 << 7, /* no member: it asks for embeddings */
 };
 
 /* What of a request changes its price, beside its length and its bound (llm/api/priced.h). */
@@ -139,6 +140,8 @@ struct km_llm_request {
     int64_t stream_timeout_ms; /* of its first event; 0: not said */
     /* As JSON: models to ask when this one fails, in general and of these; or empty. */
     struct km_str fallbacks, context_fallbacks, policy_fallbacks;
+    /* How it is to be carried out, as JSON (policy/execution.h); or empty. */
+    struct km_str execution;
     bool no_fallbacks; /* none is to be asked in its place */
     struct km_str previous; /* the id of the answer it goes on from, as JSON; or empty */
     struct km_str prompt; /* JSON text of what is prompted with: for estimates */

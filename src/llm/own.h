@@ -20,6 +20,7 @@ enum {
     KM_LLM_OWN_METADATA,
     KM_LLM_OWN_FALLBACKS,
     KM_LLM_OWN_NO_FALLBACKS,
+    KM_LLM_OWN_EXECUTION,
     KM_LLM_OWN_STREAM_TIMEOUT,
     KM_LLM_OWN_CONTEXT_FALLBACKS,
     KM_LLM_OWN_POLICY_FALLBACKS,
@@ -27,7 +28,7 @@ enum {
 
 #define KM_LLM_OWN_NAMES                                                                           \
     { "tags", 4 }, { "num_retries", 11 }, { "timeout", 7 }, { "litellm_metadata", 16 },            \
-        { "fallbacks", 9 }, { "disable_fallbacks", 17 },                                           \
+        { "fallbacks", 9 }, { "disable_fallbacks", 17 }, { "kanmon", 6 },                          \
         { "stream_timeout", 14 }, { "context_window_fallbacks", 24 },                              \
         { "content_policy_fallbacks", 24 }, { "context_window_fallback_dict", 28 },                \
         { "caching", 7 }, { "cache", 5 }, { "guardrails", 10 }, { "guardrail_config", 16 },        \

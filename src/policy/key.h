@@ -117,6 +117,7 @@ struct km_admission {
     int64_t input_tokens, output_bound;
     enum km_budget_mode mode;
     enum km_permit_part part;
+    bool look; /* nothing is taken: it is only asked whether it could be */
     uint64_t now_ms;
     int64_t now_us;
     int64_t default_max_parallel; /* for keys that name none; 0 and less: no limit */

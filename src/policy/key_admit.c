@@ -106,6 +106,8 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
         return r;
     if (ret_headroom)
         km_tills_tell(&t, ret_headroom);
+    if (a->look)
+        return 0;
     km_tills_keep_tokens(&t);
     ret_permit->key = km_key_ref(key);
     ret_permit->part = a->part;

@@ -78,6 +78,8 @@ enum km_retry km_retry_judge(const struct km_retry_facts *f, uint64_t *rng, uint
     int64_t most = said >= 0 ? said : f->most;
     bool told_to = said > 0;
 
+    if (f->limit > 0 && most > f->limit)
+        most = f->limit;
     if (f->done >= most)
         return KM_RETRY_NO;
     /* One that is probably down is better than a certain refusal, and worse than another model. */

@@ -71,6 +71,7 @@ struct km_retry_facts {
     bool left_alone; /* one that was not tried yet is left, but it is open, or rests */
     int64_t done; /* further attempts that were made in this group */
     int64_t most; /* that may be made, where no policy says otherwise */
+    int64_t limit; /* that may be made whatever a policy says; 0: there is none */
     const struct km_failure_counts *policy; /* NULL: there is none */
     int64_t asked_ms; /* the wait that the upstream asks for; 0: it asks for none */
     int64_t least_ms; /* the shortest wait that is configured */

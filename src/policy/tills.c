@@ -111,6 +111,10 @@ static int ask_all(struct km_tills *t, size_t n, km_till_fn *ask, struct km_till
         undo(&t->own);
     for (size_t k = 0; r < 0 && k + 1 < i; k++)
         undo(&t->v[k]);
+    for (size_t k = 0; r == 0 && t->a->look && k < n; k++)
+        undo(&t->v[k]);
+    if (r == 0 && t->a->look)
+        undo(&t->own);
     if (r == 0)
         give(&t->own, -t->more);
     for (size_t k = 0; r == 0 && k < n; k++)

@@ -54,6 +54,11 @@ def large(count: int) -> str:
     return "x" * count
 
 
+@server.tool(structured_output=False, annotations={"readOnlyHint": True})
+def plain(count: int) -> str:
+    return "x" * count
+
+
 class Row(BaseModel):
     number: int
     text: str

@@ -6,6 +6,7 @@
  * next, and a client that reads slowly pauses its upstream.
  */
 #include "gateway/llm/kind.h"
+#include "call/dry.h"
 #include "call/model.h"
 
 #include "base/veil.h"
@@ -540,6 +541,7 @@ static bool last(struct km_call *call, struct km_buf *out)
     .last = last
 
 const struct km_call_kind km_kind_llm = {
+    .explain = km_call_explain,
     .name = "llm",
     .repeats = true,
     .falls_back = true,

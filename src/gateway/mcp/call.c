@@ -12,11 +12,11 @@
 
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/counts.h"
+#include "gateway/mcp/explain.h"
 #include "door/oauth/access.h"
 #include "mcp/schema.h"
 
 #define ARENA_BYTES ((size_t)96 * 1024 * 1024)
-#define REQUESTED_BY_BYTES 128
 
 /* --- may it run --- */
 
@@ -75,6 +75,10 @@ static int prepare(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
 
+    if (w->wrong) {
+        *err = *w->wrong;
+        return err->code;
+    }
     if (read_again(w, err) < 0)
         return err->code;
     if (!km_mcp_is_judged(w))
@@ -195,6 +199,7 @@ static void log_names(struct km_call *call, struct km_line *l)
 }
 
 static const struct km_call_kind mcp_kind = {
+    .explain = km_mcp_explain,
     .name = "mcp",
     .work_name = km_mcp_work_name,
     .placed = true,
@@ -238,16 +243,16 @@ static struct km_str log_level(const struct km_mcp_turn *t)
     return level;
 }
 
-/* On whose behalf, in the client's own words; where it says nothing, its token's subject. */
-static struct km_str requested_by(const struct km_mcp_turn *t)
+/* Said as nobody can understand it: the call is refused once it is prepared, and is in the log. */
+static void read_execution(struct km_mcp_work *w, const struct km_mcp_turn *t)
 {
-    struct km_str who = km_header_get(&t->in->headers, KM_STR("x-kanmon-requested-by"));
+    KM_ERR_NONE(err);
 
-    (void)km_json_string(km_json_get(km_json_get(t->msg.params, "_meta"), "kanmon/requestedBy"),
-                         &who);
-    if (!who.n)
-        who = t->in->visit->who.subject;
-    return km_str_sub(who, 0, REQUESTED_BY_BYTES);
+    if (km_mcp_read_execution(w, t, &err) == 0)
+        return;
+    w->wrong = km_arena_alloc(&w->call->arena, sizeof *w->wrong);
+    if (w->wrong) /* else the arena is full, which is seen when it is begun */
+        *w->wrong = err;
 }
 
 static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
@@ -293,7 +298,7 @@ static int fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mc
         w->session = km_arena_str(arena, km_str(t->session->id, KM_MCP_SESSION_ID_LEN));
     else
         w->session = km_arena_str(arena, t->client);
-    w->requested_by = km_arena_str(arena, requested_by(t));
+    read_execution(w, t);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     r = km_mcp_follow_find(w, t);
     if (any_logs_in(w))

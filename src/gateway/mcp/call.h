@@ -46,6 +46,7 @@ struct km_mcp_work {
     struct km_str group, own_name; /* in the books; made when first asked for */
     struct km_str text; /* the client's message, for kanmon's own servers */
     struct km_str principal, capabilities, log_level, session;
+    struct km_err *wrong; /* with what it says of how it is to be carried out; NULL: nothing is */
     struct km_str requested_by; /* the client's own word, for the audit log */
     struct km_str base; /* "https://host" as the client sees kanmon; of a server with log-ins */
     struct km_headers headers;
@@ -207,6 +208,14 @@ enum km_call_retry km_mcp_again(struct km_call *call);
 /* May it be sent once more, as far as that hangs on what it may have done? */
 bool km_mcp_may_repeat(const struct km_mcp_work *w) KM_MUST_USE;
 unsigned km_mcp_repeats_most(const struct km_mcp_work *w);
+/* execution.c: call->execution and w->requested_by, of what the client says; what it says in _meta
+ * is taken out of w->params. */
+int km_mcp_read_execution(struct km_mcp_work *w, const struct km_mcp_turn *t,
+                          struct km_err *err) KM_MUST_USE;
+/* What a tool's call within a chat takes over of it, as JSON; or empty. */
+struct km_str km_mcp_execution_within(const struct km_call *outer, struct km_arena *arena);
+/* A result that says what of it was not done. */
+struct km_str km_mcp_tell_execution(struct km_mcp_work *w, struct km_str json);
 
 /* client.c: the stream of whoever waits, as the call's port. */
 extern const struct km_port_ops km_mcp_client_ops;

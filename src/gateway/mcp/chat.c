@@ -11,6 +11,7 @@
  * chat streams as it comes.
  */
 #include "gateway/mcp/chat.h"
+#include "call/execution.h"
 
 #include "door/reply.h"
 #include "llm/api/openai.h"
@@ -305,7 +306,8 @@ static int take_chat(struct km_call *call, struct km_err *err)
 {
     struct km_mcp_chat *c;
 
-    if ((call->api != &km_api_chat && call->api != &km_api_responses) || !call->port)
+    if ((call->api != &km_api_chat && call->api != &km_api_responses) || !call->port ||
+        km_call_is_dry(call)) /* what is told is its first round */
         return KM_HOOK_PASS;
     c = km_arena_zalloc(&call->arena, sizeof *c);
     if (!c || !chat_init(c, call))

@@ -9,6 +9,7 @@
  * for the model.
  */
 #include "gateway/mcp/chat.h"
+#include "gateway/mcp/call.h"
 #include "gateway/mcp/chat_settings.h"
 #include "gateway/mcp/within.h"
 
@@ -125,6 +126,8 @@ static void run_tool(struct km_mcp_chat *c)
     if (s->reach.groups.n)
         (void)(km_header_put(&head, KM_STR("x-mcp-access-groups"), s->reach.groups, NULL) == 0);
     tool.head = km_buf_view(&head);
+    if (c->call->execution)
+        tool.execution = km_mcp_execution_within(c->call, &c->inner);
     if (km_buf_failed(&head))
         km_mcp_chat_no_memory(c);
     else if (km_mcp_call_within(&c->asker, &tool, &tool_events, c, &c->question, &err) < 0)

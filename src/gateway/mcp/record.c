@@ -39,6 +39,8 @@ const char *km_mcp_outcome(const struct km_mcp_work *w)
 {
     const struct km_call *call = w->call;
 
+    if (call->dry)
+        return "dry_run";
     if (w->word)
         return w->word;
     if (call->answered)

@@ -13,6 +13,7 @@
 #include "door/reply.h"
 #include "gateway/mcp/within.h"
 #include "mcp/jsonrpc.h"
+#include "policy/execution.h"
 
 #define CALL_BYTES (8 * KM_RPC_BYTES)
 #define ANSWER_BYTES (3 * KM_RPC_BYTES)
@@ -177,6 +178,8 @@ static void send_call(struct rest_call *c, struct km_str body)
     tool.arguments = km_json_kind(arguments) == KM_JSON_OBJECT
                          ? km_json_compact(arguments, &c->arena)
                          : KM_STR("{}");
+    if (km_json_get(root, KM_EXECUTION_BODY))
+        tool.execution = km_json_compact(km_json_get(root, KM_EXECUTION_BODY), &c->arena);
     c->asker = (struct km_asker){ .visit = c->v, .headers = km_exchange_request(c->v->x)->headers };
     if (km_mcp_call_within(&c->asker, &tool, &call_events, c, &c->question, &err) == 0)
         return;

@@ -15,6 +15,7 @@
 
 #include "base/encode.h"
 #include "mcp/memory.h"
+#include "policy/execution.h"
 
 const char km_mcp_work_name[] = "mcp"; /* here, because it needs none of the others */
 
@@ -131,6 +132,8 @@ void km_mcp_work_result(struct km_mcp_work *w, struct km_str json)
 {
     if (w->member && w->member->upstream)
         km_mcp_memory_learn(w->hub->shared->memory, w->principal, w->member->name, json);
+    if (km_execution_differs(w->call->execution) && !w->call->dry)
+        json = km_mcp_tell_execution(w, json);
     take(w, KM_MCP_OUT_RESULT,
          w->tool && km_mcp_result_over(json) ? km_mcp_result_cut(w, json) : edited(w, json));
 }

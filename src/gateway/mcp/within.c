@@ -7,6 +7,7 @@
 #include "gateway/mcp/within.h"
 
 #include "gateway/mcp/turn.h"
+#include "policy/execution.h"
 
 #define ARENA_BYTES (5 * KM_RPC_BYTES + (1 << 20))
 #define MESSAGE_BYTES (2 * KM_RPC_BYTES)
@@ -84,6 +85,11 @@ static void put_message(const struct km_mcp_tool_call *tool, struct km_buf *b)
     km_buf_json(b, tool->name);
     km_buf_str(b, KM_STR(",\"arguments\":"));
     km_buf_str(b, tool->arguments);
+    if (tool->execution.n) {
+        km_buf_str(b, KM_STR(",\"_meta\":{\"" KM_EXECUTION_META "\":"));
+        km_buf_str(b, tool->execution);
+        km_buf_byte(b, '}');
+    }
     km_buf_str(b, KM_STR("}}"));
 }
 

@@ -15,6 +15,7 @@ struct km_mcp_tool_call {
     struct km_str name; /* as the client would say it */
     struct km_str arguments; /* a JSON object */
     struct km_str server; /* its name, alias or id, as in /mcp/{server}; empty: all it may use */
+    struct km_str execution; /* how it is to be carried out (policy/execution.h); empty: not said */
     struct km_str head; /* header lines for it: x-mcp-servers, credentials of servers ... */
     bool choice; /* the asker's own x-mcp-... choose among servers, too */
 };

@@ -15,9 +15,11 @@
 #include "gateway/media/media.h"
 #include "kept/upload.h"
 
+#include "call/dry.h"
 #include "call/model.h"
 #include "call/veil.h"
 #include "llm/api/media.h"
+#include "policy/execution.h"
 
 #define EVENT_BYTES ((size_t)16 << 20) /* an event may carry an image */
 
@@ -107,6 +109,7 @@ static int read_form(struct km_call *call, struct km_str from_path, struct km_er
     call->req = (struct km_llm_request){
         .api = call->api, .max_tokens = -1, .choices = 1, .num_retries = -1
     };
+    call->req.execution = field(call, KM_EXECUTION_BODY);
     r = form_model(call, from_path, err);
     *ask = (struct km_media_ask){ .n = 1,
                                   .bytes = km_upload_bytes(call),
@@ -278,6 +281,7 @@ static void doubt(struct km_call *call)
 }
 
 static const struct km_call_kind media_kind = {
+    .explain = km_call_explain,
     .name = "media",
     .repeats = true,
     .refers = true,

@@ -21,6 +21,7 @@
 #include "gateway/objects/objects.h"
 #include "base/money.h"
 
+#include "call/execution.h"
 #include "call/model.h"
 #include "door/http_port.h"
 
@@ -28,6 +29,7 @@
 #include "gateway/objects/inside.h"
 #include "kept/upload.h"
 #include "call/veil.h"
+#include "policy/execution.h"
 
 static int not_found(struct km_err *err, bool batch, struct km_str id)
 {
@@ -80,12 +82,14 @@ enum {
     KM_B_PROVIDER,
     KM_B_TARGETS,
     KM_B_LITELLM,
+    KM_B_EXECUTION,
     KM_B_COUNT
 };
 static const struct km_str batch_names[KM_B_COUNT] = {
     { "input_file_id", 13 },       { "endpoint", 8 },
     { "model", 5 },                { "custom_llm_provider", 19 },
     { "target_model_names", 18 },  { "litellm_metadata", 16 },
+    { KM_EXECUTION_BODY, sizeof KM_EXECUTION_BODY - 1 },
 };
 
 static int read_batch(struct km_call *call, struct km_err *err)
@@ -103,6 +107,8 @@ static int read_batch(struct km_call *call, struct km_err *err)
                           "/batches: Missing required parameter: 'input_file_id'.");
     if (r == 0)
         km_object_of(call)->id = km_json_text(&call->arena, call->body, &req->spans[KM_B_FILE]);
+    if (r == 0 && km_llm_present(req, KM_B_EXECUTION))
+        req->execution = km_llm_value(req, KM_B_EXECUTION);
     if (r == 0 && req->spans[KM_B_ENDPOINT].type == KM_JSON_STRING)
         km_object_of(call)->endpoint =
             km_json_text(&call->arena, call->body, &req->spans[KM_B_ENDPOINT]);
@@ -221,6 +227,7 @@ static int choose(struct km_call *call, struct km_err *err)
     call->req = (struct km_llm_request){
         .api = call->api, .max_tokens = -1, .choices = 1, .num_retries = -1
     };
+    call->req.execution = said(call, KM_EXECUTION_BODY);
     call->req.model = said(call, "model");
     if (!call->req.model.n)
         call->req.model = km_str_trim(km_str_sub(targets, 0, km_str_chr(targets, ',')));
@@ -246,7 +253,7 @@ static int prepare(struct km_call *call, struct km_err *err)
         r = find_deployment(call, row->deployment, row->model, err);
     if (call->request)
         km_call_read_head(call);
-    return r;
+    return r == 0 ? km_call_read_execution(call, err) : r;
 }
 
 /* Nothing beforehand: what the lines of a batch may cost is known when they were read. */

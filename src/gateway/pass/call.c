@@ -16,6 +16,7 @@
  */
 #include "base/veil.h"
 #include "call/call.h"
+#include "call/execution.h"
 #include "door/http_port.h"
 #include "call/forward.h"
 #include "gateway/pass/pass.h"
@@ -49,7 +50,7 @@ static int prepare(struct km_call *call, struct km_err *err)
     if (boundary_missing(km_header_get(&req->headers, KM_STR("content-type"))))
         return km_fail(err, KM_E_INVALID, "multipart content needs its boundary parameter.");
     call->reserve = pass_of(call)->cost;
-    return 0;
+    return km_call_cut_execution(call, err) < 0 ? err->code : km_call_read_execution(call, err);
 }
 
 static int build_head(struct km_call *call, struct km_str *ret, struct km_err *err)
@@ -159,6 +160,7 @@ static void on_head(struct km_call *call, const struct km_response *response)
     }
     km_buf_printf(b, "x-litellm-call-id: %s\r\nx-request-id: %s\r\n", call->visit->id_text,
                   call->visit->id_text);
+    km_call_execution_line(call, b);
     call->at->relaying = call->streaming = true;
     if (response->status < 400 && is_event_stream(response) &&
         !km_header_get(&response->headers, KM_STR("content-encoding")).n)

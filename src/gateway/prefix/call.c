@@ -10,6 +10,7 @@
  * A whole answer is read to its end, because what it cost stands in it and goes into the head;
  * a stream is relayed as it comes, and looked at on its way (meter.h).
  */
+#include "call/execution.h"
 #include "call/forward.h"
 #include "door/http_port.h"
 #include "call/metrics.h"
@@ -49,6 +50,7 @@ static void put_head(struct km_call *call, struct km_buf *head, bool whole)
     km_buf_str(head, km_str(call->visit->id_text, KM_UUID_LEN));
     km_buf_str(head, KM_STR("\r\n"));
     km_buf_str(head, call->at->d->reply_head);
+    km_call_execution_line(call, head);
     if (call->bound_tokens >= 0)
         km_buf_printf(head, "x-kanmon-max-tokens: %lld\r\n", (long long)call->bound_tokens);
     if (!whole || (!call->cost && (call->flags & KM_CALL_UNPRICED)))

@@ -10,6 +10,7 @@
  *                       deployment of a group that is
  *     price             METERED: reserved like any call's; UNPRICED: not for a key with a budget
  */
+#include "call/execution.h"
 #include "call/hooks.h"
 #include "gateway/prefix/prefix.h"
 #include "gateway/prefix/settings.h"
@@ -315,7 +316,8 @@ static int read_request(struct km_call *call, struct km_err *err)
 
 /* The name is one of model_list's that this vendor has no part in: as if it had been asked for at
  * the gateway's own route. */
-static int become_llm(struct km_call *call, const struct km_llm_api *api, struct km_err *err)
+static int become_llm(struct km_call *call, const struct km_llm_api *api, struct km_str body,
+                      struct km_err *err)
 {
     struct km_str alt = KM_STR_NONE;
 
@@ -324,6 +326,7 @@ static int become_llm(struct km_call *call, const struct km_llm_api *api, struct
           km_str_eq(alt, KM_STR("sse"))))
         api = &km_api_gemini_array;
     call->api = api;
+    call->body = body;
     call->visit->dialect = api->dialect;
     call->visit->path_model = km_prefix_of(call)->segment;
     call->visit->match.nparams = 0;
@@ -381,6 +384,7 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
     const struct km_request *req = call->request;
     struct km_prefix_call *p = km_arena_zalloc(&call->arena, sizeof *p);
     const struct km_llm_api *api;
+    struct km_str body = call->body, execution;
     int r;
 
     if (!p)
@@ -393,12 +397,16 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
     api = own_api(p->rule);
     r = km_right_code(grants_path(call, err), err);
     if (r == 0)
+        r = km_call_cut_execution(call, err);
+    execution = call->req.execution;
+    if (r == 0)
         r = read_request(call, err);
+    call->req.execution = execution;
     if (r == 0)
         r = km_models_vendor(call->visit->view->snap->models, p->vendor, call->req.model,
                              &call->arena, &p->to, err);
     if (api && p->to.known && (p->rule->ours || p->to.lent))
-        return become_llm(call, api, err);
+        return become_llm(call, api, body, err);
     if (r == 0)
         r = km_right_code(grants_model(call, err), err);
     if (r == 0)
@@ -407,6 +415,8 @@ int km_prefix_read(struct km_call *call, struct km_err *err)
         r = km_right_code(grants_tools(call, err), err);
     if (r == 0)
         r = km_right_code(grants_things(call, err), err);
+    if (r == 0)
+        r = km_call_read_execution(call, err);
     if (r == 0)
         r = prepare_cost(call, err);
     call->match = p->to.match;

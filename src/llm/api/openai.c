@@ -126,6 +126,8 @@ static int read_required(struct km_llm_request *r, struct km_err *err)
     if (m == KM_M_MESSAGES && r->spans[m].type != KM_JSON_ARRAY)
         return km_llm_bad(err, "messages", "must be an array");
     r->prompt = km_llm_present(r, m) ? km_llm_value(r, m) : KM_STR_NONE;
+    if (m == KM_M_INPUT)
+        r->names |= KM_NAMES_VECTORS;
     if (m == KM_M_DOCUMENTS && r->spans[m].type == KM_JSON_ARRAY)
         r->priced.queries = count_units(r->prompt);
     return 0;

@@ -397,13 +397,15 @@ bool make_world(void)
     f.keys.default_max_parallel = -1;
     f.llm.num_retries = f.routing.num_retries = -1;
     f.llm.request_timeout_ms = 600000;
+    f.execution.max_retries = KM_RETRIES_MOST;
     f.snap = (struct km_snapshot){ .refs = 1,
                                    .gateway = &f.gateway,
                                    .general = &f.general,
                                    .http = &f.http,
                                    .keys = &f.keys,
                                    .llm = &f.llm,
-                                   .routing = &f.routing };
+                                   .routing = &f.routing,
+                                   .execution = &f.execution };
     f.view = (struct km_view){ .snap = &f.snap, .refs = 1 };
     f.w.gw = &f.gw;
     f.w.loop = f.loop;

@@ -5,6 +5,7 @@
 #define TESTS_GATEWAY_FAKE_CALL_H
 
 #include "call/call.h"
+#include "policy/execution.h"
 #include "call/hooks.h"
 #include "host/settings.h"
 
@@ -58,6 +59,7 @@ struct fake_world {
     struct km_key_settings keys;
     struct km_llm_defaults llm;
     struct km_router_settings routing;
+    struct km_execution_settings execution;
     struct km_general_settings general;
     struct km_timer stop;
     struct km_port port;

@@ -631,10 +631,44 @@ static void books_follow_a_key_that_is_regenerated(void **state)
     km_keys_free(keys);
 }
 
+/* A dry run asks like a call, and whoever comes after it finds all as it was. */
+static void a_look_takes_nothing(void **state)
+{
+    struct km_key_row row = row_of(1);
+    struct km_permit permit = { 0 }, none = { 0 };
+    struct km_admission look = ten_cents;
+    struct km_headroom room;
+    struct km_err err;
+    struct km_key *k;
+    struct km_keys *keys;
+
+    (void)state;
+    row.max_budget = USD;
+    row.rpm = 1;
+    row.max_parallel = 1;
+    keys = keys_with(&row, &k);
+    look.look = true;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(km_permit_take(k, &look, &none, &room, NULL, &err), 0);
+    assert_null(none.key);
+    assert_int_equal(room.remaining_requests, 1);
+    assert_int_equal(km_key_reserved(k), 0);
+    look.reserve = USD + 1;
+    assert_int_equal(km_permit_take(k, &look, &none, NULL, NULL, &err), KM_E_BUDGET);
+    assert_int_equal(km_permit_take(k, &ten_cents, &permit, NULL, NULL, &err), 0);
+    look.reserve = 0;
+    assert_int_equal(km_permit_take(k, &look, &none, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    km_permit_settle(&permit, 0, 0, 1000);
+    assert_int_equal(km_permit_take(k, &look, &none, NULL, NULL, &err), KM_E_RATE_LIMITED);
+    km_key_unref(k);
+    km_keys_free(keys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_found_replaced_and_deleted),
+        cmocka_unit_test(a_look_takes_nothing),
         cmocka_unit_test(books_follow_a_key_that_is_regenerated),
         cmocka_unit_test(the_table_is_bounded_and_lists_all),
         cmocka_unit_test(models_are_allowed_by_name_star_or_alias),
