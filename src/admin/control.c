@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "admin/admin.h"
+#include "admin/lines.h"
 #include "door/reply.h"
 #include "http/json_out.h"
 #include "ops/breakers.h"
@@ -171,7 +172,8 @@ static void put_memory(const struct km_gateway *gw, struct km_json_out *o)
 
 static int status(struct km_admin *a, struct km_err *err)
 {
-    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(PLACE_BYTES * 2 + LEFT_ALONE_BYTES);
+    struct km_buf out KM_CLEANUP(km_buf_done) =
+        KM_BUF(PLACE_BYTES * 2 + LEFT_ALONE_BYTES + KM_LINES_BYTES);
     const struct km_gateway *gw = a->v->w->gw;
     const struct km_snapshot *snap = a->v->view->snap;
     char started[KM_TIME_ISO_LEN + 1];
@@ -202,6 +204,7 @@ static int status(struct km_admin *a, struct km_err *err)
         km_out_null(&o);
     put_memory(gw, &o);
     put_store_fault(gw, &o);
+    km_admin_put_lines(&o, a->v->w);
     km_out_close(&o, '}');
     km_admin_json(a, 200, km_buf_view(&out));
     return 0;

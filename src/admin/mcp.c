@@ -19,6 +19,7 @@
 #include "mcp/ask.h"
 #include "mcp/oauth/oauth.h"
 #include "mcp/openapi/source.h"
+#include "mcp/upstream/calls.h"
 #include "mcp/view/names.h"
 #include "sys/sandbox.h"
 
@@ -167,11 +168,16 @@ static void put_safety(struct km_buf *b, const struct km_mcp_upstream *u, struct
 
 /* Of its state, and of each list that is not as the server has it now. */
 static void put_why(struct km_buf *b, const struct km_mcp_status *s,
-                    const struct km_mcp_catalogue *c)
+                    const struct km_mcp_catalogue *c, enum km_breaker_state breaker)
 {
     struct km_buf why KM_CLEANUP(km_buf_done) = KM_BUF((size_t)16 * 1024);
 
     km_buf_str(&why, km_str_c(s->why));
+    if (breaker != KM_BREAKER_CLOSED)
+        km_buf_printf(&why, "%s%s", why.n ? "; " : "",
+                      breaker == KM_BREAKER_OPEN
+                          ? "its calls failed in a row, so it gets none"
+                          : "its calls failed in a row: the next one tests it");
     for (int i = 0; i < KM_MCP_LISTS; i++) {
         const struct km_mcp_listing *l = &c->lists[i];
 
@@ -182,8 +188,14 @@ static void put_why(struct km_buf *b, const struct km_mcp_status *s,
     put_member(b, "why", km_buf_view(&why));
 }
 
+static const char *breaker_word(enum km_breaker_state state)
+{
+    return state == KM_BREAKER_CLOSED ? "closed" : state == KM_BREAKER_OPEN ? "open" : "half_open";
+}
+
 static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pins *pins)
 {
+    const enum km_breaker_state breaker = km_mcp_calls_state(u, km_mono_ms());
     struct km_mcp_catalogue *c = km_mcp_catalogue(NULL, u, NULL);
     struct km_mcp_status s;
     char when[KM_TIME_ISO_LEN + 1];
@@ -200,9 +212,10 @@ static void put_server(struct km_buf *b, struct km_mcp_upstream *u, struct km_pi
     put_member(b, "state", km_str_c(km_mcp_state_name(s.state)));
     km_time_iso(s.since_us, when);
     put_member(b, "since", km_str_c(s.since_us ? when : ""));
-    put_why(b, &s, c);
+    put_why(b, &s, c, breaker);
     km_time_iso(s.last_ok_us, when);
     put_member(b, "last_ok", km_str_c(s.last_ok_us ? when : ""));
+    put_member(b, "breaker", km_str_c(breaker_word(breaker)));
     km_buf_printf(b, ",\"sessions\":%u,\"asks\":%u,\"restarts\":%llu", s.sessions, s.asks,
                   (unsigned long long)s.restarts);
     km_buf_printf(b, ",\"declared\":{\"calls\":%llu,\"questions\":%llu,\"lists_differ\":%s}",

@@ -9,6 +9,7 @@
 
 #include "app/cmd_key_mcp.h"
 #include "app/control.h"
+#include "app/lines.h"
 #include "app/say.h"
 #include "http/message.h"
 #include "store/key_columns.h"
@@ -513,6 +514,7 @@ static void show_status(const struct km_json *json)
     print_field("refuses", km_json_get(json, "store_fault"), "refuses");
     print_field("auth", json, "auth");
     show_left_alone(json ? km_json_get(json, "left_alone") : NULL);
+    km_lines_show(json);
 }
 
 int km_cmd_status(struct km_cli *cli)

@@ -251,7 +251,7 @@ static int show_server(const struct km_cli *cli, struct km_answer *a)
         "name",      "alias",     "prefix",    "server_id", "transport", "url",      "spec_path",
         "command",   "builtin",   "state",     "why",       "since",    "last_ok",
         "revision",  "tools",     "resources", "templates", "prompts",  "sessions",
-        "asks",      "restarts",  "sandbox",   "pin",       "left_out", "notes",
+        "asks",      "restarts",  "breaker",   "sandbox",   "pin",       "left_out", "notes",
         "mended",    "refused",
     };
 

@@ -8,6 +8,7 @@
 #include "app/builtins.h"
 #include "app/cli.h"
 
+#include "admin/accounts.h"
 #include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
@@ -34,6 +35,8 @@
 #include "gateway/mcp/manage.h"
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
+#include "call/place.h"
+#include "policy/gate_settings.h"
 #include "kept/file_refs.h"
 #include "kept/made.h"
 #include "gateway/objects/objects.h"
@@ -50,12 +53,15 @@
 #include "host/settings.h"
 #include "http/server.h"
 #include "llm/model_settings.h"
+#include "llm/routes.h"
 #include "mcp/view/search.h"
 #include "mcp/session/session.h"
 #include "mcp/upstream/upstream.h"
 #include "mcp/view/virtual.h"
 #include "net/pool.h"
 #include "ops/health.h"
+#include "policy/account_settings.h"
+#include "policy/economy.h"
 #include "policy/key.h"
 #include "servers/mcp_routes.h"
 #include "store/store.h"
@@ -71,7 +77,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
-    &km_breaker_settings_table, &km_hedge_settings_table,
+    &km_account_settings_table, &km_breaker_settings_table, &km_hedge_settings_table,
+    &km_gate_settings_table, &km_route_settings_table, &km_economy_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
@@ -87,6 +94,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_prefix_routes,
     &km_health_routes,
     &km_control_routes,
+    &km_account_routes,
     &km_key_routes,
     &km_audit_routes,
     &km_spend_routes,
@@ -121,6 +129,7 @@ const struct km_module *const km_app_modules[] = {
     &km_call_metrics_module,
     &km_mcp_hub_module,
     &km_calls_module,
+    &km_places_module,
     &km_batch_poll_module,
     &km_probe_module,
     &km_mirror_module,

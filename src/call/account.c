@@ -44,6 +44,8 @@ struct km_str km_call_label(const struct km_call *call)
 void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
 {
     km_visit_books(call->visit, ip, e);
+    e->payers = km_call_payers_text(call);
+    e->budgeted = km_call_has_budget(call);
     if (call->kind->books) {
         call->kind->books(call, e);
         return;
@@ -83,6 +85,7 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
     e->flags = call->flags;
     e->attempt = 0;
     e->deadline_us = 0;
+    e->payers = km_call_payers_text(call);
 }
 
 /* Does its intent name all that its settlement would? */
@@ -150,7 +153,9 @@ void km_call_log(struct km_call *call)
         call->kind->log(call, &l);
     if (label.n) /* a call may be refused before it was read */
         km_line_str(&l, "model", label);
-    if (call->fallbacks)
+    if (call->rule)
+        km_line_str(&l, "route", call->rule->name);
+    if (call->asked_model.n)
         km_line_str(&l, "instead_of", call->asked_model);
     if (call->at->d)
         km_line_str(&l, "deployment", call->at->d->id);
@@ -163,6 +168,10 @@ void km_call_log(struct km_call *call)
     km_line_decimal(&l, "first_ms", (int64_t)(call->first_ns / 1000), 3);
     km_line_decimal(&l, "upstream_ms", (int64_t)up_us, 3);
     km_line_decimal(&l, "overhead_ms", (int64_t)(total_us > up_us ? total_us - up_us : 0), 3);
+    if (call->queued_ms) {
+        km_line_str(&l, "priority", km_priority_name(call->priority));
+        km_line_i64(&l, "queued_ms", (int64_t)call->queued_ms);
+    }
     if (call->failed) {
         km_line_cstr(&l, "error", km_err_name(call->err.code));
         km_line_cstr(&l, "why", call->err.text);

@@ -113,9 +113,7 @@ static bool is_unbound(const struct km_call *call)
 /* Its calls are bounded by what is left of its budget, if they are. */
 static bool has_budget(const struct km_call *call)
 {
-    const struct km_key *key = call->visit->who.key;
-
-    return key && key->row.max_budget >= 0 &&
+    return km_call_has_budget(call) &&
            call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
 }
 
@@ -125,7 +123,7 @@ static bool has_budget(const struct km_call *call)
  * not lowered, and the call is refused. */
 static int64_t bound_by_left(struct km_call *call, int64_t output)
 {
-    int64_t fits = fitting_output(call, output, km_key_left(call->visit->who.key));
+    int64_t fits = fitting_output(call, output, km_call_left(call));
 
     if (fits < 0 || fits >= output)
         return output;
@@ -136,8 +134,7 @@ static int64_t bound_by_left(struct km_call *call, int64_t output)
 /* Is so much output, of all answers together, within what is left? */
 static bool covers(const struct km_call *call, int64_t output)
 {
-    return km_price_worst_cost(&call->worst, call->reserve_input, output) <=
-           km_key_left(call->visit->who.key);
+    return km_price_worst_cost(&call->worst, call->reserve_input, output) <= km_call_left(call);
 }
 
 /* What to reserve; may bound the output.  A stream that begins with a slice is bounded by nothing:
@@ -219,34 +216,59 @@ static int prepared_hooks(struct km_call *call, struct km_err *err)
     return r;
 }
 
+static int reserve(struct km_call *call, struct km_err *err)
+{
+    if (call->kind->reserve)
+        return call->kind->reserve(call, err);
+    return call->api || call->priced ? reserve_llm(call, err) : 0;
+}
+
+/* As what it is a call of now; 0: it has its permit. */
+static int take_permit(struct km_call *call)
+{
+    int r = reserve(call, &call->err);
+
+    if (r < 0)
+        return r;
+    call->each = call->reserve;
+    call->prepared = true;
+    r = km_broker_take(call, on_permit, call, &call->err);
+    call->held = r == KM_E_AGAIN;
+    return r;
+}
+
+/* There is not enough money for it: another model may be asked, which costs less. */
+static enum km_next permitted(struct km_call *call, int r)
+{
+    while (r == KM_E_BUDGET && km_call_spend_elsewhere(call)) {
+        call->err = (struct km_err){ 0 };
+        call->refused = false;
+        call->bound_tokens = -1;
+        r = take_permit(call);
+    }
+    if (r == KM_E_AGAIN)
+        return KM_WAIT;
+    return r < 0 ? refused(call, r) : admitted(call);
+}
+
 enum km_next km_step_admit(struct km_call *call)
 {
     int r;
 
     if (call->prepared) /* the broker has answered */
-        return call->refused ? refused(call, call->err.code) : admitted(call);
+        return permitted(call, call->refused ? call->err.code : 0);
     r = call->kind->take ? call->kind->take(call, &call->err) : km_call_take_body(call);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     if (r == 0)
         r = call->kind->prepare(call, &call->err);
     if (r == 0)
+        r = km_call_find_payers(call, &call->err);
+    if (r == 0)
         r = prepared_hooks(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;
     r = r > 0 ? 0 : r;
-    if (r == 0 && call->kind->reserve)
-        r = call->kind->reserve(call, &call->err);
-    else if (r == 0 && (call->api || call->priced))
-        r = reserve_llm(call, &call->err);
-    if (r < 0)
-        return refused(call, r);
-    call->each = call->reserve;
-    call->prepared = true;
-    r = km_broker_take(call, on_permit, call, &call->err);
-    call->held = r == KM_E_AGAIN;
-    if (r == KM_E_AGAIN)
-        return KM_WAIT;
-    return r < 0 ? refused(call, r) : admitted(call);
+    return r < 0 ? refused(call, r) : permitted(call, take_permit(call));
 }

@@ -16,6 +16,7 @@
 #include "call/call.h"
 
 #include "call/flight.h"
+#include "call/place.h"
 
 bool km_attempt_is_out(const struct km_attempt *at)
 {
@@ -39,6 +40,8 @@ void km_call_abandon_one(struct km_call *call)
     struct km_attempt *at = call->at;
 
     at->money.waits = false;
+    if (at->turn)
+        km_call_leave_place(at);
     if (at->auth_waits)
         at->d->auth->ops->cancel(at->d->auth, &at->auth_wait);
     at->auth_waits = false;
@@ -70,6 +73,8 @@ void km_attempt_release(struct km_call *call)
 {
     struct km_attempt *at = call->at;
 
+    if (at->turn)
+        km_call_leave_place(at);
     if (call->kind->forget)
         call->kind->forget(call);
     if (at->fetch.first)

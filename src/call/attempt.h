@@ -19,6 +19,7 @@ struct km_call;
 struct km_flight; /* flight.h */
 struct km_flight_args;
 struct km_taker;
+struct km_turn; /* place.c */
 struct km_translation; /* translate.h */
 
 enum km_next {
@@ -80,6 +81,7 @@ struct km_attempt {
     const struct km_candidate *candidate;
     struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
     bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
+    struct km_turn *turn; /* its place at the deployment, or in line; NULL: it needs none */
     bool weighs; /* it counts as its deployment's load */
     bool resigned; /* with new credentials: once a deployment */
 

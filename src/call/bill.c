@@ -9,6 +9,7 @@
 
 #include "call/flight.h"
 #include "call/metrics.h"
+#include "call/place.h"
 #include "http/json_out.h"
 #include "llm/api/priced.h"
 #include "policy/pace.h"
@@ -188,6 +189,16 @@ static void take_share(const struct km_taker *t, struct km_bill *b)
     b->usage.cached_tokens = km_taker_share(t, b->usage.cached_tokens);
 }
 
+/* Did it fail by its deployment's fault? */
+static bool failed_there(const struct km_call *call)
+{
+    const int code = call->err.code;
+
+    return call->failed && (code == KM_E_UPSTREAM_CONNECT || code == KM_E_UPSTREAM_TIMEOUT ||
+                            code == KM_E_UPSTREAM_PROTOCOL ||
+                            (code == KM_E_UPSTREAM_STATUS && call->at->status >= 500));
+}
+
 /* It weighs on its deployment no more; and how fast that was. */
 static void end_load(const struct km_call *call)
 {
@@ -197,6 +208,7 @@ static void end_load(const struct km_call *call)
     const struct km_load_end end = {
         .good = !call->failed,
         .timed_out = call->failed && call->err.code == KM_E_UPSTREAM_TIMEOUT,
+        .failed = failed_there(call),
         .tokens = b->usage.prompt_tokens + b->usage.completion_tokens,
         .tokens_out = b->usage.completion_tokens,
         .took_us = at->began_ns ? (now_ns - at->began_ns) / 1000 : 0,
@@ -259,6 +271,8 @@ void km_call_bill(struct km_call *call)
         call->kind->usage(call, &m->bill.usage);
     if (call->at->weighs)
         end_load(call);
+    if (call->at->turn)
+        km_call_leave_place(call->at);
 }
 
 static unsigned flags_of(const struct km_bill *b)

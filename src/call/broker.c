@@ -80,7 +80,7 @@ static void settle_here(struct km_call *call, int64_t cost, int64_t tokens)
 
 static void charge_here(const struct km_call *call, int64_t cost, int64_t tokens)
 {
-    const struct km_permit permit = { .key = call->visit->who.key };
+    const struct km_permit permit = { .key = call->visit->who.key, .payers = call->hold.payers };
 
     km_permit_charge(&permit, cost, tokens, km_loop_now_ms(call->w->loop));
 }
@@ -254,6 +254,7 @@ struct km_admission km_broker_admission(const struct km_call *call)
                                          : KM_PERMIT_WHOLE,
         .now_ms = km_loop_now_ms(call->w->loop),
         .now_us = call->start_us,
+        .payers = call->hold.payers,
         .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
     };
 }
@@ -271,7 +272,8 @@ static int begin(struct km_broker_ask *ask, struct km_err *err)
 /* Of the limit of tokens a minute, where there is one: what is asked, and what may be answered. */
 static void need_tokens(struct km_admission *a, const struct km_call *call)
 {
-    if (call->visit->who.key->row.tpm < 0 || call->kind->reserve || call->kind->outer)
+    if ((call->visit->who.key->row.tpm < 0 && !call->hold.payers) || call->kind->reserve ||
+        call->kind->outer)
         return;
     a->input_tokens = call->input_tokens;
     a->output_bound = call->most_output;

@@ -18,7 +18,7 @@
 #ifndef KM_CALL_BROKER_H
 #define KM_CALL_BROKER_H
 
-#include "policy/key.h"
+#include "policy/payers.h"
 
 struct km_call;
 struct km_worker;
@@ -28,6 +28,8 @@ struct km_broker_ask;
  * whichever process wrote the rest of it. */
 struct km_hold {
     struct km_permit permit; /* of this process's counters; key NULL: none */
+    struct km_payers
+        *payers; /* who pays beside its key; NULL: nobody.  In the call's arena's care */
     struct km_headroom room; /* as it was then */
     bool away; /* the permit lies in another process */
     struct km_broker_ask *asks; /* what it waits for, in order: the first may be under way */

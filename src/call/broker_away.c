@@ -51,6 +51,7 @@ static void on_asked(struct km_ask *ask)
 static int ask_handed_over(struct km_broker_ask *ask, struct km_err *err)
 {
     const struct km_call *call = ask->call;
+    struct km_str payers;
     struct away *away;
 
     if (ask->what == KM_BROKER_TOP_UP && ask->admission.reserve <= call->reserve) {
@@ -62,6 +63,10 @@ static int ask_handed_over(struct km_broker_ask *ask, struct km_err *err)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     memcpy(away->ask.hash, call->visit->who.key->row.hash, sizeof away->ask.hash);
     away->ask.admission = ask->admission;
+    payers = km_call_payers_text(call);
+    away->ask.payers_n = payers.n;
+    if (payers.n)
+        memcpy(away->ask.payers, payers.p, payers.n);
     if (ask->what == KM_BROKER_TOP_UP) {
         away->ask.admission.part = KM_PERMIT_MORE;
         away->ask.admission.reserve -= call->reserve;
@@ -84,7 +89,8 @@ static void give_back_away(const struct km_broker_ask *ask)
         granted.part = KM_PERMIT_WITHIN; /* money, and no place: what every version understands */
         granted.input_tokens = -1;
     }
-    km_handover_give_back(ask->w->gw->handover, away->ask.hash, &granted);
+    km_handover_give_back(ask->w->gw->handover, away->ask.hash,
+                          km_str(away->ask.payers, away->ask.payers_n), &granted);
 }
 
 /* Told by the settlement's record; but an outer call has none, nor has one whose intent could not
@@ -98,7 +104,8 @@ static void settle_away(struct km_call *call, int64_t cost, int64_t tokens)
     if (!call->visit->who.key || !(call->kind->outer || (call->hold.away && call->unbooked)))
         return;
     a = km_broker_admission(call);
-    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash, &a);
+    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash,
+                          km_call_payers_text(call), &a);
 }
 
 const struct km_permit_source km_source_handed_over = { .ask = ask_handed_over,

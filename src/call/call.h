@@ -14,12 +14,20 @@
 #include "llm/api/openai.h"
 #include "llm/fallback.h"
 #include "policy/queue.h"
+#include "policy/route_rule.h"
 
 #define KM_CALL_MAGIC 0x4b43414cU /* "KCAL" */
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
 
 struct km_call;
 struct km_intake; /* intake.c */
+
+/* Does what failed get another attempt? */
+enum km_call_retry {
+    KM_CALL_RETRY_NO,
+    KM_CALL_RETRY_NOW, /* at a deployment that was not tried */
+    KM_CALL_RETRY_PAUSED, /* km_call_resume() follows when the wait is over */
+};
 
 /* Models that a caller names for the time when the one it asks for fails; n 0: none is said. */
 struct km_own_fallbacks {
@@ -129,6 +137,9 @@ struct km_call_kind {
     /* Members of its log line. */
     void (*log)(struct km_call *call, struct km_line *line);
     /* --- of kinds that are not HTTP to HTTP; NULL otherwise --- */
+    /* Of one that goes where it was told to: does what failed get another attempt, there or
+     * elsewhere, and when?  Where it does, the kind is ready for it.  NULL: never. */
+    enum km_call_retry (*again)(struct km_call *call);
     /* Instead of an HTTP request upstream: WAIT, or the next step. */
     enum km_next (*send)(struct km_call *call);
     /* What km_call_intend() made it wait for is written.  NULL: km_call_resume(). */
@@ -162,6 +173,8 @@ struct km_call {
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
     struct km_own_fallbacks own_fallbacks; /* its caller's */
+    const struct km_route_rule *rule; /* that led it there; NULL: none did */
+    struct km_str economy; /* what cost decided (economy.h) */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
     unsigned followers; /* groups that wait for their turn */
@@ -175,6 +188,7 @@ struct km_call {
     int64_t reserve_input; /* tokens that go in, of each; 0: not counted so */
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
     enum km_priority priority, asked_priority; /* priority.h; UNSAID: not looked for yet */
+    uint64_t queued_ms; /* in lines, of all its attempts */
     bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
     bool slices; /* more is reserved while it writes (money.h) */
@@ -310,6 +324,18 @@ static inline bool km_call_writes(const struct km_call *call)
     return !call->req.api || (call->req.api->wire & KM_WIRES_WRITE);
 }
 
+/* payers.c: who pays beside its key */
+/* Once its model and its caller's names are read: a call that is of an account that may not is
+ * refused. */
+int km_call_find_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Has its key a budget, or one of its accounts? */
+bool km_call_has_budget(const struct km_call *call);
+int64_t km_call_left(const struct km_call *call); /* nano-USD; INT64_MAX without any budget */
+static inline struct km_str km_call_payers_text(const struct km_call *call)
+{
+    return call->hold.payers ? call->hold.payers->text : KM_STR_NONE;
+}
+
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
 /* It is to be served by other deployments: call->each, and what of its output is bounded, as they
@@ -367,16 +393,14 @@ static inline void km_call_event_came(struct km_call *call)
         km_call_begun(call);
 }
 /* retry.c */
-enum km_call_retry {
-    KM_CALL_RETRY_NO,
-    KM_CALL_RETRY_NOW, /* at a deployment that was not tried */
-    KM_CALL_RETRY_PAUSED, /* km_call_resume() follows when the wait is over */
-};
-
 /* The attempt failed, and its kind could send once more: does the model group get another one?
  * again: what the upstream's refusal means; elsewhere: another deployment may do better. */
 enum km_call_retry km_call_retry(struct km_call *call, enum km_again again,
                                  bool elsewhere) KM_MUST_USE;
+/* Bills the attempt, and waits before the next: PAUSED, or NO where there is no memory for it. */
+enum km_call_retry km_call_pause(struct km_call *call, uint64_t wait_ms) KM_MUST_USE;
+/* Where it draws its waits from has something to begin with. */
+void km_call_seed(struct km_call *call);
 /* Is the wait over that the step was resumed from?  Once each: any deployment may be picked now. */
 bool km_call_pause_over(struct km_call *call) KM_MUST_USE;
 enum km_failure km_call_failure(const struct km_call *call); /* what the attempt failed of */
@@ -384,7 +408,7 @@ enum km_failure km_call_failure(const struct km_call *call); /* what the attempt
 /* The lists of the request, judged like the model it asks for: call->own_fallbacks. */
 int km_call_read_fallbacks(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* The groups that follow the one which is asked, after such a failure. */
-struct km_fallback_list km_call_followers(const struct km_call *call, enum km_failure failure);
+struct km_fallback_list km_call_followers(struct km_call *call, enum km_failure failure);
 /* Nobody else is asked: what was wrong with the request is said by the first who was, not by a
  * follower to whom something else of it may be wrong. */
 void km_call_first_word(struct km_call *call, bool passing);
@@ -393,6 +417,9 @@ bool km_call_may_fall_back(const struct km_call *call);
 /* No more attempts are made in its group: true: from now on it is a call of the next group, its
  * attempts begin, and what one costs there is in call->each.  false: none is left. */
 bool km_call_fall_back(struct km_call *call) KM_MUST_USE;
+/* The budget does not have what the call may cost: from now on it is one of the next model that is
+ * to be asked then.  false: none is left. */
+bool km_call_spend_elsewhere(struct km_call *call) KM_MUST_USE;
 /* recover.c */
 enum km_next km_step_recover(struct km_call *call);
 void km_call_report(struct km_call *call, enum km_outcome outcome); /* of the attempt */

@@ -9,6 +9,8 @@
  */
 #include "call/which.h"
 
+#include "call/economy.h"
+
 int km_call_explain_route(struct km_call *call, struct km_call_route *ret, struct km_err *err)
 {
     struct km_route_word *words =
@@ -24,6 +26,8 @@ int km_call_explain_route(struct km_call *call, struct km_call_route *ret, struc
     if (km_call_filter(call, &ret->none) == KM_E_NOMEM)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     km_call_route_facts(call);
+    ret->economy = km_call_economy(call);
+    ret->rule = call->rule ? call->rule->name : KM_STR_NONE;
     state = call->route;
     km_route_explain(&state, call->match.v, call->match.n, km_loop_now_ms(call->w->loop), words);
     if (km_call_may_fall_back(call))

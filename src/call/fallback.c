@@ -18,11 +18,12 @@
 #include "call/hooks.h"
 #include "call/metrics.h"
 #include "call/model.h"
+#include "call/own_routes.h"
 #include "http/json.h"
 
 #define PENDING_MOST 64 /* followers that wait for their turn */
 
-static const char tag; /* the call's note */
+static const char tag, elsewhere_tag; /* the call's notes */
 
 /* --- the caller's own --- */
 
@@ -139,15 +140,19 @@ static bool has_own(const struct km_own_fallbacks *own)
 
 bool km_call_may_fall_back(const struct km_call *call)
 {
-    return (call->match.falls_back || has_own(&call->own_fallbacks) || call->followers) &&
+    const struct km_key *key = call->visit->who.key;
+
+    return (call->match.falls_back || has_own(&call->own_fallbacks) || call->followers ||
+            (key && key->routes)) &&
            call->kind->falls_back && !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
 }
 
 /* The caller's own list counts in the place of the configured ones. */
-struct km_fallback_list km_call_followers(const struct km_call *call, enum km_failure failure)
+struct km_fallback_list km_call_followers(struct km_call *call, enum km_failure failure)
 {
     const struct km_fallbacks *configured = km_models_fallbacks(call->visit->view->snap->models);
     const struct km_own_fallbacks *own = &call->own_fallbacks;
+    struct km_fallback_list by_key;
     const struct km_fallback_list *said = failure == KM_FAILURE_CONTEXT_WINDOW   ? &own->context
                                           : failure == KM_FAILURE_CONTENT_POLICY ? &own->policy
                                                                                  : &own->any;
@@ -156,6 +161,8 @@ struct km_fallback_list km_call_followers(const struct km_call *call, enum km_fa
         said = &own->any;
     if (said->n)
         return call->fallbacks ? (struct km_fallback_list){ 0 } : *said;
+    if (km_call_own_followers(call, failure, &by_key))
+        return by_key;
     return km_fallbacks_find(configured, failure, call->req.model, call->match.group);
 }
 
@@ -221,7 +228,8 @@ static struct fallbacks *begin(struct km_call *call)
     f = km_call_make_note(call, &tag, sizeof *f);
     if (f) {
         f->asked[f->nasked++] = call->match.group;
-        call->asked_model = call->req.model;
+        if (!call->asked_model.n)
+            call->asked_model = call->req.model;
     }
     return f;
 }
@@ -278,4 +286,57 @@ void km_call_first_word(struct km_call *call, bool passing)
     if (!passing && f && f->first.code == KM_E_UPSTREAM_STATUS && km_err_http(&f->first) < 500 &&
         km_err_http(&f->first) != 429)
         call->err = f->first;
+}
+
+/* --- no money left --- */
+
+struct elsewhere {
+    struct km_fallback_list list;
+    size_t next;
+};
+
+static struct elsewhere *elsewhere_of(struct km_call *call)
+{
+    struct elsewhere *e = km_call_note(call, &elsewhere_tag);
+
+    if (e)
+        return e;
+    e = km_call_make_note(call, &elsewhere_tag, sizeof *e);
+    if (e)
+        e->list = km_call_own_budget(call);
+    return e;
+}
+
+static bool may_go(struct km_call *call, struct km_str model, struct km_model_match *ret)
+{
+    struct km_key *key = call->visit->who.key;
+
+    return km_models_find(call->visit->view->snap->models, model, ret, NULL) == 0 &&
+           !km_str_eq(ret->group, call->match.group) &&
+           (!key || km_key_grants_model(key, model, ret->alias_of, NULL) == KM_GRANTED);
+}
+
+bool km_call_spend_elsewhere(struct km_call *call)
+{
+    struct km_err ignored = { 0 };
+    struct km_model_match match;
+    struct elsewhere *e;
+
+    if (!call->kind->falls_back || !call->match.n || call->req.no_fallbacks ||
+        call->req.names & KM_NAMES_FILES)
+        return false;
+    e = elsewhere_of(call);
+    while (e && e->next < e->list.n) {
+        const struct km_str model = e->list.v[e->next++];
+
+        if (!may_go(call, model, &match))
+            continue;
+        if (!call->asked_model.n)
+            call->asked_model = call->req.model;
+        call->req.model = model;
+        call->match = match;
+        if (km_call_judge_again(call, &ignored) == 0)
+            return true;
+    }
+    return false;
 }

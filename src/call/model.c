@@ -9,6 +9,9 @@
  */
 #include "call/model.h"
 
+#include "call/conditional.h"
+#include "call/own_routes.h"
+#include "call/place.h"
 #include "call/veil.h"
 #include "http/fields.h"
 #include "http/json_drop.h"
@@ -65,9 +68,15 @@ int km_call_find_model(struct km_call *call, struct km_err *err)
     int r =
         km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
 
+    if (key && key->routes && km_call_own_alias(call, &unknown) < 0)
+        r = KM_E_INVALID;
+    else if (key && key->routes && call->match.n)
+        r = 0;
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
+    if (r == 0 && km_models_rules(call->visit->view->snap->models)->n)
+        km_call_take_rule(call);
     if (r == 0 && km_call_read_fallbacks(call, err) < 0)
         return err->code;
     if (key && km_hosted_tools_grant(key->row.extra, &call->req.priced, err) != KM_GRANTED)
@@ -213,12 +222,6 @@ int km_call_pass_on(struct km_call *call, struct km_err *err)
     return km_arena_overflowed(&call->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
-static bool tells_limits(struct km_str name)
-{
-    return km_str_istarts(name, KM_STR("x-ratelimit-")) ||
-           km_str_istarts(name, KM_STR("anthropic-ratelimit-"));
-}
-
 static struct km_str coding_of(struct km_call *call, const struct km_response *response)
 {
     struct km_str coding =
@@ -235,7 +238,7 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
 {
     struct km_buf *b = &call->w->scratch;
     bool own_limits = call->hold.room.limit_requests >= 0 || call->hold.room.limit_tokens >= 0;
-    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers);
+    bool clear = km_veil_is_clear(call->w->gw->veil, &response->headers), tells = false;
 
     km_buf_reset(b);
     for (size_t i = 0; i < response->headers.n && b->n < UP_HEAD_BYTES; i++) {
@@ -250,7 +253,10 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
         km_buf_str(b, KM_STR(": "));
         km_buf_str(b, value);
         km_buf_str(b, KM_STR("\r\n"));
-        if (own_limits || !tells_limits(h->name))
+        if (!km_quota_is_field(h->name))
+            continue;
+        tells = true;
+        if (own_limits)
             continue;
         km_buf_str(b, h->name);
         km_buf_str(b, KM_STR(": "));
@@ -259,6 +265,8 @@ void km_call_answer_head(struct km_call *call, const struct km_response *respons
     }
     call->at->head = km_arena_str(&call->arena, km_buf_view(b));
     call->at->coding = coding_of(call, response);
+    if (tells)
+        km_call_hear_quota(call, &response->headers);
 }
 
 int km_call_compressed(const struct km_call *call, struct km_err *err)

@@ -70,9 +70,7 @@ struct km_price_worst km_call_worst_price(const struct km_call *call, bool *ret_
 
 int km_call_unpriced(struct km_call *call, struct km_err *err)
 {
-    const struct km_key *key = call->visit->who.key;
-
-    if (!key || key->row.max_budget < 0 || call->visit->view->snap->keys->allow_unpriced)
+    if (!km_call_has_budget(call) || call->visit->view->snap->keys->allow_unpriced)
         return 0;
     return km_fail_param(err, KM_E_UNPRICED, "model",
                          "No price is known for model '%.*s', and this key has a budget. Set "
@@ -124,10 +122,9 @@ static int judge_priced_at(const struct km_call *call, const struct km_deploymen
 /* A budget is not spent by what has no price: that is refused by name. */
 int km_call_judge_priced(const struct km_call *call, struct km_err *err)
 {
-    const struct km_key *key = call->visit->who.key;
     int r = 0;
 
-    if (!key || key->row.max_budget < 0 || call->visit->view->snap->keys->allow_unpriced)
+    if (!km_call_has_budget(call) || call->visit->view->snap->keys->allow_unpriced)
         return 0;
     for (size_t i = 0; r == 0 && i < call->match.n; i++)
         r = judge_priced_at(call, call->match.v[i].deployment, err);

@@ -8,6 +8,8 @@
 #include "call/priority.h"
 
 #include "call/call.h"
+#include "policy/gate.h"
+#include "policy/gate_settings.h"
 
 enum { OF_KEY, CEILING, NAMES };
 static const struct km_str key_names[NAMES] = { [OF_KEY] = { "priority", 8 },
@@ -53,6 +55,11 @@ static enum km_priority asked(const struct km_call *call)
     return p ? p : of_body(call);
 }
 
+static const struct km_gate_settings *settings_of(const struct km_call *call)
+{
+    return call->visit->view->snap->waiting;
+}
+
 /* What the key has for a call that says nothing, and the most for one that does. */
 static void of_key(const struct km_call *call, enum km_priority v[NAMES])
 {
@@ -60,7 +67,8 @@ static void of_key(const struct km_call *call, enum km_priority v[NAMES])
     struct km_json_span spans[NAMES];
 
     v[OF_KEY] = KM_PRIORITY_UNSAID;
-    v[CEILING] = key && !key->master ? KM_PRIORITY_HIGH : KM_PRIORITY_CRITICAL;
+    v[CEILING] = key && !key->master ? (enum km_priority)(settings_of(call)->ceiling + 1)
+                                     : KM_PRIORITY_CRITICAL;
     if (!key || !key->row.metadata.n ||
         km_json_spans(key->row.metadata, key_names, NAMES, spans, NULL, NULL) < 0)
         return;
@@ -86,7 +94,25 @@ enum km_priority km_call_priority(struct km_call *call)
     of_key(call, v);
     p = asked(call);
     p = p ? p : v[OF_KEY];
-    p = p ? p : KM_PRIORITY_MEDIUM;
+    p = p ? p : (enum km_priority)(settings_of(call)->default_priority + 1);
     call->priority = p < v[CEILING] ? p : v[CEILING];
     return call->priority;
+}
+
+unsigned km_call_share(const struct km_call *call, const struct km_shares *s)
+{
+    const struct km_key *key = call->visit->who.key;
+    struct km_json_span span;
+    struct km_str name;
+    unsigned i = 0;
+
+    if (!key || !key->row.metadata.n ||
+        km_json_spans(key->row.metadata, &key_names[OF_KEY], 1, &span, NULL, NULL) < 0 ||
+        span.type != KM_JSON_STRING)
+        return (unsigned)s->n;
+    name = km_json_value(key->row.metadata, &span);
+    name = km_str_sub(name, 1, name.n - 2);
+    while (i < s->n && !km_str_eq(s->v[i].name, name))
+        i++;
+    return i;
 }

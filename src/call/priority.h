@@ -14,11 +14,14 @@
 #include "policy/queue.h"
 
 struct km_call;
+struct km_shares;
 
 /* It was asked for in a place of its own (an execution object, MCP's _meta).  Before the call
  * waits; it is lowered to what its key may have, and that is no error. */
 void km_call_set_priority(struct km_call *call, enum km_priority asked);
 /* Never UNSAID. */
 enum km_priority km_call_priority(struct km_call *call);
+/* Which of the reserved shares is its key's, by its `priority`; s->n: none of them. */
+unsigned km_call_share(const struct km_call *call, const struct km_shares *s);
 
 #endif

@@ -20,6 +20,7 @@
 #include "call/flight.h"
 #include "call/metrics.h"
 #include "call/model.h"
+#include "call/place.h"
 #include "call/veil.h"
 #include "llm/refusal_maximum.h"
 
@@ -96,6 +97,8 @@ static enum km_outcome outcome_of(const struct km_call *call)
         code == KM_E_BODY_TOO_LARGE || code == KM_E_HEADER_TOO_LARGE || code == KM_E_STORE ||
         code == KM_E_BUDGET)
         return KM_OUTCOME_CALLER;
+    if (code == KM_E_RATE_LIMITED) /* by its line here: it was not asked */
+        return KM_OUTCOME_OVERTAKEN;
     if (code != KM_E_UPSTREAM_STATUS)
         return KM_OUTCOME_FAILED;
     if (status == 429)
@@ -117,6 +120,8 @@ void km_call_report(struct km_call *call, enum km_outcome outcome)
     if (outcome == KM_OUTCOME_RATE_LIMITED) /* of a wildcard's models one is full */
         report.rest_ms =
             call->at->d && km_deployment_has_star(call->at->d) ? -1 : call->err.retry_after_ms;
+    if (outcome == KM_OUTCOME_OK || outcome == KM_OUTCOME_RATE_LIMITED)
+        km_call_report_quota(call, outcome);
     changes = km_route_report(call->at->candidate, &report, km_loop_now_ms(call->w->loop));
     if (changes)
         km_call_tell_breakers(call, changes);
@@ -126,7 +131,8 @@ static void report(struct km_call *call)
 {
     if (!call->at->candidate || call->err.code == KM_E_NO_DEPLOYMENT)
         return;
-    if (!call->unsaid && (!call->at->taker || km_taker_speaks(call->at->taker)))
+    if (!call->unsaid && call->err.code != KM_E_RATE_LIMITED &&
+        (!call->at->taker || km_taker_speaks(call->at->taker)))
         km_count_attempt_failed(call);
     km_call_report(call, outcome_of(call));
 }
@@ -260,7 +266,8 @@ static bool is_spent(const struct km_call *call)
 /* May the request be sent once more at all? */
 static bool may_be_repeated(const struct km_call *call)
 {
-    return call->match.n && !call->timed_out && !call->unsaid && !is_spent(call);
+    return (call->match.n || call->kind->again) && !call->timed_out && !call->unsaid &&
+           !is_spent(call);
 }
 
 /* Would another model do better?  Also at what an upstream says is wrong with the request: another
@@ -268,7 +275,7 @@ static bool may_be_repeated(const struct km_call *call)
 static bool worth_another_model(const struct km_call *call)
 {
     return worth_another(call) || call->err.code == KM_E_NO_DEPLOYMENT ||
-           call->err.code == KM_E_UPSTREAM_STATUS ||
+           call->err.code == KM_E_UPSTREAM_STATUS || call->err.code == KM_E_RATE_LIMITED ||
            km_call_failure(call) == KM_FAILURE_CONTEXT_WINDOW;
 }
 
@@ -288,6 +295,8 @@ static enum km_next try_on(struct km_call *call)
         return km_call_go(call, KM_STEP_account);
     if (call->at->d)
         retry = km_call_retry(call, again_of(call), worth_another(call));
+    else if (call->kind->again)
+        retry = call->kind->again(call);
     if (retry == KM_CALL_RETRY_PAUSED)
         return KM_WAIT;
     if (retry == KM_CALL_RETRY_NOW || go_elsewhere(call))

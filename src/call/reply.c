@@ -79,6 +79,8 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
     /* A name that cannot stand in a header is left out; it was the caller's own. */
     if (km_header_put(b, KM_STR("x-litellm-model-group"), call->req.model, &ignored) < 0)
         b->failed = false;
+    if (call->rule && km_header_put(b, KM_STR("x-kanmon-route"), call->rule->name, &ignored) < 0)
+        b->failed = false;
     if (call->route.left_out)
         km_call_which_lines(call, b);
     km_buf_str(b, KM_STR("x-litellm-attempted-fallbacks: "));
@@ -88,6 +90,8 @@ static void attempt_lines(const struct km_call *call, struct km_buf *b)
     km_buf_str(b, KM_STR("\r\n"));
     if (call->bound_tokens >= 0)
         number_line(b, KM_STR("x-kanmon-max-tokens: "), call->bound_tokens);
+    if (call->queued_ms)
+        number_line(b, KM_STR("x-kanmon-queue-wait-ms: "), (int64_t)call->queued_ms);
 }
 
 static void time_lines(const struct km_call *call, struct km_buf *b)

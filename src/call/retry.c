@@ -151,6 +151,11 @@ enum km_call_retry km_call_retry(struct km_call *call, enum km_again again, bool
         return KM_CALL_RETRY_NO;
     }
     km_count_retry(call, km_failure_word(km_call_failure(call)));
+    return km_call_pause(call, wait_ms);
+}
+
+enum km_call_retry km_call_pause(struct km_call *call, uint64_t wait_ms)
+{
     km_call_bill(call); /* the wait is no time of its upstream's */
     return begin_pause(call, wait_ms) ? KM_CALL_RETRY_PAUSED : KM_CALL_RETRY_NO;
 }

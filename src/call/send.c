@@ -14,6 +14,8 @@
 
 #include "call/flight.h"
 #include "call/hooks.h"
+#include "call/place.h"
+#include "call/session.h"
 #include "call/which.h"
 
 #define AUTH_HEAD_BYTES ((size_t)64 * 1024)
@@ -86,14 +88,21 @@ static int all_full(const struct km_call *call, struct km_err *err)
     return KM_E_RATE_LIMITED;
 }
 
-void km_call_route_facts(struct km_call *call)
+void km_call_seed(struct km_call *call)
 {
     if (!call->route.rng)
         call->route.rng = call->w->rng = call->w->rng * 6364136223846793005U + 1442695040888963407U;
+}
+
+void km_call_route_facts(struct km_call *call)
+{
+    km_call_seed(call);
     call->route.strategy = call->match.strategy;
     call->route.stream = call->req.stream;
     call->route.tokens = call->input_tokens + call->reserve_output;
     call->route.strict = km_call_may_fall_back(call);
+    if (call->match.affinity && !call->route.sticky)
+        call->route.sticky = km_call_sticky(call);
 }
 
 static int pick(struct km_call *call, struct km_err *err)
@@ -133,6 +142,31 @@ static int keep_bound(struct km_call *call, struct km_err *err)
     return call->kind->attempt(call, err);
 }
 
+/* Its deployment has a limit, or its upstream is near one. */
+static bool must_ask_for_place(const struct km_call *call)
+{
+    const struct km_deployment *d = call->at->d;
+
+    return d && d->gate && !call->kind->placed && !km_gate_is_open(d->gate, &d->gate_rules);
+}
+
+static void on_place(struct km_attempt *at)
+{
+    km_attempt_look(at);
+    km_call_resume(at->call, 0);
+}
+
+static int take_place(struct km_call *call, struct km_err *err)
+{
+    const struct km_deployment *d = call->at->d;
+    const struct km_place_args args = { .gate = d->gate,
+                                        .rules = &d->gate_rules,
+                                        .tokens = call->input_tokens + call->reserve_output,
+                                        .resume = on_place };
+
+    return km_call_take_place(call, &args, err);
+}
+
 enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
@@ -144,6 +178,8 @@ enum km_next km_step_route(struct km_call *call)
         call->retries = retries_of(call);
         km_call_time_runs(call);
     }
+    if (r == 0 && must_ask_for_place(call))
+        r = take_place(call, &call->err);
     if (r == 0)
         r = call->kind->attempt(call, &call->err);
     if (r == 0 && call->at->money.bound > 0 && !km_call_cover_bound(call))
@@ -361,6 +397,8 @@ static bool send_out(struct km_call *call)
 int km_attempt_join(struct km_call *call, struct km_flight *flight, int64_t weight,
                     struct km_err *err)
 {
+    if (call->at->turn) /* it asks nothing itself */
+        km_call_leave_place(call->at);
     call->at->taker = km_flight_join(flight, weight, &call->arena, &upstream_events, call->at);
     return call->at->taker ? KM_HOOK_JOINED : km_fail(err, KM_E_NOMEM, "out of memory");
 }

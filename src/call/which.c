@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+#include "call/economy.h"
 #include "http/json.h"
 #include "llm/refusal.h"
 
@@ -217,7 +218,9 @@ int km_call_filter(struct km_call *call, struct km_err *err)
     if (!why)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     call->route.left_out = why;
-    return km_filters_run(&ask, call->match.v, call->match.n, why) ? 0 : none_left(call, &ask, err);
+    if (!km_filters_run(&ask, call->match.v, call->match.n, why))
+        return none_left(call, &ask, err);
+    return ask.on & KM_FILTER_COSTS ? km_call_score_costs(call, err) : 0;
 }
 
 /* --- told --- */
@@ -235,8 +238,8 @@ void km_call_which_lines(const struct km_call *call, struct km_buf *head)
 {
     bool said = false;
 
-    if (!call->route.left_out)
-        return;
+    if (call->route.scores)
+        km_buf_printf(head, "x-kanmon-economy: %.*s\r\n", KM_STR_ARG(km_call_economy(call)));
     for (int why = KM_LEFT_NOT + 1; why < KM_LEFT_OUT_COUNT; why++) {
         const size_t n = count(call, (enum km_left_out)why);
 
@@ -253,8 +256,8 @@ void km_call_which_log(const struct km_call *call, struct km_line *line)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(SAID_MOST);
 
-    if (!call->route.left_out)
-        return;
+    if (call->route.scores)
+        km_line_str(line, "economy", km_call_economy(call));
     for (size_t i = 0; i < call->match.n && text.n + 64 < SAID_MOST; i++)
         if (call->route.left_out[i] && call->match.v[i].about)
             km_buf_printf(&text, "%s%.*s: %s", text.n ? ", " : "",

@@ -23,6 +23,8 @@ struct km_call_route {
     struct km_str group; /* that is asked first */
     const struct km_route_word *words; /* of its deployments, in order of the file */
     size_t nwords;
+    struct km_str economy; /* what cost decided; empty: nothing */
+    struct km_str rule; /* the conditional route that led there; empty: none */
     struct km_fallback_list followers; /* groups asked after any failure; n 0: none */
     struct km_err none; /* code 0, or why no deployment of the group would get it */
 };
@@ -34,7 +36,8 @@ struct km_call_route {
 int km_call_explain_route(struct km_call *call, struct km_call_route *ret,
                           struct km_err *err) KM_MUST_USE;
 
-/* For the answer's head and the log line; both leave out what there is nothing to say of. */
+/* For the answer's head and the log line of a call that filters have looked at; both leave out what
+ * there is nothing to say of. */
 void km_call_which_lines(const struct km_call *call, struct km_buf *head);
 void km_call_which_log(const struct km_call *call, struct km_line *line);
 

@@ -75,12 +75,10 @@ static const struct km_setting router_rows[] = {
     REFUSED("optional_pre_call_checks", KM_SET_STR_LIST,
             "prompt_caching|responses_api_deployment_check|deployment_affinity|"
             "session_affinity|forward_client_headers_by_model_group|encrypted_content_affinity",
-            "Extra checks before a deployment is picked; router_budget_limiting and "
-            "enforce_model_rate_limits hold budgets and limits that kanmon does not hold yet."),
-    PROTECTS("default_max_parallel_requests", KM_SET_INT,
-            "Bounds concurrent calls to each deployment: without it a busy one is called all the "
-            "same. kanmon bounds them by key, see default_max_parallel_requests of "
-            "kanmon_settings."),
+            "session_affinity, deployment_affinity and prompt_caching send a session, a key or "
+            "prompts that begin alike to the same deployment again; the other names have nothing "
+            "to do here, but router_budget_limiting and enforce_model_rate_limits, which hold "
+            "budgets and limits that kanmon does not hold yet."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,
@@ -100,9 +98,10 @@ static const struct km_setting router_rows[] = {
             "Request defaults for every deployment; put them in each deployment's "
             "litellm_params."),
     IGNORED("default_priority", KM_SET_INT,
-            "Priority in LiteLLM's queue; kanmon has no queue yet."),
+            "Priority in LiteLLM's queue of calls that say none; here that is "
+            "kanmon_settings.performance.default_priority."),
     IGNORED("polling_interval", KM_SET_INT,
-            "How often LiteLLM's queue is polled; kanmon has no queue yet."),
+            "How often LiteLLM's queue is polled; kanmon's wakes the next call at once."),
     IGNORED("tag_routing_prefix", KM_SET_STR,
             "Marks tags under enable_tag_filtering, which alone decides whether they count."),
     IGNORED("routing_groups", KM_SET_NODE,
@@ -115,10 +114,9 @@ static const struct km_setting router_rows[] = {
             "How long a health check counts; here until the next one."),
     IGNORED("health_check_ignore_transient_errors", KM_SET_BOOL,
             "Whether 429 and 408 count in health checks; here 429 never does."),
-    IGNORED("model_group_affinity_config", KM_SET_NODE,
-            "Keeps a session on one deployment of a group; kanmon picks for each call."),
     IGNORED("deployment_affinity_ttl_seconds", KM_SET_INT,
-            "How long a session stays on a deployment; kanmon picks for each call."),
+            "How long LiteLLM keeps in mind who is served where; kanmon computes it, and keeps "
+            "nothing."),
     IGNORED("debug_level", KM_SET_STR, "LiteLLM's router log level; use kanmon's own."),
     IGNORED("alerting_config", KM_SET_NODE, "Slack alerts of the router; kanmon sends none yet."),
     IGNORED("assistants_config", KM_SET_NODE, "Assistants; kanmon has no such routes."),

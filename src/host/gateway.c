@@ -19,6 +19,8 @@
 #include "host/load.h"
 #include "host/module.h"
 #include "host/worker.h"
+#include "policy/gate.h"
+#include "policy/account_settings.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -79,6 +81,20 @@ static void put_window(void *ctx, const uint8_t hash[32], int64_t end_us, int64_
     km_keys_add_window(gw->keys, hash, end_us, spend);
 }
 
+static void put_purse(void *ctx, const struct km_paying *purse, int64_t end_us, int64_t spend)
+{
+    struct km_gateway *gw = ctx;
+
+    km_accounts_add_window(gw->accounts, purse, end_us, spend);
+}
+
+static void define_purses(void *ctx, const struct km_paying *purses, size_t n)
+{
+    struct km_gateway *gw = ctx;
+
+    km_store_purses_define(gw->store, purses, n);
+}
+
 static void put_hold(void *ctx, const struct km_spend_hold *hold)
 {
     struct km_gateway *gw = ctx;
@@ -107,18 +123,24 @@ static void on_corrected(void *ctx, const struct km_correction *c)
     km_keys_correct(gw->keys, c);
 }
 
-static int load_keys(struct km_gateway *gw, struct km_err *err)
+static int load_keys(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
 {
     int r = km_store_accounts(gw->store, put_account, gw, err);
 
+    if (r == 0)
+        r = km_accounts_declare(gw->accounts, km_config_get(config, &km_account_settings_table),
+                                err);
     if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
     if (r == 0)
         r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
+        r = km_store_purses(gw->store, put_purse, gw, err);
+    if (r == 0)
         r = km_store_holds(gw->store, put_hold, gw, err);
     if (r < 0)
         return r;
+    km_accounts_tell(gw->accounts, define_purses, gw);
     gw->books = (struct km_store_books){ gw, on_charged, on_released, on_corrected };
     km_store_use_books(gw->store, &gw->books);
     km_store_loaded(gw->store);
@@ -138,15 +160,18 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
     if (r == 0)
         r = km_store_open(&args, &gw->store, err);
     gw->paces = km_paces_new();
-    if (r == 0 && !gw->paces)
+    gw->gates = km_gates_new();
+    if (r == 0 && (!gw->paces || !gw->gates))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->accounts = r == 0 ? km_accounts_new((size_t)keys->max_accounts) : NULL;
     gw->mcp_added = km_mcp_added_new();
     if (r == 0 && (!gw->keys || !gw->accounts || !gw->mcp_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
-    if (r == 0)
-        r = load_keys(gw, err);
+    if (r == 0) {
+        km_keys_use_accounts(gw->keys, gw->accounts);
+        r = load_keys(gw, config, err);
+    }
     if (r == 0)
         r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)
@@ -426,6 +451,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_keys_free(gw->keys);
     km_accounts_free(gw->accounts);
     km_paces_free(gw->paces);
+    km_gates_free(gw->gates);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);

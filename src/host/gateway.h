@@ -154,6 +154,7 @@ struct km_gateway {
     struct km_keys *keys;
     struct km_accounts *accounts; /* teams, users, ... : who else a call pays for */
     struct km_paces *paces; /* what is learnt of deployments; locked inside */
+    struct km_gates *gates; /* lines of calls that wait; locked inside */
     struct km_store_books books; /* how the store tells them */
     struct km_slots *slots; /* what modules keep of it: host/module.h */
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */

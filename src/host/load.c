@@ -72,6 +72,7 @@ static struct km_snapshot_args snapshot_args(struct km_gateway *gw, struct km_co
                                       .store = gw->store,
                                       .metrics = gw->metrics,
                                       .paces = gw->paces,
+                                      .gates = gw->gates,
                                       .before = gw->current,
                                       .version = version };
 }

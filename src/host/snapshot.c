@@ -12,6 +12,7 @@
 #include "base/veil.h"
 #include "host/module.h"
 #include "mcp/oauth/settings.h"
+#include "policy/gate_settings.h"
 #include "store/store.h"
 
 #define ROUTES_BYTES ((size_t)16 * 1024 * 1024)
@@ -53,6 +54,7 @@ static void take_settings(struct km_snapshot *s)
     s->llm = km_config_get(s->config, &km_llm_defaults_table);
     s->routing = km_config_get(s->config, &km_router_settings_table);
     s->breaker = km_config_get(s->config, &km_breaker_settings_table);
+    s->waiting = km_config_get(s->config, &km_gate_settings_table);
     s->has_master = s->general->master_key.n > 0;
     if (s->has_master)
         km_sha256(s->general->master_key, s->master_hash);
@@ -86,7 +88,9 @@ static int build_models(struct km_snapshot *s, const struct km_snapshot_args *sn
     struct km_tls_client_args plain = { 0 }, insecure = { .insecure = true };
     struct km_models_args args = { .config = s->config,
                                    .proxies = &s->proxies,
-                                   .paces = snapshot->paces };
+                                   .paces = snapshot->paces,
+                                   .gates = snapshot->gates,
+                                   .waiting = s->waiting };
     int r = km_tls_client_new(&plain, &s->tls, err);
 
     if (r == 0)

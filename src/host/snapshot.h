@@ -43,6 +43,7 @@ struct km_snapshot {
     const struct km_llm_defaults *llm;
     const struct km_router_settings *routing;
     const struct km_breaker_settings *breaker;
+    const struct km_gate_settings *waiting;
     bool has_master;
     uint8_t master_hash[32];
     bool auth_off; /* nobody is asked for a key */
@@ -64,6 +65,7 @@ struct km_snapshot_args {
     struct km_store *store; /* imported prices; NULL: built-in ones only */
     struct km_metrics *metrics; /* NULL: nothing is counted */
     struct km_paces *paces; /* NULL: nothing is learnt of deployments */
+    struct km_gates *gates; /* NULL: no call waits in line */
     const struct km_snapshot *before; /* in force until now; NULL: there is none */
     uint64_t version;
 };

@@ -19,6 +19,7 @@
  * send passes through it to the one after.
  */
 #include "host/handover/handover.h"
+#include "policy/payers.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -147,7 +148,9 @@ static void adopt(struct km_takeover *t, const struct km_frame *f)
 
 static void settle_imported(struct km_takeover *t, const struct km_ledger_entry *e)
 {
+    struct km_payers *payers = km_payers_of_text(t->gw->accounts, e->payers);
     const struct km_permit held = {
+        .payers = payers,
         .part = e->flags & KM_CALL_WITHIN ? KM_PERMIT_WITHIN : KM_PERMIT_WHOLE,
         .reserved = e->reserved,
         .output_tokens = e->flags & KM_CALL_ESTIMATED ? 0 : e->completion_tokens,
@@ -155,6 +158,16 @@ static void settle_imported(struct km_takeover *t, const struct km_ledger_entry 
 
     km_keys_settle_imported(t->gw->keys, e->key_hash, &held, e->cost,
                             e->prompt_tokens + e->completion_tokens, km_mono_ms());
+    km_payers_free(payers);
+}
+
+static void charge_imported(struct km_takeover *t, const struct km_ledger_entry *e)
+{
+    struct km_payers *payers = km_payers_of_text(t->gw->accounts, e->payers);
+
+    km_keys_charge_imported(t->gw->keys, e->key_hash, payers, e->cost,
+                            e->prompt_tokens + e->completion_tokens, km_mono_ms());
+    km_payers_free(payers);
 }
 
 static void take_record(struct km_takeover *t, struct km_str record)
@@ -171,8 +184,7 @@ static void take_record(struct km_takeover *t, struct km_str record)
         return;
     }
     if (settled && e.flags & KM_CALL_PART)
-        km_keys_charge_imported(t->gw->keys, e.key_hash, e.cost,
-                                e.prompt_tokens + e.completion_tokens, km_mono_ms());
+        charge_imported(t, &e);
     else if (settled)
         settle_imported(t, &e);
 }
@@ -195,15 +207,23 @@ static void send_answer(struct km_takeover *t, uint64_t id, const struct km_head
     send_back(t, KM_HF_ANSWER, km_str((const char *)&a, sizeof a));
 }
 
+static struct km_str payers_said(const struct km_handover_ask *q)
+{
+    return km_str(q->payers, q->payers_n <= sizeof q->payers ? q->payers_n : 0);
+}
+
 static void admit(struct km_takeover *t, const struct km_handover_ask *q)
 {
     struct km_headroom room = { -1, -1, -1, -1, 0 };
+    struct km_admission asked = q->admission;
     struct km_err err = { 0 };
     bool rolled = false;
     struct km_key *key;
 
-    if (km_keys_admit_imported(t->gw->keys, q->hash, &q->admission, &room, &rolled, &err) == 0)
+    asked.payers = km_payers_of_text(t->gw->accounts, payers_said(q));
+    if (km_keys_admit_imported(t->gw->keys, q->hash, &asked, &room, &rolled, &err) == 0)
         err.code = 0;
+    km_payers_free(asked.payers);
     key = rolled ? km_keys_find(t->gw->keys, q->hash) : NULL;
     if (key)
         km_store_key_reset(t->gw->store, NULL, q->hash, km_key_window_end(key), NULL, NULL);
@@ -256,23 +276,29 @@ static void on_ask(struct km_takeover *t, struct km_str body)
     r->ask.done = on_relayed;
     memcpy(r->ask.hash, q.hash, sizeof q.hash);
     r->ask.admission = q.admission;
+    r->ask.payers_n = payers_said(&q).n;
+    memcpy(r->ask.payers, q.payers, r->ask.payers_n);
     km_handover_ask(t->gw->handover, &r->ask);
 }
 
 static void on_give_back(struct km_takeover *t, struct km_str body)
 {
     struct km_handover_ask q;
+    struct km_payers *payers;
     struct km_permit held;
 
     if (body.n != sizeof q)
         return;
     memcpy(&q, body.p, sizeof q);
-    held = (struct km_permit){ .part = q.admission.part,
+    payers = km_payers_of_text(t->gw->accounts, payers_said(&q));
+    held = (struct km_permit){ .payers = payers,
+                               .part = q.admission.part,
                                .reserved = q.admission.reserve,
                                .tokens = q.admission.input_tokens };
     km_keys_settle_imported(t->gw->keys, q.hash, &held, 0, 0, km_mono_ms());
+    km_payers_free(payers);
     if (km_handover_state(t->gw->handover) == KM_HANDOVER_GIVEN)
-        km_handover_give_back(t->gw->handover, q.hash, &q.admission);
+        km_handover_give_back(t->gw->handover, q.hash, payers_said(&q), &q.admission);
 }
 
 static void serve(struct km_takeover *t, const struct km_frame *f)

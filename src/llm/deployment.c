@@ -307,6 +307,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->order = entry->params.order;
     d->rpm = entry->params.rpm;
     d->tpm = entry->params.tpm;
+    d->max_parallel = entry->params.max_parallel;
     d->mock_response = km_arena_str(b->arena, entry->params.mock_response);
     d->lends = entry->params.use_in_pass_through;
     if (provider) {

@@ -21,7 +21,7 @@
 
 #define ROWS_MOST 4096 /* of a list */
 
-enum kind { ANY, CONTEXT, CONTENT, KINDS };
+enum kind { ANY, CONTEXT, CONTENT, BUDGET, KINDS };
 
 static const struct {
     const char *name;
@@ -30,6 +30,7 @@ static const struct {
     [ANY] = { "fallbacks", offsetof(struct km_fallback_nodes, any) },
     [CONTEXT] = { "context_window_fallbacks", offsetof(struct km_fallback_nodes, context) },
     [CONTENT] = { "content_policy_fallbacks", offsetof(struct km_fallback_nodes, content) },
+    [BUDGET] = { "budget_fallbacks", offsetof(struct km_fallback_nodes, budget) },
 };
 
 struct row {
@@ -287,9 +288,15 @@ struct km_fallback_list km_fallbacks_find(const struct km_fallbacks *f, enum km_
     return find_in(&f->kinds[f->kinds[kind].configured ? kind : ANY], model, group);
 }
 
+struct km_fallback_list km_fallbacks_of_budget(const struct km_fallbacks *f, struct km_str model,
+                                               struct km_str group)
+{
+    return find_in(&f->kinds[BUDGET], model, group);
+}
+
 bool km_fallbacks_has(const struct km_fallbacks *f, struct km_str group)
 {
-    for (int kind = 0; kind < KINDS; kind++)
+    for (int kind = 0; kind < BUDGET; kind++)
         if (find_in(&f->kinds[kind], group, group).n)
             return true;
     return false;

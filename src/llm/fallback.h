@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fallback.h - which model groups are asked in the place of one that failed.
  *
- * Three lists, each of groups and those that follow them: for any failure, for prompts that are too
- * long, and for what a filter stopped.  Built with the models, immutable; any thread.
+ * Four lists, each of groups and those that follow them: for any failure, for prompts that are too
+ * long, for what a filter stopped, and for a budget that is spent.  Built with the models,
+ * immutable; any thread.
  */
 #ifndef KM_LLM_FALLBACK_H
 #define KM_LLM_FALLBACK_H
@@ -34,7 +35,10 @@ void km_fallbacks_check(const struct km_fallbacks *f, const struct km_models *mo
  * long prompts and for filters take the place of the general one where they are configured. */
 struct km_fallback_list km_fallbacks_find(const struct km_fallbacks *f, enum km_failure failure,
                                           struct km_str model, struct km_str group);
-/* Does any list say who follows this group? */
+/* Who is asked when the budget does not have what it may cost. */
+struct km_fallback_list km_fallbacks_of_budget(const struct km_fallbacks *f, struct km_str model,
+                                               struct km_str group);
+/* Does any other list say who follows this group? */
 bool km_fallbacks_has(const struct km_fallbacks *f, struct km_str group);
 /* The most groups that one call may fall back to. */
 int64_t km_fallbacks_most(const struct km_fallbacks *f);

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "llm/affinity.h"
+#include "llm/gating.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
 
@@ -202,12 +204,15 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .settings = d->breaking,
                 .group = d->group_of,
                 .place = d->place,
+                .gate = d->gate,
+                .gate_rules = &d->gate_rules,
                 .facts = km_models_facts(m, d),
                 .about = &d->facts,
                 .deployment = d,
             };
     }
     g->filters = km_models_filters(m, g->v, g->n);
+    g->affinity = g->n > 1 ? km_affinity_of(m->config, g->name) : 0;
     return 0;
 }
 
@@ -262,6 +267,8 @@ static int index_ids(struct km_models *m, struct km_err *err)
                                     .settings = d->breaking,
                                     .group = d->group_of,
                                     .place = d->place,
+                                    .gate = d->gate,
+                                    .gate_rules = &d->gate_rules,
                                     .about = &d->facts,
                                     .deployment = d };
         *g = (struct km_model_group){
@@ -360,10 +367,15 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
+    m->config = args->config;
+    m->economy = km_config_get(args->config, &km_economy_settings_table);
+    m->rules = km_routes_read(args->config);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id
             ? build_deployments(m, &b, &s->models, err)
             : km_fail(err, KM_E_NOMEM, "out of memory");
+    if (r == 0)
+        r = km_deployments_gate(m->deployments, m->ndeployments, args, &m->arena, diags, err);
     if (r == 0)
         r = build_lenders(m, &b, err);
     if (r == 0)
@@ -377,8 +389,10 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
         r = build_names(m, args->config, err);
     if (r == 0)
         r = km_models_check(m, &b, err);
-    if (r == 0)
+    if (r == 0) {
         km_fallbacks_check(m->fallbacks, m, diags);
+        km_routes_check(&m->rules, m, diags);
+    }
     if (r == 0)
         r = no_errors(diags, errors, err);
     if (r < 0) {
@@ -397,6 +411,11 @@ const struct km_fallbacks *km_models_fallbacks(const struct km_models *m)
 const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m)
 {
     return &m->providers;
+}
+
+const struct km_route_rules *km_models_rules(const struct km_models *m)
+{
+    return &m->rules;
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -25,7 +25,9 @@
 #define KM_LLM_TOKENS_MOST 100000000
 
 struct km_auth;
+struct km_gate_settings;
 struct km_fallbacks; /* fallback.h */
+struct km_route_rules; /* policy/route_rule.h */
 
 enum km_default_use {
     KM_DEFAULT_SENT, /* wherever requests go */
@@ -102,12 +104,15 @@ struct km_deployment {
     struct km_deployment_check check;
     struct km_probe_state checked; /* what the last one said */
     struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    struct km_gate_rules gate_rules;
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
     _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t order; /* lower first */
     int64_t weight, rpm, tpm; /* -1: not said; of each the shuffle makes a share */
+    int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
     int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
@@ -142,6 +147,7 @@ struct km_model_group {
     bool falls_back; /* another group follows it */
     const struct km_hedge_settings *hedge; /* NULL: its calls are not hedged */
     unsigned filters; /* enum km_filter_on: which of them look at its deployments */
+    unsigned affinity; /* enum km_affinity: whose calls come back to one of them */
 };
 
 struct km_models;
@@ -157,6 +163,8 @@ struct km_models_args {
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
     const struct km_hedge_settings *hedge; /* lives with config; NULL: nothing is hedged */
     struct km_paces *paces; /* lives longer than the models; NULL: nothing is learnt */
+    struct km_gates *gates; /* likewise; NULL: no call waits */
+    const struct km_gate_settings *waiting; /* lives with config; NULL with gates */
 };
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
@@ -173,7 +181,7 @@ struct km_model_match {
     const struct km_failure_counts *retry; /* of the group */
     bool falls_back; /* likewise */
     const struct km_hedge_settings *hedge; /* likewise */
-    unsigned filters; /* likewise */
+    unsigned filters, affinity; /* likewise */
     const struct km_strategy_settings *strategy; /* by which one is chosen; NULL: by chance */
 };
 
@@ -188,6 +196,8 @@ size_t km_models_all(const struct km_models *m);
 struct km_deployment *km_models_at(const struct km_models *m, size_t i);
 /* The breakers of providers; those with one deployment have none of their own. */
 const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_models *m);
+/* Conditional routes; n 0: there are none. */
+const struct km_route_rules *km_models_rules(const struct km_models *m);
 const struct km_fallbacks *km_models_fallbacks(const struct km_models *m);
 /* Names for /v1/models: groups and visible aliases, in order of the file. */
 size_t km_models_names(const struct km_models *m, const struct km_str **ret_names);

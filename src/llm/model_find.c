@@ -17,6 +17,7 @@ static void matched(const struct km_models *m, struct km_model_match *ret,
     ret->falls_back = g->falls_back;
     ret->hedge = g->hedge;
     ret->filters = g->filters;
+    ret->affinity = g->affinity;
     ret->strategy = &m->strategy;
 }
 

@@ -8,6 +8,8 @@
 #include "llm/cooldown.h"
 #include "llm/fallback.h"
 #include "llm/model_build.h"
+#include "llm/routes.h"
+#include "policy/economy.h"
 
 struct km_model_alias {
     struct km_str name, group;
@@ -33,9 +35,12 @@ struct km_models {
     struct km_breaker_settings breaker;
     struct km_cooldown_groups providers;
     const struct km_hedge_settings *hedge; /* of the configuration; NULL: nothing is hedged */
-    const struct km_router_settings *router; /* of the configuration, which lives as long */
+    const struct km_config *config; /* lives as long */
+    const struct km_router_settings *router; /* of it */
+    const struct km_economy_settings *economy; /* likewise */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
+    struct km_route_rules rules;
 };
 
 /* --- model_rules.c: what the configuration says of routing --- */

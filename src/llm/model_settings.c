@@ -93,10 +93,11 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("litellm_credential_name", "Replaced by the entry of credential_list it names."),
     ELSEWHERE("itpm", "Input tokens a minute, a weight in LiteLLM."),
     ELSEWHERE("otpm", "Output tokens a minute, a weight in LiteLLM."),
-    { .name = "max_parallel_requests", .type = KM_SET_NODE, .offset = AT(unused),
-      .class = KM_PROTECTIVE,
-      .help = "Bounds concurrent calls to this deployment: without it a busy one is called all the "
-              "same. kanmon bounds them by key." },
+    { .name = "max_parallel_requests", .type = KM_SET_INT, .offset = AT(max_parallel), .def = "0",
+      .min = 0, .max = 1000000,
+      .help = "Calls at once to this deployment; more wait in line for a place, where no other "
+              "deployment of the group has one. 0: router_settings."
+              "default_max_parallel_requests." },
     { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown_ms), .def = "0",
       .min = 0, .max = 86400000,
       .help = "Seconds for which it is left alone when it fails; 0 in the file: never." },
@@ -282,6 +283,23 @@ const struct km_settings_table km_model_settings_table = {
 };
 
 #undef AT
+#define AT(member) offsetof(struct km_reservation_nodes, member)
+
+static const struct km_setting reservation_rows[] = {
+    { .name = "default_priority", .type = KM_SET_NODE, .offset = AT(default_priority),
+      .help = "The part that all keys without such a name have together; 0.25." },
+    { .name = "saturation_threshold", .type = KM_SET_NODE, .offset = AT(saturation_threshold),
+      .help = "Below this part of the places anybody may have one; 0.5." },
+    { .name = "saturation_check_cache_ttl", .type = KM_SET_INT, .offset = AT(unused),
+      .class = KM_HARMLESS, .help = "Without effect: places are counted as they are." },
+    { 0 },
+};
+
+static const struct km_settings_table reservation_table = {
+    .rows = reservation_rows, .size = sizeof(struct km_reservation_nodes), .extra = SIZE_MAX,
+};
+
+#undef AT
 #define AT(member) offsetof(struct km_llm_defaults, member)
 
 /* For litellm_settings and for router_settings. */
@@ -293,6 +311,9 @@ const struct km_settings_table km_model_settings_table = {
       .help = "The same, for prompts that are too long for a group's models; else fallbacks." },   \
     { .name = "content_policy_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.content),    \
       .help = "The same, for what a provider's content filter stopped; else fallbacks." },         \
+    { .name = "budget_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.budget),             \
+      .help = "Model groups that are asked instead of one that the budget has not enough for: "    \
+              "`[{group: [others]}]`; a key's own list counts before." },                          \
     { .name = "default_fallbacks", .type = KM_SET_NODE, .offset = AT(fallbacks.rest),              \
       .help = "Model groups that follow each group that fallbacks does not name." },
 
@@ -317,6 +338,11 @@ static const struct km_setting default_rows[] = {
       .help = "Leave out what a provider does not know, instead of refusing the call." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
+    { .name = "priority_reservation", .type = KM_SET_NODE, .offset = AT(priority_reservation),
+      .help = "Parts of a deployment's max_parallel_requests by name, `{prod: 0.7}`: of keys whose "
+              "metadata has that name as `priority`." },
+    { .name = "priority_reservation_settings", .type = KM_SET_TABLE, .offset = AT(reservation),
+      .table = &reservation_table, .help = "How these parts are used." },
     FALLBACKS
     COOLDOWN
     { 0 },
@@ -387,6 +413,9 @@ static const struct km_setting router_rows[] = {
       .help = "Seconds a call may take in all; 0: litellm_settings.request_timeout." },
     { .name = "stream_timeout", .type = KM_SET_MS, .offset = AT(stream_timeout_ms), .def = "0",
       .min = 0, .max = 86400000, .help = "Seconds to the first chunk of a stream; 0: timeout." },
+    { .name = "default_max_parallel_requests", .type = KM_SET_INT, .offset = AT(max_parallel),
+      .def = "0", .min = 0, .max = 1000000,
+      .help = "Calls at once to each deployment that has no max_parallel_requests; 0: no limit." },
     { .name = "routing_strategy", .type = KM_SET_ENUM, .offset = AT(strategy),
       .choices = strategies, .def = "simple-shuffle",
       .help = "Which deployment of a group is taken: by chance and weight, the one with the fewest "
@@ -396,6 +425,9 @@ static const struct km_setting router_rows[] = {
       .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
+    { .name = "model_group_affinity_config", .type = KM_SET_NODE,
+      .offset = AT(group_affinity),
+      .help = "optional_pre_call_checks by model group: `{group: [session_affinity]}`." },
     { .name = "enable_pre_call_checks", .type = KM_SET_BOOL, .offset = AT(filters.fits),
       .help = "No call goes to a deployment whose model takes fewer tokens than its prompt has, is "
               "in another region than its key may use, or cannot do what it asks for." },

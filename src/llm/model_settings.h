@@ -17,6 +17,7 @@ struct km_litellm_params {
     struct km_str model, base_model;
     struct km_str api_key, api_base, base_url, organization, custom_llm_provider;
     int64_t rpm, tpm, weight, order;
+    int64_t max_parallel; /* 0: not said */
     int64_t timeout_ms, stream_timeout_ms;
     int64_t num_retries;
     int64_t prices[KM_PRICE_COLUMN_COUNT]; /* those without tier and service; the rest is in all */
@@ -72,7 +73,14 @@ struct km_model_settings {
 /* Who follows a model group that failed (fallback.h). */
 struct km_fallback_nodes {
     const struct km_node *any, *context, *content; /* by what it failed of */
+    const struct km_node *budget; /* instead of one that the budget has not enough for */
     const struct km_node *rest; /* who follows the groups that no list names */
+};
+
+/* How priority_reservation is used; numbers, or NULL. */
+struct km_reservation_nodes {
+    const struct km_node *default_priority, *saturation_threshold;
+    int64_t unused; /* accepted, without effect */
 };
 
 struct km_llm_defaults { /* litellm_settings */
@@ -82,6 +90,8 @@ struct km_llm_defaults { /* litellm_settings */
     struct km_cooldown_settings cooldown;
     struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
+    const struct km_node *priority_reservation;
+    struct km_reservation_nodes reservation;
 };
 
 /* Which deployments of a group may serve a call at all (policy/filter.h). */
@@ -100,6 +110,7 @@ struct km_strategy_args {
 struct km_router_settings { /* router_settings */
     int64_t num_retries; /* -1 unset */
     int64_t timeout_ms, stream_timeout_ms; /* 0 unset */
+    int64_t max_parallel; /* of each deployment; 0: not said */
     int64_t strategy; /* index of its name */
     struct km_strategy_args strategy_args;
     int64_t retry_after_ms; /* the shortest wait before a retry at the same deployment */
@@ -112,6 +123,7 @@ struct km_router_settings { /* router_settings */
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
     struct km_filter_settings filters;
+    const struct km_node *group_affinity; /* read by affinity.c */
 };
 
 extern const struct km_settings_table km_model_settings_table; /* "" */

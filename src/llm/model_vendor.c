@@ -28,6 +28,8 @@ static void put(struct km_vendor_match *ret, struct km_candidate *v, struct km_d
                                                .settings = d->breaking,
                                                .group = d->group_of,
                                                .place = d->place,
+                                               .gate = d->gate,
+                                               .gate_rules = &d->gate_rules,
                                                .deployment = d };
 }
 

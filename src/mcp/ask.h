@@ -53,6 +53,9 @@ struct km_mcp_answer {
     bool maybe_executed; /* FAILED, ERROR: the server may have done it, or a part of it */
     bool unproved; /* FAILED: this asker could not prove itself, where each does: its own affair,
                       and no word about the server */
+    bool sent; /* FAILED: the server may have read a byte of it */
+    bool unasked; /* FAILED: it was not even tried, for its server rests, or is stopped or full */
+    int http; /* ERROR: the status that it came with, where that is none of success; else 0 */
     const struct km_mcp_revision *revision; /* RESULT, ERROR, INPUT_REQUIRED: it is said in */
     struct km_str challenge; /* FAILED with 401 or 403: its WWW-Authenticate */
 };
@@ -79,6 +82,7 @@ struct km_mcp_ask_args {
     struct km_str params; /* JSON object as the server is to get it, names its own; empty: none.
                              `_meta` may be there: what belongs to an era is put right */
     uint64_t timeout_ms; /* without a word from the server; 0: as configured */
+    struct km_mcp_times times; /* of a client's; silent_ms 0: see timeout_ms */
     bool standing; /* no session is begun for it: CANCELED where none is there */
     const struct km_mcp_ask_events *events;
     void *ctx;

@@ -49,6 +49,9 @@ static void send_answer(struct km_relay *r, enum km_relay_what what,
     m->kind = answer->kind;
     m->flag = answer->maybe_executed;
     m->unproved = answer->unproved;
+    m->sent = answer->sent;
+    m->unasked = answer->unasked;
+    m->http = answer->http;
     m->revision = answer->revision;
     if (answer->err)
         m->err = *answer->err;
@@ -81,6 +84,7 @@ static void far_start(struct km_mcp_desk *d, struct km_relay *r)
                                           .method = r->method,
                                           .params = r->params,
                                           .timeout_ms = r->timeout_ms,
+                                          .times = r->times,
                                           .events = r->can_ask ? &all : &mute,
                                           .ctx = r };
     struct km_err err = { 0 };
@@ -175,7 +179,10 @@ static struct km_mcp_answer answer_of(const struct km_relay_message *m)
                                    .revision = m->revision,
                                    .err = m->kind == KM_MCP_FAILED ? &m->err : NULL,
                                    .maybe_executed = m->flag,
-                                   .unproved = m->unproved };
+                                   .unproved = m->unproved,
+                                   .sent = m->sent,
+                                   .unasked = m->unasked,
+                                   .http = m->http };
 }
 
 static void near_done(struct km_relay *r, const struct km_relay_message *m)

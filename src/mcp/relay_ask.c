@@ -61,6 +61,7 @@ struct km_relay *km_relay_ask(struct km_mcp_desk *d, const struct km_mcp_ask_arg
     r->own = own;
     r->can_ask = args->events->on_question != NULL;
     r->timeout_ms = args->timeout_ms;
+    r->times = args->times;
     r->events = args->events;
     r->ctx = args->ctx;
     km_list_push(&d->relays, &r->link);

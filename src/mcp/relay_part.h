@@ -40,6 +40,7 @@ struct km_relay {
     bool own, can_ask;
     struct km_str method, params, uri;
     uint64_t timeout_ms;
+    struct km_mcp_times times;
     /* near */
     struct km_list link; /* of the desk */
     const struct km_mcp_ask_events *events; /* NULL: gone */
@@ -56,7 +57,8 @@ struct km_relay_message {
     struct km_relay *relay;
     enum km_relay_what what;
     uint64_t number;
-    bool flag, unproved;
+    bool flag, unproved, sent, unasked;
+    int http;
     enum km_mcp_answer_kind kind;
     const struct km_mcp_revision *revision;
     struct km_err err;

@@ -16,6 +16,7 @@
 
 #include <stdlib.h>
 
+#include "base/crypto.h"
 #include "policy/account_purses.h"
 
 /* A version.  `account` first: the public pointer is the object's. */
@@ -119,6 +120,19 @@ struct km_account *km_accounts_find(struct km_accounts *t, enum km_account_kind 
     return a;
 }
 
+struct km_purse *km_accounts_purse(const struct km_accounts *t, struct km_str name)
+{
+    uint8_t hash[KM_SHA256_LEN];
+
+    km_sha256(name, hash);
+    return km_map_get(t->purses, km_str((const char *)hash, sizeof hash));
+}
+
+bool km_accounts_is_empty(const struct km_accounts *t)
+{
+    return !t || atomic_load_explicit(&t->paying, memory_order_relaxed) == 0;
+}
+
 uint64_t km_accounts_generation(struct km_accounts *t)
 {
     return atomic_load_explicit(&t->generation, memory_order_acquire);
@@ -195,13 +209,15 @@ static struct km_str hash_view(const struct km_purse *p)
 }
 
 /* The purse of that name, a reference taken; made where there is none. */
-static struct km_purse *purse_for(struct km_accounts *t, const struct km_purse_plan *plan)
+static struct km_purse *purse_for(struct km_accounts *t, const struct km_purse_plan *plan,
+                                  bool *ret_fresh)
 {
     struct km_purse *fresh = km_purse_new_named(&plan->words), *p;
 
     if (!fresh)
         return NULL;
     p = km_map_get(t->purses, hash_view(fresh));
+    *ret_fresh = !p;
     if (p) {
         km_purse_unref(fresh);
         return km_purse_ref(p);
@@ -228,6 +244,80 @@ static void drop_purses(struct km_accounts *t, const struct km_account *old,
             km_purse_unref(km_map_del(t->purses, hash_view(old->purses[i])));
 }
 
+static void tell(const struct km_accounts *t, struct km_purse *p, bool fresh)
+{
+    struct km_paying paying;
+
+    if (!t->define)
+        return;
+    paying = km_purse_paying(p);
+    paying.fresh = fresh;
+    t->define(t->define_ctx, &paying, 1);
+}
+
+void km_accounts_tell(struct km_accounts *t, km_accounts_define_fn *fn, void *ctx)
+{
+    struct km_str name;
+    void *value;
+
+    pthread_rwlock_wrlock(&t->lock);
+    t->define = fn;
+    t->define_ctx = ctx;
+    for (size_t it = 0; km_map_next(t->purses, &it, &name, &value);)
+        if (((const struct km_purse *)value)->stored_otherwise)
+            tell(t, value, false);
+    pthread_rwlock_unlock(&t->lock);
+}
+
+/* What was spent under windows of another length goes along while its window runs, as the store has
+ * it when it hears of the other length. */
+static void add_window(struct km_purse *p, const struct km_paying *kept, int64_t end_us,
+                       int64_t spend)
+{
+    const int64_t now_us = km_wall_us();
+    struct km_budget *b = &p->budget;
+    bool same;
+
+    pthread_mutex_lock(&p->lock);
+    same = kept->length_s == b->duration_s &&
+           (kept->length_s == 0 || km_time_budget_same(kept->length_s, kept->end_us, b->reset_us));
+    p->stored_otherwise = p->stored_otherwise || !same;
+    if (same)
+        km_budget_charge(b, spend, end_us > 0 ? end_us - 1 : now_us);
+    else if (kept->length_s == 0 ||
+             end_us == km_time_budget_end(now_us, kept->length_s, kept->end_us))
+        km_budget_charge(b, spend, now_us);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void km_accounts_add_window(struct km_accounts *t, const struct km_paying *purse, int64_t end_us,
+                            int64_t spend)
+{
+    struct km_purse *p;
+
+    pthread_rwlock_rdlock(&t->lock);
+    p = km_accounts_purse(t, purse->name);
+    if (p)
+        add_window(p, purse, end_us, spend);
+    pthread_rwlock_unlock(&t->lock);
+}
+
+void km_accounts_release(struct km_accounts *t, const struct km_uuid *id)
+{
+    struct km_str name;
+    void *value;
+
+    pthread_rwlock_rdlock(&t->lock);
+    for (size_t it = 0; km_map_next(t->purses, &it, &name, &value);) {
+        struct km_purse *p = value;
+
+        pthread_mutex_lock(&p->lock);
+        km_budget_release(&p->budget, id);
+        pthread_mutex_unlock(&p->lock);
+    }
+    pthread_rwlock_unlock(&t->lock);
+}
+
 /* A version with its purses; under the lock. */
 static int make(struct km_accounts *t, const struct km_account_row *row, struct km_arena *arena,
                 struct object **ret, struct km_err *err)
@@ -244,7 +334,8 @@ static int make(struct km_accounts *t, const struct km_account_row *row, struct 
         return r == KM_E_NOMEM ? km_fail(err, r, "accounts: out of memory") : r;
     o = object_new(row, &limits, n);
     for (size_t i = 0; o && i < n; i++) {
-        struct km_purse *p = purse_for(t, &plans[i]);
+        bool fresh = false;
+        struct km_purse *p = purse_for(t, &plans[i], &fresh);
 
         if (!p) {
             object_free(o);
@@ -252,10 +343,20 @@ static int make(struct km_accounts *t, const struct km_account_row *row, struct 
             break;
         }
         km_purse_follow(p, &plans[i]);
+        tell(t, p, fresh);
         o->account.purses[o->account.npurses++] = p;
     }
+    if (o)
+        o->account.declared = t->declaring;
     *ret = o;
     return o ? 0 : km_fail(err, KM_E_NOMEM, "accounts: out of memory");
+}
+
+static void count(struct km_accounts *t, enum km_account_kind kind, int by)
+{
+    atomic_fetch_add_explicit(&t->of_kind[kind], (size_t)by, memory_order_relaxed);
+    if (kind != KM_ACCOUNT_BUDGET)
+        atomic_fetch_add_explicit(&t->paying, (size_t)by, memory_order_relaxed);
 }
 
 /* In the place of the version that is there, if one is; under the lock. */
@@ -283,7 +384,7 @@ static int replace(struct km_accounts *t, const struct km_account_row *row, stru
     if (old)
         drop_purses(t, old, &fresh->account);
     else
-        atomic_fetch_add_explicit(&t->of_kind[row->kind], 1, memory_order_relaxed);
+        count(t, row->kind, 1);
     km_account_unref(old);
     return 0;
 }
@@ -345,7 +446,7 @@ int km_accounts_check(const struct km_account_row *row, struct km_err *err)
 static void drop(struct km_accounts *t, struct km_account *a)
 {
     km_map_del(t->map, a->purses[0]->name);
-    atomic_fetch_sub_explicit(&t->of_kind[a->row.kind], 1, memory_order_relaxed);
+    count(t, a->row.kind, -1);
     drop_purses(t, a, NULL);
     km_account_unref(a);
 }

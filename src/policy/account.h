@@ -11,6 +11,7 @@
 #define KM_POLICY_ACCOUNT_H
 
 #include "policy/purse.h"
+#include "store/payers.h"
 
 struct km_account {
     struct km_account_row row; /* as stored */
@@ -28,6 +29,8 @@ struct km_accounts;
 struct km_accounts *km_accounts_new(size_t max_accounts);
 struct km_accounts *km_accounts_free(struct km_accounts *t);
 
+/* Is nobody there who could pay?  One look at a number.  NULL: nobody is. */
+bool km_accounts_is_empty(const struct km_accounts *t);
 /* A reference, or NULL.  `of` is empty but for members. */
 struct km_account *km_accounts_find(struct km_accounts *t, enum km_account_kind kind,
                                     struct km_str id, struct km_str of);
@@ -35,11 +38,20 @@ struct km_account *km_accounts_find(struct km_accounts *t, enum km_account_kind 
  * which). */
 int km_accounts_put(struct km_accounts *t, const struct km_account_row *row,
                     struct km_err *err) KM_MUST_USE;
+/* Who is told of each purse that is made, or may have other windows: by who puts, under the lock.
+ * Of what is there already those are told at once whose windows the store has otherwise. */
+typedef void km_accounts_define_fn(void *ctx, const struct km_paying *purses, size_t n);
+void km_accounts_tell(struct km_accounts *t, km_accounts_define_fn *fn, void *ctx);
+/* At start, before anybody is told: what the store knows of a window (km_store_purses()). */
+void km_accounts_add_window(struct km_accounts *t, const struct km_paying *purse, int64_t end_us,
+                            int64_t spend);
 /* Would put take it?  Asked before it is stored. */
 int km_accounts_check(const struct km_account_row *row, struct km_err *err) KM_MUST_USE;
 /* false: there is none.  Members go along as km_store_account_delete() says. */
 bool km_accounts_del(struct km_accounts *t, enum km_account_kind kind, struct km_str id,
                      struct km_str of);
+/* The hold of this call ends, wherever it is. */
+void km_accounts_release(struct km_accounts *t, const struct km_uuid *id);
 /* Another number whenever an account came, changed or went. */
 uint64_t km_accounts_generation(struct km_accounts *t);
 

@@ -228,6 +228,8 @@ void km_purse_follow(struct km_purse *p, const struct km_purse_plan *plan)
         p->soft_told = false;
     p->soft = plan->soft;
     p->limits = plan->limits;
+    (void)km_budget_roll(&p->budget,
+                         km_wall_us()); /* what goes along is of the window that is now */
     km_budget_set_length(&p->budget, plan->length_s, plan->end_us);
     pthread_mutex_unlock(&p->lock);
 }

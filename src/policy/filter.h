@@ -61,6 +61,7 @@ struct km_candidate_facts {
 enum km_filter_on {
     KM_FILTER_FITS = 1 << 0, /* enable_pre_call_checks */
     KM_FILTER_TAGS = 1 << 1, /* enable_tag_filtering */
+    KM_FILTER_COSTS = 1 << 2, /* none of the table: the cheapest of the rest is taken (economy.h) */
 };
 
 /* What they judge by. */

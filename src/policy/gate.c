@@ -25,8 +25,8 @@
 #define INTERVAL_SHARE 8 /* of the newest, in the mean time between two that were served */
 
 struct km_gate {
+    struct km_gate_face face; /* first */
     pthread_mutex_t lock;
-    atomic_bool paced; /* its quota is tight: also those without a limit ask */
     struct km_queue queue;
     struct km_quota quota;
     int64_t running;
@@ -124,6 +124,11 @@ void km_gates_each(struct km_gates *g, void (*each)(void *ctx, struct km_gate *g
         each(ctx, gate);
 }
 
+struct km_str km_gate_name(const struct km_gate *g)
+{
+    return g->name;
+}
+
 /* --- who may go --- */
 
 static unsigned milli_of(const struct km_shares *s, unsigned share)
@@ -169,7 +174,7 @@ static void take_place(struct km_gate *g, struct km_gate_item *it, uint64_t now_
 
 static void set_paced(struct km_gate *g, uint64_t now_ms)
 {
-    atomic_store_explicit(&g->paced, g->queue.total || km_quota_is_tight(&g->quota, now_ms),
+    atomic_store_explicit(&g->face.paced, g->queue.total || km_quota_is_tight(&g->quota, now_ms),
                           memory_order_relaxed);
 }
 
@@ -223,8 +228,9 @@ static int refuse(struct km_gate *g, struct km_gate_item *it, uint64_t opens_ms,
                   struct km_err *err)
 {
     shed(g, it, opens_ms, now_ms);
-    km_fail(err, KM_E_RATE_LIMITED, "%.*s takes no more calls now: %zu wait already.",
-            KM_STR_ARG(g->name), g->queue.total);
+    km_fail(err, KM_E_RATE_LIMITED,
+            "All places are taken or its limit is reached, and no more calls may wait: %zu do.",
+            g->queue.total);
     err->retry_after_ms = (int)it->retry_ms;
     return KM_E_RATE_LIMITED;
 }
@@ -235,6 +241,10 @@ static int stand_in_line(struct km_gate *g, struct km_gate_item *it, uint64_t op
     const bool too_late = opens_ms > now_ms + (uint64_t)it->rules->wait_ms;
     struct km_queue_item *victim;
 
+    if (it->never_waits) {
+        km_queue_remove(&g->queue, &it->item);
+        return km_fail(err, KM_E_RATE_LIMITED, "There is no place for another attempt now.");
+    }
     if (too_late)
         return refuse(g, it, opens_ms, now_ms, err);
     if (g->queue.total <= (size_t)it->rules->most_waiting)
@@ -310,11 +320,6 @@ uint64_t km_gate_poll(struct km_gate *g, uint64_t now_ms)
 
 /* --- what is known of it --- */
 
-bool km_gate_is_open(const struct km_gate *g, const struct km_gate_rules *rules)
-{
-    return rules->limit <= 0 && !atomic_load_explicit(&g->paced, memory_order_relaxed);
-}
-
 bool km_gate_is_full(struct km_gate *g, const struct km_gate_rules *rules, uint64_t now_ms)
 {
     const struct km_gate_item it = { .rules = rules };
@@ -348,7 +353,7 @@ void km_gate_refused(struct km_gate *g, int64_t closed_ms, const struct km_quota
 
 void km_gate_answered(struct km_gate *g, uint64_t now_ms)
 {
-    if (!atomic_load_explicit(&g->paced, memory_order_relaxed))
+    if (!atomic_load_explicit(&g->face.paced, memory_order_relaxed))
         return;
     pthread_mutex_lock(&g->lock);
     km_quota_answer(&g->quota, g->running, now_ms);

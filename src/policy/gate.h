@@ -42,6 +42,10 @@ struct km_gate_rules {
     bool paces; /* what the upstream says of its limits is heeded */
 };
 
+/* What is looked at without the lock: the beginning of each gate. */
+struct km_gate_face {
+    atomic_bool paced; /* its upstream is near its limits: also who has no limit asks */
+};
 struct km_gate;
 struct km_gates; /* by name */
 
@@ -52,6 +56,8 @@ struct km_gates *km_gates_free(struct km_gates *g);
 struct km_gate *km_gates_of(struct km_gates *g, struct km_str name);
 void km_gates_each(struct km_gates *g, void (*each)(void *ctx, struct km_gate *gate), void *ctx);
 
+struct km_str km_gate_name(const struct km_gate *g);
+
 enum km_gate_outcome { KM_GATE_WAITS, KM_GATE_HAS_PLACE, KM_GATE_SHED };
 
 /* Somebody who wants a place.  The asker's; the gate's while it waits. */
@@ -59,6 +65,7 @@ struct km_gate_item {
     struct km_queue_item item; /* priority, share: n of rules->shares stands for none of them */
     const struct km_gate_rules *rules; /* live as long as it waits */
     int64_t tokens; /* it may need, by estimate */
+    bool never_waits; /* it is refused instead, and nobody is shed for it */
     /* It has a place, or was shed: once, and not after a withdrawal that said true. */
     void (*wake)(struct km_gate_item *item);
     enum km_gate_outcome outcome; /* of wake */
@@ -67,7 +74,12 @@ struct km_gate_item {
 };
 
 /* Does nobody have to ask?  One look, without the lock. */
-bool km_gate_is_open(const struct km_gate *g, const struct km_gate_rules *rules);
+static inline bool km_gate_is_open(const struct km_gate *g, const struct km_gate_rules *rules)
+{
+    return rules->limit <= 0 &&
+           !atomic_load_explicit(&((const struct km_gate_face *)(const void *)g)->paced,
+                                 memory_order_relaxed);
+}
 /* Would one more wait now? */
 bool km_gate_is_full(struct km_gate *g, const struct km_gate_rules *rules, uint64_t now_ms);
 

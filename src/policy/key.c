@@ -19,6 +19,8 @@
 #include <stdlib.h>
 
 #include "base/encode.h"
+#include "policy/key_routes.h"
+#include "policy/payers.h"
 #include "store/key_row.h"
 
 static struct km_key_object *object_of(struct km_key *k)
@@ -121,6 +123,11 @@ struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])
     return k;
 }
 
+void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts)
+{
+    keys->accounts = accounts;
+}
+
 static struct km_str label_of(const struct km_key_row *row)
 {
     if (row->alias.n)
@@ -143,6 +150,7 @@ static struct km_key_object *object_new(const struct km_key_row *row)
     }
     o->key.row = *o->row;
     o->key.alias_label = label_of(&o->key.row);
+    o->key.routes = km_key_row_routes(&o->key.row);
     return o;
 }
 
@@ -160,6 +168,7 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
 
     if (!o)
         return km_fail(err, KM_E_NOMEM, "keys: out of memory");
+    o->key.accounts = keys->accounts;
     pthread_rwlock_wrlock(&keys->lock);
     old = km_map_get(keys->map, hash_view(row->hash));
     kin = old || !before ? old : km_map_get(keys->map, hash_view(before));
@@ -265,27 +274,26 @@ struct km_key **km_keys_all(struct km_keys *keys, size_t *ret_n)
     return all;
 }
 
-static bool names_match(struct km_str allowed, struct km_str model)
+bool km_model_name_fits(struct km_str allowed, struct km_str model)
 {
     return model.n && (km_str_eq(allowed, model) ||
                        (km_str_chr(allowed, '*') < allowed.n && km_str_glob(allowed, model, NULL)));
 }
 
-enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
-                                  struct km_str alias_of, struct km_err *err)
+static enum km_right own_list_grants(const struct km_key *k, struct km_str model,
+                                     struct km_str alias_of, struct km_err *err)
 {
     const struct km_str_list *list = &k->row.models;
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024);
 
-    if (k->master || list->n == 0)
+    if (list->n == 0)
         return KM_GRANTED;
     for (size_t i = 0; i < list->n; i++) {
         struct km_str allowed = list->v[i];
 
-        /* A key of a team may use the team's models; teams have none of their own yet. */
         if (km_str_eq(allowed, KM_STR("all-proxy-models")) ||
-            km_str_eq(allowed, KM_STR("all-team-models")) || names_match(allowed, model) ||
-            names_match(allowed, alias_of))
+            km_str_eq(allowed, KM_STR("all-team-models")) || km_model_name_fits(allowed, model) ||
+            km_model_name_fits(allowed, alias_of))
             return KM_GRANTED;
     }
     for (size_t i = 0; i < list->n; i++)
@@ -295,6 +303,20 @@ enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
                   "Tried to access %.*s",
                   KM_STR_ARG(km_buf_view(&text)), KM_STR_ARG(model));
     return KM_DENIED;
+}
+
+enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
+                                  struct km_str alias_of, struct km_err *err)
+{
+    const struct km_payers_ask ask = { .team_id = k->row.team_id, .user_id = k->row.user_id };
+
+    if (k->master)
+        return KM_GRANTED;
+    if (own_list_grants(k, model, alias_of, err) != KM_GRANTED)
+        return KM_DENIED;
+    if (!k->accounts || (!ask.team_id.n && !ask.user_id.n))
+        return KM_GRANTED;
+    return km_payers_grant_model(k->accounts, &ask, model, alias_of, err);
 }
 
 enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us, struct km_err *err)

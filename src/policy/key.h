@@ -15,12 +15,16 @@
 #include "policy/limit.h"
 #include "store/holds.h"
 
+struct km_accounts;
+struct km_payers;
 struct km_purse;
 
 struct km_key {
     struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
     struct km_purse *live;
+    struct km_accounts *accounts; /* of its team, user ...; NULL: there are none */
     bool master; /* the master key's own pseudo key */
+    bool routes; /* its row says where its calls go (key_routes.h) */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
 
@@ -30,6 +34,8 @@ struct km_key *km_key_unref(struct km_key *k);
 struct km_keys;
 struct km_keys *km_keys_new(size_t max_keys);
 struct km_keys *km_keys_free(struct km_keys *keys);
+/* Whose teams, users ... its keys name; before any key is put, and it lives as long. */
+void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts);
 
 /* A reference, or NULL. */
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32]);
@@ -72,6 +78,8 @@ int64_t km_key_left(struct km_key *k);
 
 /* May this key use the model (or its group name)?  Empty list, "*", "all-proxy-models",
  * wildcards such as "openai/...".  Denied: KM_E_MODEL_DENIED with LiteLLM's text. */
+/* Does a name of a list, which may have stars, fit this one? */
+bool km_model_name_fits(struct km_str allowed, struct km_str model);
 enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
                                   struct km_str alias_of, struct km_err *err) KM_MUST_USE;
 /* Is it neither blocked nor expired?  Denied: KM_E_UNAUTHENTICATED with LiteLLM's texts. */
@@ -94,6 +102,7 @@ struct km_permit {
     struct km_key *key; /* referenced; NULL: none held */
     enum km_permit_part part;
     int64_t reserved; /* nano-USD */
+    struct km_payers *payers; /* who pays beside the key, of the call; NULL: nobody */
     int64_t tokens; /* of the limit of tokens a minute */
     /* Set by who settles or charges: what was written as its upstream reported; 0: nobody said. */
     int64_t output_tokens;
@@ -111,6 +120,7 @@ struct km_admission {
     uint64_t now_ms;
     int64_t now_us;
     int64_t default_max_parallel; /* for keys that name none; 0 and less: no limit */
+    struct km_payers *payers; /* who pays beside the key (payers.h); NULL: nobody */
 };
 
 /* What the response headers tell. */
@@ -160,8 +170,9 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
                              const struct km_permit *held, int64_t cost, int64_t tokens,
                              uint64_t now_ms);
 /* A part of a call of the old process ended, the call goes on: spent there. */
-void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
-                             int64_t tokens, uint64_t now_ms);
+void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32],
+                             const struct km_payers *payers, int64_t cost, int64_t tokens,
+                             uint64_t now_ms);
 /* A call that the old process left open was charged by the store: what it held here is given back,
  * and its cost and its hold count instead. */
 void km_keys_charge_open(struct km_keys *keys, const struct km_open_charge *c);
@@ -177,6 +188,7 @@ struct km_key_settings {
     int64_t unknown_max_output; /* 131,072 tokens */
     bool allow_unpriced; /* on budgeted keys */
     int64_t default_max_parallel; /* of keys that name none; -1 */
+    bool user_of_team_key_pays; /* LiteLLM's apply_user_budget_to_team_keys */
 };
 extern const struct km_settings_table km_key_settings_table; /* kanmon_settings */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key_admit.c - admission: where a call takes its permit and gives it back (key.h).
  *
- * Everything a key limits is asked and taken under the key's one mutex, so no two workers can
- * both take the last of anything:
+ * Everything a purse limits is asked and taken under its one mutex, so no two workers can both take
+ * the last of anything.  The key's, and those of its accounts, if any, are held together (tills.c):
  *
  *     budget window turned?  ->  request, tokens, place taken  ->  money taken
  *     holds over?                     ^------ put back --------- refused
@@ -11,8 +11,7 @@
  * refused call burns nothing.  What is taken is what a call begins with; it may take more money
  * while it runs (km_permit_reserve).  Settling is the reverse and cannot fail.
  */
-#include "base/encode.h"
-#include "policy/key_table.h"
+#include "policy/tills.h"
 
 int64_t km_key_spend(struct km_key *k)
 {
@@ -44,59 +43,7 @@ int64_t km_key_window_end(struct km_key *k)
     return end_us;
 }
 
-static int64_t limit_of(enum km_limit_kind kind, const struct km_limits *l)
-{
-    switch (kind) {
-    case KM_LIMIT_REQUESTS:
-        return l->rpm;
-    case KM_LIMIT_TOKENS:
-        return l->tpm;
-    case KM_LIMIT_PARALLEL:
-        return l->parallel;
-    case KM_LIMIT_NONE:
-        break;
-    }
-    return -1;
-}
-
-static int refuse(const struct km_key *key, enum km_limit_kind kind, const struct km_limits *l,
-                  uint64_t reset_ms, const struct km_admission *a, struct km_err *err)
-{
-    char hash[65], at[KM_TIME_ISO_LEN + 1];
-    /* A running call may end at any time, which is waited for if no window runs; a window ends when
-     * it ends. */
-    uint64_t wait_ms = kind == KM_LIMIT_PARALLEL || reset_ms == 0 ? 1000 : reset_ms;
-
-    km_hex(hash, key->row.hash, 32);
-    km_time_iso(a->now_us + (int64_t)wait_ms * 1000, at);
-    at[10] = ' '; /* "2026-11-20 07:46:00" of "2026-11-20T07:46:00.123456Z" */
-    km_fail(err, KM_E_RATE_LIMITED,
-            "Rate limit exceeded for api_key: %s. Limit type: %s. Current limit: %lld, Remaining: "
-            "0. Limit resets at: %.19s UTC",
-            hash, km_limit_kind_name(kind), (long long)limit_of(kind, l), at);
-    if (err)
-        err->retry_after_ms = wait_ms ? (int)wait_ms : 1;
-    return KM_E_RATE_LIMITED;
-}
-
-static int64_t remaining(int64_t limit, int64_t used)
-{
-    if (limit < 0)
-        return -1;
-    return used >= limit ? 0 : limit - used;
-}
-
-static void tell(struct km_headroom *h, const struct km_limits *l, const struct km_limit_state *s,
-                 uint64_t now_ms)
-{
-    if (!h)
-        return;
-    h->limit_requests = l->rpm;
-    h->limit_tokens = l->tpm;
-    h->remaining_requests = remaining(l->rpm, s->requests);
-    h->remaining_tokens = remaining(l->tpm, km_limit_tokens(s));
-    h->reset_ms = km_limit_reset_ms(s, now_ms);
-}
+/* --- what is asked of each purse --- */
 
 static enum km_limit_kind take_part(struct km_limit_state *s, const struct km_limits *l,
                                     const struct km_admission *a, int64_t *ret_tokens)
@@ -118,42 +65,53 @@ static enum km_limit_kind take_part(struct km_limit_state *s, const struct km_li
     return km_limit_take(s, l, &need, a->now_ms);
 }
 
+static int take_one(struct km_tills *t, struct km_till *till, struct km_err *err)
+{
+    till->kind = take_part(&till->purse->limit, &till->limits, t->a, &till->tokens);
+    if (till->kind != KM_LIMIT_NONE)
+        return KM_E_RATE_LIMITED;
+    return km_till_reserve(till, t->a->reserve, t->a->mode, err);
+}
+
+static int again_one(struct km_tills *t, struct km_till *till, struct km_err *err)
+{
+    (void)err;
+    till->kind = km_limit_again(&till->purse->limit, &till->limits, till->tokens, t->a->now_ms);
+    return till->kind == KM_LIMIT_NONE ? 0 : KM_E_RATE_LIMITED;
+}
+
+/* t->more: what is to be reserved besides. */
+static int reserve_one(struct km_tills *t, struct km_till *till, struct km_err *err)
+{
+    if (t->more > 0 || t->a->mode == KM_BUDGET_LITELLM)
+        return km_till_reserve(till, t->more, t->a->mode, err);
+    return 0;
+}
+
+/* --- permits --- */
+
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
                    struct km_headroom *ret_headroom, bool *ret_rolled, struct km_err *err)
 {
-    struct km_purse *live = key->live;
-    struct km_limits limits = { key->row.rpm, key->row.tpm, key->row.max_parallel };
-    struct km_limit_state before;
-    enum km_limit_kind kind = KM_LIMIT_NONE;
-    int64_t tokens;
-    bool rolled;
+    struct km_tills t;
     int r;
 
-    if (limits.parallel < 0 && a->default_max_parallel > 0)
-        limits.parallel = a->default_max_parallel;
-    pthread_mutex_lock(&live->lock);
-    rolled = km_budget_roll(&live->budget, a->now_us);
-    km_budget_drop_holds(&live->budget, a->now_ms);
-    before = live->limit;
-    kind = take_part(&live->limit, &limits, a, &tokens);
-    r = kind == KM_LIMIT_NONE ? km_budget_reserve(&live->budget, a->reserve, a->mode, err)
-                              : KM_E_RATE_LIMITED;
-    if (r == KM_E_BUDGET)
-        live->limit = before;
-    before = live->limit;
-    pthread_mutex_unlock(&live->lock);
-
+    km_tills_init(&t, key, a->payers, a);
+    if (t.own.limits.parallel < 0 && a->default_max_parallel > 0)
+        t.own.limits.parallel = a->default_max_parallel;
+    r = km_tills_ask(&t, take_one, err);
     if (ret_rolled)
-        *ret_rolled = rolled;
-    if (kind != KM_LIMIT_NONE)
-        return refuse(key, kind, &limits, km_limit_reset_ms(&before, a->now_ms), a, err);
+        *ret_rolled = t.rolled;
     if (r < 0)
         return r;
-    tell(ret_headroom, &limits, &before, a->now_ms);
+    if (ret_headroom)
+        km_tills_tell(&t, ret_headroom);
+    km_tills_keep_tokens(&t);
     ret_permit->key = km_key_ref(key);
     ret_permit->part = a->part;
     ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;
-    ret_permit->tokens = tokens;
+    ret_permit->payers = a->payers;
+    ret_permit->tokens = t.own.tokens;
     ret_permit->output_tokens = 0;
     ret_permit->start_us = a->now_us;
     ret_permit->start_ms = a->now_ms;
@@ -169,22 +127,32 @@ static int64_t end_of(const struct km_permit *permit, uint64_t now_ms)
                : permit->start_us;
 }
 
+static void settle_one(struct km_purse *p, const struct km_permit *permit, int64_t held_tokens,
+                       int64_t cost, int64_t tokens, uint64_t now_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    km_budget_settle(&p->budget, permit->reserved, 0);
+    km_budget_charge(&p->budget, cost, end_of(permit, now_ms));
+    if (permit->part != KM_PERMIT_WITHIN)
+        km_limit_release(&p->limit);
+    if (permit->part != KM_PERMIT_PLACE)
+        km_limit_give(&p->limit, held_tokens);
+    km_limit_use(&p->limit, tokens, permit->output_tokens, now_ms);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
 {
     struct km_key *key = permit->key;
+    const struct km_payers *payers = permit->payers;
 
     if (!key)
         return;
     permit->key = NULL;
-    pthread_mutex_lock(&key->live->lock);
-    km_budget_settle(&key->live->budget, permit->reserved, 0);
-    km_budget_charge(&key->live->budget, cost, end_of(permit, now_ms));
-    if (permit->part != KM_PERMIT_WITHIN)
-        km_limit_release(&key->live->limit);
-    if (permit->part != KM_PERMIT_PLACE)
-        km_limit_give(&key->live->limit, permit->tokens);
-    km_limit_use(&key->live->limit, tokens, permit->output_tokens, now_ms);
-    pthread_mutex_unlock(&key->live->lock);
+    permit->payers = NULL;
+    settle_one(key->live, permit, permit->tokens, cost, tokens, now_ms);
+    for (size_t i = 0; payers && i < payers->n; i++)
+        settle_one(payers->v[i].purse, permit, payers->v[i].tokens, cost, tokens, now_ms);
     km_key_unref(key);
 }
 
@@ -193,55 +161,49 @@ void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, ui
 int km_permit_again(const struct km_permit *permit, const struct km_key *key,
                     const struct km_admission *a, struct km_err *err)
 {
-    struct km_limits limits = { key->row.rpm, key->row.tpm, -1 };
-    struct km_purse *live = key->live;
-    struct km_limit_state after;
-    enum km_limit_kind kind;
+    struct km_tills t;
 
     if (!permit->key)
         return 0;
-    pthread_mutex_lock(&live->lock);
-    kind = km_limit_again(&live->limit, &limits, permit->tokens, a->now_ms);
-    after = live->limit;
-    pthread_mutex_unlock(&live->lock);
-    return kind == KM_LIMIT_NONE
-               ? 0
-               : refuse(key, kind, &limits, km_limit_reset_ms(&after, a->now_ms), a, err);
+    km_tills_init(&t, key, permit->payers, a);
+    t.own.limits.parallel = -1;
+    t.own.tokens = permit->tokens;
+    return km_tills_ask(&t, again_one, err);
 }
 
 int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bool *ret_rolled,
                       struct km_err *err)
 {
-    int64_t more = a->reserve - permit->reserved;
-    struct km_purse *live;
-    int r = 0;
+    struct km_tills t;
+    int r;
 
     *ret_rolled = false;
     if (!permit->key)
         return 0;
-    live = permit->key->live;
-    pthread_mutex_lock(&live->lock);
-    *ret_rolled = km_budget_roll(&live->budget, a->now_us);
-    km_budget_drop_holds(&live->budget, a->now_ms);
-    if (more > 0 || a->mode == KM_BUDGET_LITELLM)
-        r = km_budget_reserve(&live->budget, more, a->mode, err);
-    if (r == 0 && more < 0)
-        km_budget_settle(&live->budget, -more, 0);
-    pthread_mutex_unlock(&live->lock);
-    if (r == 0)
-        permit->reserved = a->reserve;
-    return r;
+    km_tills_init(&t, permit->key, permit->payers, a);
+    t.more = a->reserve - permit->reserved;
+    r = km_tills_ask(&t, reserve_one, err);
+    *ret_rolled = t.rolled;
+    if (r < 0)
+        return r;
+    permit->reserved = a->reserve;
+    return 0;
+}
+
+static void charge_one(struct km_purse *p, const struct km_permit *permit, int64_t cost,
+                       int64_t tokens, uint64_t now_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    km_budget_charge(&p->budget, cost, km_wall_us());
+    km_limit_use(&p->limit, tokens, permit->output_tokens, now_ms);
+    pthread_mutex_unlock(&p->lock);
 }
 
 void km_permit_charge(const struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
 {
-    struct km_purse *live;
-
     if (!permit->key)
         return;
-    live = permit->key->live;
-    pthread_mutex_lock(&live->lock);
-    km_budget_charge(&live->budget, cost, km_wall_us());
-    km_limit_use(&live->limit, tokens, permit->output_tokens, now_ms);
-    pthread_mutex_unlock(&live->lock);
+    charge_one(permit->key->live, permit, cost, tokens, now_ms);
+    for (size_t i = 0; permit->payers && i < permit->payers->n; i++)
+        charge_one(permit->payers->v[i].purse, permit, cost, tokens, now_ms);
 }

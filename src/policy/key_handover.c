@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key_handover.c - the live part of keys passes from one process to the next (key.h).
  *
- * One line a key that has anything to tell:
+ * One line a purse, of a key or an account, that has anything to tell; an account's by the hash of
+ * its name:
  *
  *     hash spent reserved reset_us window_ms requests tokens running
  *          reserved_tokens holders output_sixteenths output_count \n
@@ -23,7 +24,9 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "policy/account_table.h"
 #include "policy/key_table.h"
+#include "policy/payers.h"
 #include "store/ledger.h"
 
 enum {
@@ -42,6 +45,26 @@ enum {
     FIELDS
 };
 
+static void export_purse(struct km_purse *p, const uint8_t name[32], struct km_buf *out)
+{
+    struct km_budget b;
+    struct km_limit_state s;
+    char hash[65];
+
+    pthread_mutex_lock(&p->lock);
+    b = p->budget;
+    s = p->limit;
+    pthread_mutex_unlock(&p->lock);
+    if (b.spent == 0 && b.reserved == 0 && s.window_ms == 0 && s.running == 0 && s.holders == 0)
+        return;
+    km_hex(hash, name, 32);
+    km_buf_printf(out, "%s %lld %lld %lld %llu %lld %lld %lld", hash, (long long)b.spent,
+                  (long long)b.reserved, (long long)b.reset_us, (unsigned long long)s.window_ms,
+                  (long long)s.requests, (long long)s.tokens, (long long)s.running);
+    km_buf_printf(out, " %lld %lld %lld %lld\n", (long long)s.reserved, (long long)s.holders,
+                  (long long)s.output.sixteenths, (long long)s.output.count);
+}
+
 void km_keys_export(struct km_keys *keys, struct km_buf *out)
 {
     struct km_str name;
@@ -50,24 +73,19 @@ void km_keys_export(struct km_keys *keys, struct km_buf *out)
     pthread_rwlock_rdlock(&keys->lock);
     for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);) {
         const struct km_key *k = value;
-        struct km_budget b;
-        struct km_limit_state s;
-        char hash[65];
 
-        pthread_mutex_lock(&k->live->lock);
-        b = k->live->budget;
-        s = k->live->limit;
-        pthread_mutex_unlock(&k->live->lock);
-        if (b.spent == 0 && b.reserved == 0 && s.window_ms == 0 && s.running == 0 && s.holders == 0)
-            continue;
-        km_hex(hash, k->row.hash, 32);
-        km_buf_printf(out, "%s %lld %lld %lld %llu %lld %lld %lld", hash, (long long)b.spent,
-                      (long long)b.reserved, (long long)b.reset_us, (unsigned long long)s.window_ms,
-                      (long long)s.requests, (long long)s.tokens, (long long)s.running);
-        km_buf_printf(out, " %lld %lld %lld %lld\n", (long long)s.reserved, (long long)s.holders,
-                      (long long)s.output.sixteenths, (long long)s.output.count);
+        export_purse(k->live, k->row.hash, out);
     }
     pthread_rwlock_unlock(&keys->lock);
+    if (!keys->accounts)
+        return;
+    pthread_rwlock_rdlock(&keys->accounts->lock);
+    for (size_t it = 0; km_map_next(keys->accounts->purses, &it, &name, &value);) {
+        struct km_purse *p = value;
+
+        export_purse(p, p->hash, out);
+    }
+    pthread_rwlock_unlock(&keys->accounts->lock);
 }
 
 static struct km_quantile output_of(int64_t sixteenths, int64_t count)
@@ -103,6 +121,19 @@ static void import_live(struct km_purse *live, const int64_t v[FIELDS])
     pthread_mutex_unlock(&live->lock);
 }
 
+static void import_purse(struct km_accounts *t, const uint8_t hash[32], const int64_t v[FIELDS])
+{
+    struct km_purse *p;
+
+    if (!t)
+        return;
+    pthread_rwlock_rdlock(&t->lock);
+    p = km_map_get(t->purses, km_str((const char *)hash, 32));
+    if (p)
+        import_live(p, v);
+    pthread_rwlock_unlock(&t->lock);
+}
+
 static int import_line(struct km_keys *keys, struct km_str line, struct km_err *err)
 {
     uint8_t hash[32];
@@ -118,6 +149,8 @@ static int import_line(struct km_keys *keys, struct km_str line, struct km_err *
     k = km_keys_find(keys, hash);
     if (k)
         import_live(k->live, v);
+    else
+        import_purse(keys->accounts, hash, v);
     km_key_unref(k);
     return 0;
 }
@@ -182,6 +215,10 @@ static int take_imported(struct km_key *k, const struct km_admission *a,
     if (r < 0)
         return r;
     count_imported(k->live, &permit);
+    for (size_t i = 0; permit.payers && i < permit.payers->n; i++) {
+        permit.tokens = permit.payers->v[i].tokens;
+        count_imported(permit.payers->v[i].purse, &permit);
+    }
     km_key_unref(permit.key);
     return 0;
 }
@@ -190,16 +227,19 @@ static int take_imported(struct km_key *k, const struct km_admission *a,
 static int more_imported(struct km_key *k, const struct km_admission *a, bool *ret_rolled,
                          struct km_err *err)
 {
-    struct km_permit more = { .key = k, .part = KM_PERMIT_MORE };
+    struct km_permit more = { .key = k, .part = KM_PERMIT_MORE, .payers = a->payers };
     bool ignored;
     int r;
 
     if (a->reserve <= 0)
         return 0;
     r = km_permit_reserve(&more, a, ret_rolled ? ret_rolled : &ignored, err);
-    if (r == 0)
-        count_imported(k->live, &more);
-    return r;
+    if (r < 0)
+        return r;
+    count_imported(k->live, &more);
+    for (size_t i = 0; more.payers && i < more.payers->n; i++)
+        count_imported(more.payers->v[i].purse, &more);
+    return 0;
 }
 
 int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
@@ -207,7 +247,7 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            bool *ret_rolled, struct km_err *err)
 {
     struct km_key *k = km_keys_find(keys, hash);
-    struct km_permit held = { .key = k };
+    struct km_permit held = { .key = k, .payers = a->payers };
     int r = KM_E_UNSUPPORTED;
 
     if (!k)
@@ -223,6 +263,8 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
         break;
     case KM_PERMIT_AGAIN:
         held.tokens = token_share(k->live);
+        for (size_t i = 0; a->payers && i < a->payers->n; i++)
+            a->payers->v[i].tokens = token_share(a->payers->v[i].purse);
         r = km_permit_again(&held, k, a, err);
         break;
     default: /* another process said it */
@@ -237,17 +279,11 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
-                             const struct km_permit *held, int64_t cost, int64_t tokens,
-                             uint64_t now_ms)
+static void settle_imported(struct km_purse *live, const struct km_permit *held, int64_t cost,
+                            int64_t tokens, uint64_t now_ms)
 {
-    struct km_key *k = km_keys_find(keys, hash);
-    struct km_purse *live;
     int64_t reserved;
 
-    if (!k)
-        return;
-    live = k->live;
     pthread_mutex_lock(&live->lock);
     reserved = smaller(held->reserved, live->imported_reserved);
     km_budget_settle(&live->budget, reserved, 0);
@@ -261,20 +297,39 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
         give_share(live);
     km_limit_use(&live->limit, tokens, held->output_tokens, now_ms);
     pthread_mutex_unlock(&live->lock);
-    km_key_unref(k);
 }
 
-void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32], int64_t cost,
-                             int64_t tokens, uint64_t now_ms)
+void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
+                             const struct km_permit *held, int64_t cost, int64_t tokens,
+                             uint64_t now_ms)
 {
     struct km_key *k = km_keys_find(keys, hash);
 
-    if (!k)
-        return;
-    pthread_mutex_lock(&k->live->lock);
-    km_budget_charge(&k->live->budget, cost, km_wall_us());
-    km_limit_use(&k->live->limit, tokens, 0, now_ms);
-    pthread_mutex_unlock(&k->live->lock);
+    if (k)
+        settle_imported(k->live, held, cost, tokens, now_ms);
+    for (size_t i = 0; held->payers && i < held->payers->n; i++)
+        settle_imported(held->payers->v[i].purse, held, cost, tokens, now_ms);
+    km_key_unref(k);
+}
+
+static void charge_imported(struct km_purse *live, int64_t cost, int64_t tokens, uint64_t now_ms)
+{
+    pthread_mutex_lock(&live->lock);
+    km_budget_charge(&live->budget, cost, km_wall_us());
+    km_limit_use(&live->limit, tokens, 0, now_ms);
+    pthread_mutex_unlock(&live->lock);
+}
+
+void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32],
+                             const struct km_payers *payers, int64_t cost, int64_t tokens,
+                             uint64_t now_ms)
+{
+    struct km_key *k = km_keys_find(keys, hash);
+
+    if (k)
+        charge_imported(k->live, cost, tokens, now_ms);
+    for (size_t i = 0; payers && i < payers->n; i++)
+        charge_imported(payers->v[i].purse, cost, tokens, now_ms);
     km_key_unref(k);
 }
 
@@ -295,16 +350,29 @@ static uint64_t end_of_hold(const struct km_spend_hold *hold)
     return km_mono_ms() + (left_us > 0 ? (uint64_t)(left_us + 999) / 1000 : 0);
 }
 
+static struct km_payers *payers_of(struct km_keys *keys, struct km_str text)
+{
+    return keys->accounts ? km_payers_of_text(keys->accounts, text) : NULL;
+}
+
+static void hold_in(struct km_purse *p, const struct km_budget_hold *hold)
+{
+    pthread_mutex_lock(&p->lock);
+    km_budget_hold(&p->budget, hold);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void km_keys_hold(struct km_keys *keys, const struct km_spend_hold *hold)
 {
     const struct km_budget_hold kept = { hold->id, hold->amount, end_of_hold(hold) };
+    struct km_payers *payers = payers_of(keys, hold->payer.text);
     struct km_key *k = find_payer(keys, &hold->payer);
 
-    if (!k)
-        return;
-    pthread_mutex_lock(&k->live->lock);
-    km_budget_hold(&k->live->budget, &kept);
-    pthread_mutex_unlock(&k->live->lock);
+    if (k)
+        hold_in(k->live, &kept);
+    for (size_t i = 0; payers && i < payers->n; i++)
+        hold_in(payers->v[i].purse, &kept);
+    km_payers_free(payers);
     km_key_unref(k);
 }
 
@@ -312,6 +380,8 @@ void km_keys_release(struct km_keys *keys, const struct km_spend_hold *hold)
 {
     struct km_key *k = find_payer(keys, &hold->payer);
 
+    if (keys->accounts)
+        km_accounts_release(keys->accounts, &hold->id);
     if (!k)
         return;
     pthread_mutex_lock(&k->live->lock);
@@ -320,15 +390,23 @@ void km_keys_release(struct km_keys *keys, const struct km_spend_hold *hold)
     km_key_unref(k);
 }
 
+static void correct_in(struct km_purse *p, const struct km_correction *c)
+{
+    pthread_mutex_lock(&p->lock);
+    km_budget_correct(&p->budget, c->more, c->at_us);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void km_keys_correct(struct km_keys *keys, const struct km_correction *c)
 {
+    struct km_payers *payers = payers_of(keys, c->payer.text);
     struct km_key *k = find_payer(keys, &c->payer);
 
-    if (!k)
-        return;
-    pthread_mutex_lock(&k->live->lock);
-    km_budget_correct(&k->live->budget, c->more, c->at_us);
-    pthread_mutex_unlock(&k->live->lock);
+    if (k)
+        correct_in(k->live, c);
+    for (size_t i = 0; payers && i < payers->n; i++)
+        correct_in(payers->v[i].purse, c);
+    km_payers_free(payers);
     km_key_unref(k);
 }
 
@@ -336,19 +414,33 @@ void km_keys_charge_open(struct km_keys *keys, const struct km_open_charge *c)
 {
     const struct km_permit held = {
         .part = c->flags & KM_CALL_WITHIN ? KM_PERMIT_WITHIN : KM_PERMIT_WHOLE,
+        .payers = payers_of(keys, c->payer.text),
         .reserved = c->reserved,
     };
     struct km_key *k = find_payer(keys, &c->payer);
+    const uint8_t *hash = k ? k->row.hash : c->payer.hash;
 
-    if (!k)
-        return;
     if (c->hold.amount) /* first: at no moment is less kept back than may be due */
         km_keys_hold(keys, &c->hold);
     if (c->flags & KM_CALL_PART)
-        km_keys_charge_imported(keys, k->row.hash, c->cost, c->tokens, km_mono_ms());
+        km_keys_charge_imported(keys, hash, held.payers, c->cost, c->tokens, km_mono_ms());
     else
-        km_keys_settle_imported(keys, k->row.hash, &held, c->cost, c->tokens, km_mono_ms());
+        km_keys_settle_imported(keys, hash, &held, c->cost, c->tokens, km_mono_ms());
+    km_payers_free(held.payers);
     km_key_unref(k);
+}
+
+static void end_import(struct km_purse *live)
+{
+    pthread_mutex_lock(&live->lock);
+    km_budget_settle(&live->budget, live->imported_reserved, 0);
+    live->imported_reserved = 0;
+    live->limit.running -= smaller(live->imported_running, live->limit.running);
+    live->imported_running = 0;
+    live->limit.reserved -= smaller(live->imported_tokens, live->limit.reserved);
+    live->limit.holders -= smaller(live->imported_holders, live->limit.holders);
+    live->imported_tokens = live->imported_holders = 0;
+    pthread_mutex_unlock(&live->lock);
 }
 
 void km_keys_end_import(struct km_keys *keys)
@@ -357,18 +449,13 @@ void km_keys_end_import(struct km_keys *keys)
     void *value;
 
     pthread_rwlock_rdlock(&keys->lock);
-    for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);) {
-        struct km_purse *live = ((struct km_key *)value)->live;
-
-        pthread_mutex_lock(&live->lock);
-        km_budget_settle(&live->budget, live->imported_reserved, 0);
-        live->imported_reserved = 0;
-        live->limit.running -= smaller(live->imported_running, live->limit.running);
-        live->imported_running = 0;
-        live->limit.reserved -= smaller(live->imported_tokens, live->limit.reserved);
-        live->limit.holders -= smaller(live->imported_holders, live->limit.holders);
-        live->imported_tokens = live->imported_holders = 0;
-        pthread_mutex_unlock(&live->lock);
-    }
+    for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);)
+        end_import(((struct km_key *)value)->live);
     pthread_rwlock_unlock(&keys->lock);
+    if (!keys->accounts)
+        return;
+    pthread_rwlock_rdlock(&keys->accounts->lock);
+    for (size_t it = 0; km_map_next(keys->accounts->purses, &it, &name, &value);)
+        end_import(value);
+    pthread_rwlock_unlock(&keys->accounts->lock);
 }

@@ -51,6 +51,13 @@ static const struct km_setting rows[] = {
       .def = "false",
       .help = "Whether a key with a budget may use a model whose price is not known; such calls "
               "are recorded as unpriced and cost nothing." },
+    { .name = "apply_user_budget_to_team_keys",
+      .type = KM_SET_BOOL,
+      .offset = offsetof(struct km_key_settings, user_of_team_key_pays),
+      .def = "false",
+      .flags = KM_SET_SAFETY,
+      .help = "Whether a user's own budget refuses calls of keys that belong to a team; such calls "
+              "are added to what the user spent in any case." },
     { .name = "default_max_parallel_requests",
       .type = KM_SET_INT,
       .offset = offsetof(struct km_key_settings, default_max_parallel),

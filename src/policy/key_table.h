@@ -21,6 +21,7 @@ struct km_keys {
     pthread_rwlock_t lock; /* guards the map; an entry holds one reference */
     struct km_map *map; /* hash (32 bytes, in the object) to struct km_key_object */
     _Atomic uint64_t generation; /* counts changes */
+    struct km_accounts *accounts; /* NULL: there are none */
 };
 
 #endif

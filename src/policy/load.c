@@ -65,8 +65,13 @@ void km_load_end(struct km_load *l, const struct km_load_end *end, uint64_t now_
     atomic_fetch_sub_explicit(&l->running, 1, memory_order_relaxed);
     if (end->tokens > 0)
         add(&l->tokens, (uint64_t)end->tokens, now_ms);
+    if (end->good || end->failed)
+        km_window_count_all(&l->outcomes, now_ms);
+    if (end->failed)
+        km_window_count_some(&l->outcomes, now_ms);
     if (!end->good && !end->timed_out)
         return;
+    learn(&l->took_us, end->timed_out ? TIMED_OUT_US : end->took_us);
     learn(&l->whole_us, end->timed_out ? TIMED_OUT_US : end->took_us / out);
     if (end->timed_out || end->first_us)
         learn(&l->first_us, end->timed_out ? TIMED_OUT_US : end->first_us);
@@ -88,11 +93,23 @@ uint64_t km_load_tokens(const struct km_load *l, uint64_t now_ms)
     return count_of(&l->tokens, now_ms);
 }
 
-uint64_t km_load_latency_us(const struct km_load *l, bool stream, uint64_t ttl_ms, uint64_t now_ms)
+static bool is_known(const struct km_load *l, uint64_t ttl_ms, uint64_t now_ms)
 {
     const uint64_t learnt = atomic_load_explicit(&l->learnt_ms, memory_order_relaxed);
 
-    if (!learnt || now_ms - learnt >= ttl_ms)
+    return learnt && now_ms - learnt < ttl_ms;
+}
+
+uint64_t km_load_took_us(const struct km_load *l, bool stream, uint64_t ttl_ms, uint64_t now_ms)
+{
+    if (!is_known(l, ttl_ms, now_ms))
+        return 0;
+    return atomic_load_explicit(stream ? &l->first_us : &l->took_us, memory_order_relaxed);
+}
+
+uint64_t km_load_latency_us(const struct km_load *l, bool stream, uint64_t ttl_ms, uint64_t now_ms)
+{
+    if (!is_known(l, ttl_ms, now_ms))
         return 0;
     return atomic_load_explicit(stream ? &l->first_us : &l->whole_us, memory_order_relaxed);
 }

@@ -120,6 +120,17 @@ void km_purse_turn(struct km_purse *p, uint64_t now_ms, int64_t now_us, bool *re
     }
 }
 
+struct km_paying km_purse_paying(struct km_purse *p)
+{
+    struct km_paying paying = { .name = p->name };
+
+    pthread_mutex_lock(&p->lock);
+    paying.length_s = p->budget.duration_s;
+    paying.end_us = p->budget.duration_s ? p->budget.reset_us : 0;
+    pthread_mutex_unlock(&p->lock);
+    return paying;
+}
+
 int64_t km_purse_spend(struct km_purse *p)
 {
     int64_t spent;
@@ -165,6 +176,16 @@ int64_t km_purse_left(struct km_purse *p)
         left = left > p->raised ? left - p->raised : 0;
     pthread_mutex_unlock(&p->lock);
     return left;
+}
+
+bool km_purse_has_budget(struct km_purse *p)
+{
+    bool has;
+
+    pthread_mutex_lock(&p->lock);
+    has = p->budget.max >= 0;
+    pthread_mutex_unlock(&p->lock);
+    return has;
 }
 
 int64_t km_purse_window_end(struct km_purse *p)

@@ -20,6 +20,7 @@
 #include "policy/budget.h"
 #include "policy/limit.h"
 #include "store/accounts.h"
+#include "store/payers.h"
 
 #define KM_PURSES_MOST 32 /* that one call pays from, beside its key's */
 
@@ -35,6 +36,7 @@ struct km_purse {
     bool soft_told; /* of the current window */
     int64_t raised_until_us; /* wall: budget.max has `raised` in it until then; 0: it has not */
     int64_t raised;
+    bool stored_otherwise; /* at start: the store has other windows of it */
     int64_t imported_reserved; /* part of budget.reserved: calls of the process before us */
     int64_t imported_running; /* part of limit.running */
     int64_t imported_tokens, imported_holders; /* part of limit.reserved and limit.holders */
@@ -67,9 +69,13 @@ struct km_purse *km_purse_unref(struct km_purse *p); /* NULL is fine */
  * are over are none. */
 void km_purse_turn(struct km_purse *p, uint64_t now_ms, int64_t now_us, bool *ret_rolled);
 
+/* As the ledger is told of it. */
+struct km_paying km_purse_paying(struct km_purse *p);
+
 int64_t km_purse_spend(struct km_purse *p); /* nano-USD, of the window that is now */
 int64_t km_purse_reserved(struct km_purse *p);
 int64_t km_purse_held(struct km_purse *p);
+bool km_purse_has_budget(struct km_purse *p);
 int64_t km_purse_left(struct km_purse *p); /* INT64_MAX without a budget */
 int64_t km_purse_window_end(struct km_purse *p); /* 0: it has none */
 

@@ -6,7 +6,7 @@
  *     medium    2  ──┤  what its class was served, and this one more, by weight
  *     low       1  ──┘  the longer its first has waited, the more its class weighs
  *
- * Data in, verdict out: no lock, no clock but the caller's, nothing is allocated.
+ * Data in, verdict out: no lock (gate.h has it), no clock but the caller's, nothing is allocated.
  * Whoever waits brings the item.  How many may wait is the caller's to ask (km_queue_victim).
  */
 #ifndef KM_POLICY_QUEUE_H

@@ -16,6 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
+struct km_headers;
+
 enum km_quota_of { KM_QUOTA_REQUESTS, KM_QUOTA_TOKENS, KM_QUOTAS };
 
 #define KM_QUOTA_CLOSED_MOST_MS 60000 /* no Retry-After closes it for longer */
@@ -66,6 +70,10 @@ void km_quota_learn(struct km_quota *q, const struct km_quota_said *said,
  * slower say nothing new. */
 void km_quota_refuse(struct km_quota *q, int64_t closed_ms, const struct km_quota_mark *mark,
                      uint64_t now_ms);
+/* quota_head.c: may a field of that name say something of it?  And what do all of an answer say?
+ * wall_ms: now, for moments.  false: nothing is said of what is left. */
+bool km_quota_is_field(struct km_str name);
+bool km_quota_read(const struct km_headers *h, int64_t wall_ms, struct km_quota_said *ret);
 /* It was answered. */
 void km_quota_answer(struct km_quota *q, int64_t running, uint64_t now_ms);
 

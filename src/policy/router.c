@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/prng.h"
+#include "policy/sticky.h"
 
 #define WEIGHT_MOST (INT64_C(1) << 40) /* times both shares, of hundreds: a sum in 64 bits */
 
@@ -37,10 +38,13 @@ struct pass {
     uint64_t taken; /* bit i: candidate i lost the race for its probe (first 64) */
     bool last_resort;
     bool evenly; /* none that is left has a weight */
+    bool gated; /* some may have no place now: who has one comes first */
 };
 
 static uint64_t score_of(const struct km_route_state *state, const struct pass *p, size_t i)
 {
+    if (state->scores)
+        return state->scores[i];
     return km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
                              p->now_ms);
 }
@@ -49,7 +53,8 @@ static uint64_t score_of(const struct km_route_state *state, const struct pass *
 static bool is_full(const struct km_route_state *state, const struct pass *p, size_t i)
 {
     return state->strategy && state->strategy->strategy == KM_STRATEGY_USAGE &&
-           score_of(state, p, i) == KM_SCORE_FULL;
+           km_strategy_score(state->strategy, &p->v[i].facts, state->stream, state->tokens,
+                             p->now_ms) == KM_SCORE_FULL;
 }
 
 static bool is_out(const struct km_route_state *state, const struct km_candidate *c, size_t i)
@@ -63,10 +68,17 @@ static bool is_group_open(const struct km_candidate *c, uint64_t now_ms)
     return c->group && km_breaker_state(&c->group->breaker, now_ms) == KM_BREAKER_OPEN;
 }
 
+static bool has_no_place(const struct km_candidate *c, uint64_t now_ms)
+{
+    return c->gate && !km_gate_is_open(c->gate, c->gate_rules) &&
+           km_gate_is_full(c->gate, c->gate_rules, now_ms);
+}
+
 static bool eligible(const struct km_route_state *state, const struct pass *p, size_t i)
 {
     if (is_out(state, &p->v[i], i) || was_tried(state, &p->v[i]) ||
-        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i))
+        (i < 64 && (p->taken >> i & 1)) || is_full(state, p, i) ||
+        (p->gated && has_no_place(&p->v[i], p->now_ms)))
         return false;
     return p->last_resort ||
            (km_breaker_state(p->v[i].breaker, p->now_ms) != KM_BREAKER_OPEN &&
@@ -104,7 +116,7 @@ static uint64_t good_score(const struct km_route_state *state, const struct pass
         score = score_of(state, p, i);
         best = score < best ? score : best;
     }
-    return km_strategy_good(state->strategy, best);
+    return state->scores ? best : km_strategy_good(state->strategy, best);
 }
 
 struct choice {
@@ -123,11 +135,33 @@ static bool is_chosen(const struct km_route_state *state, const struct pass *p,
 static struct choice choice_of(const struct km_route_state *state, const struct pass *p)
 {
     struct choice c = { .order = lowest_order(state, p),
-                        .scored = state->strategy && state->strategy->strategy };
+                        .scored = state->scores || (state->strategy && !state->sticky &&
+                                                    state->strategy->strategy) };
 
     if (c.scored)
         c.good = good_score(state, p, c.order);
     return c;
+}
+
+/* Whoever comes back is served by the same one, whatever the strategy says of it; index, or n. */
+static size_t choose_same(const struct km_route_state *state, const struct pass *p,
+                          const struct choice *c)
+{
+    uint64_t best = UINT64_MAX;
+    size_t found = p->n;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const struct km_candidate_facts *about = p->v[i].about;
+        uint64_t score;
+
+        if (!is_chosen(state, p, c, i) || !weight_of(p, i))
+            continue;
+        score = km_sticky_score(state->sticky, about ? about->hash : i, weight_of(p, i));
+        if (score < best)
+            found = i;
+        best = score < best ? score : best;
+    }
+    return found;
 }
 
 static uint64_t total_of(const struct km_route_state *state, const struct pass *p,
@@ -155,6 +189,8 @@ static size_t choose(struct km_route_state *state, struct pass *p)
     }
     if (total == 0)
         return p->n;
+    if (state->sticky)
+        return choose_same(state, p, &c);
     at = km_prng_next(&state->rng) % total;
     for (size_t i = 0; i < p->n; i++) {
         if (!is_chosen(state, p, &c, i))
@@ -190,26 +226,49 @@ static bool may_go(struct km_route_state *state, const struct km_candidate *c, u
     return false;
 }
 
+/* One that may be sent to; NULL: there is none. */
+static const struct km_candidate *pick_open(struct km_route_state *state, struct pass *p)
+{
+    size_t i;
+
+    for (size_t tries = 0; tries <= p->n; tries++) {
+        i = choose(state, p);
+        if (i == p->n)
+            return NULL;
+        if (may_go(state, &p->v[i], p->now_ms))
+            return take(state, &p->v[i]);
+        if (i < 64)
+            p->taken |= (uint64_t)1 << i;
+    }
+    return NULL;
+}
+
+static bool is_gated(const struct km_candidate *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (v[i].gate && !km_gate_is_open(v[i].gate, v[i].gate_rules))
+            return true;
+    return false;
+}
+
 const struct km_candidate *km_route_pick(struct km_route_state *state, const struct km_candidate *v,
                                          size_t n, uint64_t now_ms)
 {
-    struct pass p = { .v = v, .n = n, .now_ms = now_ms };
+    struct pass p = { .v = v, .n = n, .now_ms = now_ms, .gated = is_gated(v, n) };
+    const struct km_candidate *picked;
     size_t i;
 
     state->probes = false;
     if (state->ntried >= KM_ROUTE_TRIED)
         return NULL;
-    for (size_t tries = 0; tries <= n; tries++) {
-        i = choose(state, &p);
-        if (i == n)
-            break;
-        if (may_go(state, &v[i], now_ms))
-            return take(state, &v[i]);
-        if (i < 64)
-            p.taken |= (uint64_t)1 << i;
+    picked = pick_open(state, &p);
+    if (!picked && p.gated) { /* it waits in line */
+        p.gated = false;
+        p.taken = 0;
+        picked = pick_open(state, &p);
     }
-    if (state->strict)
-        return NULL;
+    if (picked || state->strict)
+        return picked;
     p.last_resort = true;
     p.taken = 0;
     i = choose(state, &p);
@@ -314,6 +373,16 @@ static enum km_route_place place_of(const struct km_route_state *state, const st
     return km_breaker_rests(p->v[i].breaker, p->now_ms) ? KM_ROUTE_RESTS : KM_ROUTE_LATER;
 }
 
+/* Of those that may serve, one alone does. */
+static void say_same(size_t same, size_t n, struct km_route_word *words)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (words[i].place == KM_ROUTE_MAY && i != same)
+            words[i].place = KM_ROUTE_LATER;
+        words[i].permille = i == same ? 1000 : 0;
+    }
+}
+
 void km_route_explain(const struct km_route_state *state, const struct km_candidate *v, size_t n,
                       uint64_t now_ms, struct km_route_word *ret_words)
 {
@@ -325,20 +394,21 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
         p.last_resort = true;
         c = choice_of(state, &p);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         ret_words[i] = (struct km_route_word){
             .candidate = &v[i],
             .place = place_of(state, &p, &c, i),
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
-    }
     total = total_of(state, &p, &c);
     p.evenly = total == 0;
     total = total ? total : total_of(state, &p, &c);
     for (size_t i = 0; i < n; i++)
         if (ret_words[i].place == KM_ROUTE_MAY && total)
             ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);
+    if (state->sticky)
+        say_same(choose_same(state, &p, &c), n, ret_words);
 }
 
 /* An upstream that says it is full works: it is left alone for a while, and nothing is held against

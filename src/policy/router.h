@@ -12,6 +12,7 @@
 
 #include "policy/breaker_group.h"
 #include "policy/filter.h"
+#include "policy/gate.h"
 #include "policy/strategy.h"
 
 #define KM_ROUTE_TRIED 16 /* most attempts of one group: the first, KM_RETRIES_MOST, hedges */
@@ -23,6 +24,8 @@ struct km_candidate {
     const struct km_breaker_settings *settings; /* of the breaker; NULL: the defaults */
     struct km_breaker_group *group; /* of its provider; NULL: it is the only one there */
     unsigned place; /* in that */
+    struct km_gate *gate; /* where calls wait for it; NULL: they do not */
+    const struct km_gate_rules *gate_rules; /* with it */
     struct km_strategy_facts facts;
     const struct km_candidate_facts *about; /* for filters; NULL: nothing is known */
     void *deployment; /* the caller's */
@@ -40,6 +43,8 @@ struct km_route_state {
     int64_t order_done;
     bool probes; /* the last pick tests one whose breaker, or its provider's, was open */
     bool strict; /* another group is asked rather than one whose breaker is open, or that rests */
+    uint64_t sticky; /* whoever has the same is served by the same (sticky.h); 0: nobody */
+    const uint64_t *scores; /* of each, lower is better, before its strategy; NULL: that decides */
     const uint8_t *left_out; /* of each candidate, enum km_left_out; NULL: no filter looked */
 };
 

@@ -20,6 +20,7 @@
 #include "store/audit.h"
 #include "store/batch.h"
 #include "store/dict.h"
+#include "store/payers.h"
 #include "store/statements.h"
 #include "store/windows.h"
 
@@ -142,12 +143,13 @@ static const struct km_statement rows[ROWS] = {
                       " cost = min(cost, 1 << 61) + excluded.cost" } },
     [ADD_SPEND] = { "ledger.add_spend",
                     { "UPDATE keys SET spend = min(spend, 1 << 61) + ?2"
-                      " WHERE hash = (SELECT " HEIR("i.hash") " FROM key_ids i WHERE i.id = ?1)" },
+                      " WHERE hash = (SELECT " HEIR("i.hash") " FROM (SELECT ?1 AS n)"
+                      KM_PAYER_JOIN("n") ")" },
                     .in = KM_FIELDS(KM_FIELD(struct key, id), KM_FIELD(struct key, spend)) },
     [ADD_WINDOW] = { "ledger.add_window",
                      { "INSERT INTO budget_windows (hash, end_us, spend) SELECT k.hash, ?2, ?3"
-                       " FROM key_ids i JOIN keys k ON k.hash = " HEIR("i.hash")
-                       " WHERE i.id = ?1"
+                       " FROM (SELECT ?1 AS n)" KM_PAYER_JOIN("n")
+                       " JOIN keys k ON k.hash = " HEIR("i.hash") " WHERE true"
                        " ON CONFLICT DO UPDATE SET spend = min(spend, 1 << 61) + excluded.spend" },
                      .in = KM_FIELDS(KM_FIELD(struct key, id), KM_FIELD(struct key, end_us),
                                      KM_FIELD(struct key, spend)) },
@@ -164,6 +166,7 @@ struct km_apply {
     struct km_batch gone; /* those of `spend` that may lie open */
     bool older; /* there are `intents`, which an older program left */
     struct km_sums sums;
+    struct km_payer_books *payers;
     struct km_audit_chain chain;
 };
 
@@ -191,6 +194,8 @@ int km_apply_new(struct km_db *db, struct km_apply **ret_apply, struct km_err *e
     for (size_t i = 0; r == 0 && i < STATEMENTS; i++)
         r = km_db_ready(db, &rows[i], &a->s[i], err);
     if (r == 0)
+        r = km_payer_books_new(db, &a->payers, err);
+    if (r == 0)
         r = km_audit_chain_init(&a->chain, db, err);
     if (r == 0)
         r = km_db_number(db, &rows[ANY_INTENT], &older, err);
@@ -216,6 +221,7 @@ struct km_apply *km_apply_free(struct km_apply *a)
     km_batch_done(&a->progress);
     km_batch_done(&a->gone);
     km_sums_done(&a->sums);
+    km_payer_books_free(a->payers);
     free(a);
     return NULL;
 }
@@ -255,7 +261,8 @@ static int key_of(struct km_apply *a, const struct km_record *rec, struct km_dic
                   struct km_err *err)
 {
     struct km_str hash = km_str((const char *)rec->key_hash, sizeof rec->key_hash);
-    const struct km_dict_value *known = km_dict_find(a->keys, KM_STR_NONE, hash);
+    struct km_str payers = km_record_text(rec, KM_RECORD_PAYERS);
+    const struct km_dict_value *known = km_dict_find(a->keys, payers, hash);
     int r;
 
     if (known) {
@@ -263,8 +270,10 @@ static int key_of(struct km_apply *a, const struct km_record *rec, struct km_dic
         return 0;
     }
     r = number_of(a, FIND_KEY, INSERT_KEY, rec->key_hash, ret, err);
+    if (r == 0 && payers.n)
+        r = km_payer_books_number(a->payers, ret->id, rec->key_hash, payers, &ret->id, err);
     if (r == 0)
-        km_dict_add(a->keys, KM_STR_NONE, hash, *ret);
+        km_dict_add(a->keys, payers, hash, *ret);
     return r;
 }
 
@@ -303,7 +312,11 @@ static int add_spent(struct km_apply *a, const struct km_batch_row *row, struct 
     int64_t at_us = rec->end_us ? rec->end_us : rec->start_us; /* it was never heard to end */
     struct key key = { .id = row->key, .spend = cost };
     enum km_window_place place = km_windows_place(&now, at_us, rec->end_us != 0, &key.end_us);
+    int r =
+        rec->len[KM_RECORD_PAYERS] ? km_payer_books_add(a->payers, row->key, at_us, cost, err) : 0;
 
+    if (r < 0)
+        return r;
     if (place == KM_WINDOW_OTHER)
         return cost ? run(a, ADD_WINDOW, &key, err) : 0;
     if (place == KM_WINDOW_CURRENT && sum->spend <= MOST_SUM)
@@ -500,12 +513,15 @@ int km_apply_finish(struct km_apply *a, struct km_err *err)
         r = run(a, ADD_DAILY, NULL, err);
     if (r == 0)
         r = add_spend(a, err);
+    if (r == 0)
+        r = km_payer_books_finish(a->payers, err);
     return r == 0 ? km_audit_flush(&a->chain, err) : r;
 }
 
 void km_apply_committed(struct km_apply *a)
 {
     km_sums_clear(&a->sums);
+    km_payer_books_clear(a->payers);
     km_audit_chain_forget(&a->chain);
 }
 
@@ -518,6 +534,8 @@ void km_apply_rolled_back(struct km_apply *a)
     km_batch_clear(&a->gone);
     km_batch_clear(&a->spend);
     km_sums_clear(&a->sums);
+    km_payer_books_clear(a->payers);
+    km_payer_books_forget(a->payers);
     km_dict_clear(a->keys);
     km_dict_clear(a->routes);
     km_audit_chain_forget(&a->chain);
@@ -536,4 +554,5 @@ void km_apply_op_undone(struct km_apply *a)
 void km_apply_forget_keys(struct km_apply *a)
 {
     km_dict_clear(a->keys);
+    km_payer_books_forget(a->payers);
 }

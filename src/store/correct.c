@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "store/holds.h"
 #include "store/inside.h"
+#include "store/payers.h"
 #include "store/statements.h"
 #include "store/windows.h"
 #include "store/writer.h"
@@ -39,6 +40,7 @@ struct op {
     void *ctx;
     struct km_correction done;
     struct km_spend_hold freed; /* amount 0: nothing was held */
+    struct km_buf payers; /* the call's, once it is found */
 };
 
 enum { FIND, SET, DAILY, CURRENT, WINDOW, HELD, FREE };
@@ -48,15 +50,17 @@ enum { FIND, SET, DAILY, CURRENT, WINDOW, HELD, FREE };
 
 static const struct km_statement rows[] = {
     [FIND] = { "correct.find",
-               { "SELECT s.id, i.hash, " KM_KEY_HEIR("i.hash") ", s.key, s.route, s.cost,"
+               { "SELECT s.id, i.hash, " KM_KEY_HEIR("i.hash") ", coalesce(p.text, ''),"
+                 " s.key, s.route, s.cost,"
                  " s.start_us, s.start_us / 86400000000, coalesce(s.duration_us, -1),"
                  " k.hash IS NOT NULL,"
                  " coalesce(k.window_us, 0), coalesce(k.budget_duration_s, 0),"
                  " coalesce(k.budget_reset_us, 0)"
-                 " FROM spend s JOIN key_ids i ON i.id = s.key"
+                 " FROM spend s" KM_PAYER_JOIN("s.key")
                  " LEFT JOIN keys k ON k.hash = " KM_KEY_HEIR("i.hash") " WHERE s.id = ?1" },
                .in = KM_FIELDS(CALL(id.b)),
-               .out = KM_FIELDS(CALL(id.b), CALL(payer.hash), CALL(payer.heir), CALL(key),
+               .out = KM_FIELDS(CALL(id.b), CALL(payer.hash), CALL(payer.heir), CALL(payer.text),
+                                CALL(key),
                                 CALL(route), CALL(cost), CALL(start_us), CALL(day),
                                 CALL(duration_us), CALL(known), CALL(window_us), CALL(length_s),
                                 CALL(end_us)) },
@@ -133,6 +137,22 @@ static int record(struct op *op, struct km_apply *apply, struct km_err *err)
     return km_audit_append(km_apply_chain(apply), &audit, km_wall_us(), err);
 }
 
+/* The row, and a copy of who pays, which outlives its statement. */
+static int find(struct op *op, struct km_db *db, struct call *c, enum km_row *ret_got,
+                struct km_err *err)
+{
+    struct km_ready *row KM_CLEANUP(km_ready_done) = NULL;
+    int r = km_db_ask(db, &rows[FIND], c, &row, err);
+
+    if (r == 0)
+        r = km_ready_next(row, c, ret_got, err);
+    if (r == 0 && *ret_got) {
+        km_buf_str(&op->payers, c->payer.text);
+        c->payer.text = km_buf_view(&op->payers);
+    }
+    return r;
+}
+
 static int run_correct(struct km_op *base, struct km_db *db, struct km_apply *apply,
                        struct km_err *err)
 {
@@ -140,7 +160,7 @@ static int run_correct(struct km_op *base, struct km_db *db, struct km_apply *ap
     struct call c = { .id = op->id };
     enum km_row got = KM_ROW_END;
     int64_t at_us;
-    int r = km_db_first(db, &rows[FIND], &c, &c, &got, err);
+    int r = find(op, db, &c, &got, err);
 
     if (r == 0 && !got)
         return km_fail(err, KM_E_NOT_FOUND, "There is no call with this id.");
@@ -157,8 +177,16 @@ static int run_correct(struct km_op *base, struct km_db *db, struct km_apply *ap
         r = free_hold(op, db, &c, err);
     if (r == 0 && c.known && c.more)
         r = add_spent(db, &c, at_us, err);
+    if (r == 0 && c.payer.text.n && c.more)
+        r = km_payers_correct(db, c.key, c.more, at_us, err);
     op->done = (struct km_correction){ .payer = c.payer, .more = c.more, .at_us = at_us };
     return r == 0 ? record(op, apply, err) : r;
+}
+
+static void free_correction(struct km_op *base)
+{
+    km_buf_done(&op_of(base)->payers);
+    km_op_free(base);
 }
 
 static void tell_corrected(struct km_op *base)
@@ -196,6 +224,8 @@ void km_store_spend_correct(struct km_store *store, struct km_mailbox *reply,
     km_assert(op != NULL); /* without it the caller could never be answered */
     km_op_tell(&op->op, reply, on_corrected, op);
     op->op.committed = tell_corrected;
+    op->op.free = free_correction;
+    km_buf_init(&op->payers, KM_PAYERS_BYTES);
     op->store = store;
     op->id = *id;
     op->cost = cost;

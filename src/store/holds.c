@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "store/ahead.h"
 #include "store/inside.h"
+#include "store/payers.h"
 #include "store/reader.h"
 #include "store/statements.h"
 #include "store/windows.h"
@@ -39,11 +40,12 @@ enum { LOAD, LIST, FIND, DELETE };
               KM_FIELD_AS(struct which, key, KM_FIELD_BLOB_NULL), KM_FIELD(struct which, now_us))
 #define HOLD(T, at)                                                                                \
     KM_FIELD(T, at id.b), KM_FIELD(T, at payer.hash), KM_FIELD(T, at payer.heir),                  \
-        KM_FIELD(T, at amount), KM_FIELD(T, at made_us), KM_FIELD(T, at until_us)
+        KM_FIELD(T, at payer.text), KM_FIELD(T, at amount), KM_FIELD(T, at made_us),               \
+        KM_FIELD(T, at until_us)
 #define NOTHING
 #define COLUMNS                                                                                    \
-    "h.id, i.hash, " KM_KEY_HEIR("i.hash") ", h.amount, h.made_us, h.until_us"
-#define FROM " FROM holds h JOIN key_ids i ON i.id = h.key"
+    "h.id, i.hash, " KM_KEY_HEIR("i.hash") ", coalesce(p.text, ''), h.amount, h.made_us, h.until_us"
+#define FROM " FROM holds h" KM_PAYER_JOIN("h.key")
 #define MATCHES                                                                                    \
     " (?1 IS NULL OR h.id = ?1) AND (?2 IS NULL OR " KM_KEY_HEIR("i.hash") " = ?2)"                \
     " AND h.until_us > ?3"
@@ -208,6 +210,7 @@ static int find(struct release *d, struct km_db *db, const struct which *which, 
     int r = km_db_ask(db, &rows[FIND], which, &found, err);
 
     while (r == 0 && (r = km_ready_next(found, &hold, &got, err)) == 0 && got) {
+        hold.payer.text = KM_STR_NONE; /* it ends by its id, wherever it is */
         km_buf_bytes(&d->found, (const char *)&hold, sizeof hold);
         d->amount += hold.amount;
         d->n++;

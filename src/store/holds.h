@@ -17,6 +17,9 @@
 /* Whose budget it is: a call's key, and the one that its books go to by now. */
 struct km_payer {
     uint8_t hash[32], heir[32];
+    /* Who pays beside it (payers.h), valid until the callback that tells it returns; of a release
+     * none is told. */
+    struct km_str text;
 };
 
 struct km_spend_hold {

@@ -20,6 +20,7 @@
 
 #include "base/time.h"
 #include "store/open_state.h"
+#include "store/payers.h"
 #include "store/statements.h"
 #include "store/windows.h"
 
@@ -48,15 +49,17 @@ struct hold {
 
 #define FIND(columns, table)                                                                       \
     {                                                                                              \
-        "SELECT o.id, k.hash, " KM_KEY_HEIR("k.hash") ", o.key, o.route, o.start_us, o.reserved,"  \
+        "SELECT o.id, i.hash, " KM_KEY_HEIR("i.hash") ", coalesce(p.text, ''), o.key, o.route,"    \
+        " o.start_us, o.reserved,"                                                                 \
         " " columns ", call_type, model_group, model, deployment, provider, api_base,"             \
-        " EXISTS (SELECT 1 FROM keys WHERE hash = " KM_KEY_HEIR("k.hash") "),"           \
+        " EXISTS (SELECT 1 FROM keys WHERE hash = " KM_KEY_HEIR("i.hash") "),"                     \
         " EXISTS (SELECT 1 FROM spend s WHERE s.id = o.id)"                                        \
-        " FROM " table " o JOIN key_ids k ON k.id = o.key JOIN routes r ON r.id = o.route"         \
+        " FROM " table " o" KM_PAYER_JOIN("o.key") " JOIN routes r ON r.id = o.route"              \
         " WHERE ?1 = 0 OR o.start_us < ?1 LIMIT 1000" /* PAGE */                                   \
     }
 #define FOUND                                                                                      \
-    KM_FIELDS(OPEN(id.b), OPEN(payer.hash), OPEN(payer.heir), OPEN(key), OPEN(route),              \
+    KM_FIELDS(OPEN(id.b), OPEN(payer.hash), OPEN(payer.heir), OPEN(payer.text), OPEN(key),         \
+              OPEN(route),                                                                         \
               OPEN(start_us), OPEN(reserved), KM_FIELD_AS(struct open, packed, KM_FIELD_BLOB),     \
               KM_FIELD_AS(struct open, texts, KM_FIELD_BLOB), OPEN(state.flags),                   \
               OPEN(state.user_n), OPEN(state.metadata_n), OPEN(state.client_ip_n),                 \
@@ -88,8 +91,16 @@ static const struct km_statement rows[] = {
 };
 const struct km_statements km_incomplete_statements = KM_STATEMENTS(rows);
 
+static void forget_charges(struct km_incomplete *ret)
+{
+    for (size_t i = 0; i < ret->nv; i++)
+        free((char *)(uintptr_t)ret->v[i].payer.text.p);
+    ret->nv = 0;
+}
+
 void km_incomplete_done(struct km_incomplete *ret)
 {
+    forget_charges(ret);
     free(ret->v);
     *ret = (struct km_incomplete){ 0 };
 }
@@ -126,6 +137,7 @@ static struct km_ledger_entry entry_of(const struct open *o)
         .user = km_str_sub(o->texts, 0, user_n),
         .metadata = km_str_sub(o->texts, user_n, metadata_n),
         .client_ip = km_str_skip(o->texts, user_n + metadata_n),
+        .payers = o->payer.text,
         .call_type = o->call_type,
         .model_group = o->model_group,
         .model = o->model,
@@ -141,6 +153,8 @@ static struct km_ledger_entry entry_of(const struct open *o)
 static int add_charge(struct km_incomplete *ret, const struct open *o,
                       const struct km_ledger_entry *e, struct km_err *err)
 {
+    struct km_payer payer = o->payer;
+
     if (ret->nv == ret->cap) {
         size_t cap = ret->cap ? 2 * ret->cap : 64;
         struct km_open_charge *grown = realloc(ret->v, cap * sizeof *grown);
@@ -150,8 +164,18 @@ static int add_charge(struct km_incomplete *ret, const struct open *o,
         ret->v = grown;
         ret->cap = cap;
     }
+    if (payer.text.n) {
+        char *text = malloc(payer.text.n);
+
+        if (!text)
+            return km_fail(err, KM_E_NOMEM, "store: out of memory");
+        memcpy(text, payer.text.p, payer.text.n);
+        payer.text.p = text;
+    } else {
+        payer.text.p = NULL;
+    }
     ret->v[ret->nv++] = (struct km_open_charge){
-        .payer = o->payer,
+        .payer = payer,
         .reserved = o->reserved,
         .cost = e->cost,
         .tokens = e->prompt_tokens + e->completion_tokens,
@@ -183,7 +207,7 @@ static int hold_rest(struct km_db *db, const struct open *o, int64_t made_us, in
     if (r < 0)
         return r;
     c->hold = (struct km_spend_hold){ .id = hold.id,
-                                      .payer = o->payer,
+                                      .payer = c->payer,
                                       .amount = hold.amount,
                                       .made_us = made_us,
                                       .until_us = hold.until_us };
@@ -235,7 +259,7 @@ static int charge_some(struct km_db *db, struct km_apply *a, struct page *page,
     km_buf_reset(&page->records);
     page->n = 0;
     if (!ret->keep)
-        ret->nv = 0;
+        forget_charges(ret);
     while (r == 0 && (r = km_ready_next(find, &o, &got, err)) == 0 && got)
         r = read_one(db, &o, page, ret, err);
     if (find)

@@ -133,7 +133,7 @@ uint64_t km_ledger_needs(struct km_ledger *l)
 
 static size_t room_of(const struct km_ledger_entry *e)
 {
-    return e->audited ? KM_ROOM_SETTLE + KM_ROOM_AUDIT : KM_ROOM_SETTLE;
+    return (e->audited ? KM_ROOM_SETTLE + KM_ROOM_AUDIT : KM_ROOM_SETTLE) + e->payers.n;
 }
 
 /* Room for what nothing was kept for. */
@@ -154,7 +154,7 @@ static bool is_too_long(struct km_ledger *l, size_t size, size_t kept)
            find_room(l, km_ledger_waiting(l) + l->held, size, NULL) < 0;
 }
 
-/* All that is charged, and of each name the begin. */
+/* All that is charged, to whom, and of each name the begin. */
 static struct km_ledger_entry slim(const struct km_ledger_entry *e)
 {
     struct km_ledger_entry s = *e;
@@ -214,7 +214,7 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait)
 {
-    size_t kept = e->unasked ? 0 : KM_ROOM_SETTLE, size = km_record_size(e);
+    size_t kept = e->unasked ? 0 : KM_ROOM_SETTLE + e->payers.n, size = km_record_size(e);
     struct km_store *store = l->store;
     struct km_ledger_entry shorter;
     bool replaced, written;
@@ -245,6 +245,7 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
 
 bool km_ledger_settle_in_place(struct km_ledger *l, const struct km_ledger_entry *e)
 {
+    const size_t kept = KM_ROOM_SETTLE + e->payers.n;
     bool written;
 
     if (l->store->strict)
@@ -252,7 +253,7 @@ bool km_ledger_settle_in_place(struct km_ledger *l, const struct km_ledger_entry
     pthread_mutex_lock(&l->lock);
     written = km_ledger_renumber(l, e);
     if (written)
-        l->held -= KM_ROOM_SETTLE < l->held ? KM_ROOM_SETTLE : l->held;
+        l->held -= kept < l->held ? kept : l->held;
     pthread_mutex_unlock(&l->lock);
     return written;
 }

@@ -56,6 +56,7 @@ struct km_ledger_entry {
     struct km_str user; /* end user */
     struct km_str metadata; /* JSON object: tags, spend_logs_metadata; empty: none */
     struct km_str client_ip;
+    struct km_str payers; /* who pays beside the key: payers.h; empty: nobody.  Not cut */
     int64_t start_us, first_us, end_us; /* wall; 0: never */
     int64_t prompt_tokens, completion_tokens, cached_tokens;
     int64_t reserved; /* nano-USD */
@@ -97,7 +98,8 @@ void km_ledger_progress(struct km_ledger *l, const struct km_ledger_entry *e,
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait);
 /* The same where the call's intent, or its progress, still lies in the batch and nobody waits for a
- * commit: its numbers are written over, and its names stay as they are there, so e needs none.
+ * commit: its numbers are written over, and its names stay as they are there, so e needs none but
+ * its payers.
  * false: nothing was done, and km_ledger_settle() has to. */
 bool km_ledger_settle_in_place(struct km_ledger *l, const struct km_ledger_entry *e);
 /* The audit record of a call, copied: committed as what else is appended now.  kept: its call's

@@ -15,6 +15,7 @@
 #include "store/inside.h"
 #include "store/key_bound.h"
 #include "store/key_row.h"
+#include "store/payers.h"
 #include "store/statements.h"
 #include "store/windows.h"
 #include "store/writer.h"
@@ -118,8 +119,8 @@ static const struct km_statement statements[] = {
                      .in = KM_FIELDS(ONE) },
     [DELETE] = { "keys.delete", { "DELETE FROM keys WHERE hash = ?1" }, .in = KM_FIELDS(ONE) },
     [HOLDS_DELETE] = { "keys.delete_holds",
-                       { "DELETE FROM holds WHERE key IN (SELECT id FROM key_ids"
-                         " i WHERE " KM_KEY_HEIR("i.hash") " = ?1)" },
+                       { "DELETE FROM holds WHERE id IN (SELECT h.id FROM holds h"
+                         KM_PAYER_JOIN("h.key") " WHERE " KM_KEY_HEIR("i.hash") " = ?1)" },
                        .in = KM_FIELDS(ONE) },
     [HEIR] = { "keys.heir_windows",
                { "UPDATE OR REPLACE budget_windows SET hash = ?2 WHERE hash = ?1" },

@@ -12,6 +12,7 @@
 #include "base/money.h"
 #include "base/time.h"
 #include "store/inside.h"
+#include "store/payers.h"
 #include "store/reader.h"
 #include "store/statements.h"
 #include "store/writer.h"
@@ -115,7 +116,7 @@ static const struct km_statement statements[] = {
                  " coalesce(s.client_ip, ''), coalesce(k.user_id, ''), coalesce(k.team_id, ''),"
                  " coalesce(k.alias, ''),"
                  " CASE WHEN json_valid(t.attempts) THEN t.attempts ELSE '' END"
-                 " FROM spend s JOIN key_ids i ON i.id = s.key JOIN routes r ON r.id = s.route"
+                 " FROM spend s" KM_PAYER_JOIN("s.key") " JOIN routes r ON r.id = s.route"
                  " LEFT JOIN keys k ON k.hash = i.hash"
                  " LEFT JOIN spend_attempts t ON t.id = s.id"
                  " WHERE s.id >= ?1 AND s.id <= ?2 AND s.start_us >= ?3 AND s.start_us < ?4"
@@ -134,20 +135,20 @@ static const struct km_statement statements[] = {
     /* One statement a grouping; each gives name and spend of one day. */
     [BY_KEY] = { "spend.by_key",
                  { "SELECT lower(hex(i.hash)), sum(d.cost) FROM daily d"
-                   " JOIN key_ids i ON i.id = d.key LEFT JOIN keys k ON k.hash = i.hash"
+                   KM_PAYER_JOIN("d.key") " LEFT JOIN keys k ON k.hash = i.hash"
                    " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
                    " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
                  .in = DAY,
                  .out = PART },
     [BY_USER] = { "spend.by_user",
                   { "SELECT coalesce(k.user_id, ''), sum(d.cost) FROM daily d"
-                    " JOIN key_ids i ON i.id = d.key LEFT JOIN keys k ON k.hash = i.hash"
+                    KM_PAYER_JOIN("d.key") " LEFT JOIN keys k ON k.hash = i.hash"
                     " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
                     " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
                   .in = DAY,
                   .out = PART },
     [BY_MODEL] = { "spend.by_model",
-                   { "SELECT r.model, sum(d.cost) FROM daily d JOIN key_ids i ON i.id = d.key"
+                   { "SELECT r.model, sum(d.cost) FROM daily d" KM_PAYER_JOIN("d.key")
                      " JOIN routes r ON r.id = d.route LEFT JOIN keys k ON k.hash = i.hash"
                      " WHERE d.day = ?1 AND (?2 IS NULL OR i.hash = ?2)"
                      " AND (?3 IS NULL OR k.user_id = ?3) GROUP BY 1 ORDER BY 1" },
@@ -204,6 +205,24 @@ static void add_numbers(const struct call *c, struct km_buf *out)
         km_buf_str(out, KM_STR("\"request_duration_ms\":null,"));
 }
 
+/* "server/tool" of the tool's call, as LiteLLM names it; null of any other call. */
+static void add_tool(const struct call *c, struct km_buf *out)
+{
+    struct km_buf name KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+
+    km_buf_str(out, KM_STR("\"mcp_namespaced_tool_name\":"));
+    if (!km_str_eq(c->call_type, KM_STR("call_mcp_tool")) ||
+        !km_str_starts(c->model, KM_STR("MCP: "))) {
+        km_buf_str(out, KM_STR("null,"));
+        return;
+    }
+    km_buf_str(&name, c->deployment);
+    km_buf_byte(&name, '/');
+    km_buf_str(&name, km_str_skip(c->model, 5));
+    km_buf_json(out, km_buf_view(&name));
+    km_buf_byte(out, ',');
+}
+
 static void add_row(const struct call *c, struct km_buf *out)
 {
     char text[KM_UUID_LEN + 1], hex[65] = "";
@@ -229,8 +248,9 @@ static void add_row(const struct call *c, struct km_buf *out)
     add_json(out, "attempts", c->attempts, "[]");
     add_flags(out, c->flags);
     km_buf_str(out, KM_STR("\"cache_key\":null,\"organization_id\":null,\"session_id\":null,"
-                           "\"agent_id\":null,\"mcp_namespaced_tool_name\":null,"
-                           "\"messages\":{},\"response\":{},\"proxy_server_request\":{}}"));
+                           "\"agent_id\":null,"));
+    add_tool(c, out);
+    km_buf_str(out, KM_STR("\"messages\":{},\"response\":{},\"proxy_server_request\":{}}"));
 }
 
 /* The smallest or largest UUIDv7 of a moment. */

@@ -7,8 +7,8 @@
  * come first and in one run, so that the writer looks the whole run up in its dictionary by one
  * hash over one piece of memory.
  *
- * Version 1 had no attempts, and an intent of it no more than what was reserved: read as that, it
- * is an intent that would be charged so.
+ * Version 2 had no payers.  Version 1 had no attempts either, and an intent of it no more than what
+ * was reserved: read as that, it is an intent that would be charged so.
  */
 #include "store/record.h"
 
@@ -26,6 +26,24 @@ struct record_1 {
     int64_t start_us, first_us, end_us;
     int64_t prompt_tokens, completion_tokens, cached_tokens;
     int64_t reserved, cost;
+    void *done, *ctx;
+    char text[];
+};
+
+/* The same of version 2. */
+#define STRINGS_2 10
+struct record_2 {
+    uint32_t size;
+    uint16_t version;
+    uint8_t kind, alone;
+    uint16_t len[STRINGS_2];
+    uint16_t status, attempt;
+    uint32_t flags;
+    struct km_uuid id;
+    uint8_t key_hash[32];
+    int64_t start_us, first_us, end_us;
+    int64_t prompt_tokens, completion_tokens, cached_tokens;
+    int64_t reserved, cost, deadline_us;
     void *done, *ctx;
     char text[];
 };
@@ -54,6 +72,7 @@ static inline void strings_of(const struct km_ledger_entry *e, struct km_str v[K
     v[KM_RECORD_METADATA] = json_of(e->metadata, KM_RECORD_METADATA_BYTES);
     v[KM_RECORD_CLIENT_IP] = name_of(e->client_ip);
     v[KM_RECORD_ATTEMPTS] = json_of(e->attempts, KM_RECORD_ATTEMPTS_BYTES);
+    v[KM_RECORD_PAYERS] = json_of(e->payers, KM_RECORD_PAYERS_BYTES);
 }
 
 static size_t padded(size_t n)
@@ -226,6 +245,64 @@ static size_t read_1(struct km_str bytes, struct km_buf *out)
     return size;
 }
 
+/* Bytes of the whole record of version 2 that these begin with; 0: there is none. */
+static size_t size_of_2(struct km_str bytes, struct record_2 *ret)
+{
+    size_t n = sizeof *ret;
+
+    if (bytes.n < sizeof *ret)
+        return 0;
+    memcpy(ret, bytes.p, sizeof *ret);
+    for (size_t i = 0; i < STRINGS_2; i++)
+        n += ret->len[i];
+    return ret->version == 2 && ret->size == padded(n) && ret->size <= bytes.n &&
+                   ret->kind > KM_RECORD_VOID && ret->kind <= KM_RECORD_PROGRESS
+               ? ret->size
+               : 0;
+}
+
+static size_t read_2(struct km_str bytes, struct km_buf *out)
+{
+    struct record_2 old;
+    size_t size = size_of_2(bytes, &old), texts = 0, whole;
+    struct km_record *r;
+    char *at;
+
+    if (size == 0)
+        return 0;
+    for (size_t i = 0; i < STRINGS_2; i++)
+        texts += old.len[i];
+    whole = padded(sizeof *r + texts);
+    at = km_buf_reserve(out, whole);
+    if (!at)
+        return 0;
+    memset(at, 0, whole);
+    r = (struct km_record *)(void *)at;
+    *r = (struct km_record){
+        .size = (uint32_t)whole,
+        .version = KM_RECORD_VERSION,
+        .kind = old.kind,
+        .status = old.status,
+        .attempt = old.attempt,
+        .flags = old.flags,
+        .id = old.id,
+        .start_us = old.start_us,
+        .first_us = old.first_us,
+        .end_us = old.end_us,
+        .prompt_tokens = old.prompt_tokens,
+        .completion_tokens = old.completion_tokens,
+        .cached_tokens = old.cached_tokens,
+        .reserved = old.reserved,
+        .cost = old.cost,
+        .deadline_us = old.deadline_us,
+    };
+    memcpy(r->key_hash, old.key_hash, sizeof r->key_hash);
+    memcpy(r->len, old.len, sizeof old.len);
+    memcpy(r->text, bytes.p + sizeof old, texts);
+    out->n += whole;
+    return size;
+}
+
 void km_record_read(struct km_str bytes, struct km_buf *out, size_t *ret_n)
 {
     uint32_t size = 0;
@@ -237,7 +314,9 @@ void km_record_read(struct km_str bytes, struct km_buf *out, size_t *ret_n)
     if (size > bytes.n)
         return;
     if (!km_record_valid(km_str_sub(bytes, 0, size))) {
-        *ret_n = read_1(bytes, out);
+        *ret_n = read_2(bytes, out);
+        if (*ret_n == 0 && !km_buf_failed(out))
+            *ret_n = read_1(bytes, out);
         return;
     }
     km_buf_str(out, km_str_sub(bytes, 0, size));
@@ -258,6 +337,7 @@ void km_record_entry(const struct km_record *r, struct km_ledger_entry *ret_entr
         .metadata = km_record_text(r, KM_RECORD_METADATA),
         .client_ip = km_record_text(r, KM_RECORD_CLIENT_IP),
         .attempts = km_record_text(r, KM_RECORD_ATTEMPTS),
+        .payers = km_record_text(r, KM_RECORD_PAYERS),
         .start_us = r->start_us,
         .first_us = r->first_us,
         .end_us = r->end_us,

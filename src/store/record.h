@@ -3,18 +3,19 @@
  * passes from one process to the next.
  *
  * Native byte order and layout: it never leaves the machine.  A record that comes from another
- * process is checked whole before it is believed.  One of the version before, which an older
- * program left in the spill file, is read too, and becomes one of this version.
+ * process is checked whole before it is believed.  Those of the versions before, which older
+ * programs left in the spill file, are read too, and become ones of this version.
  */
 #ifndef KM_STORE_RECORD_H
 #define KM_STORE_RECORD_H
 
 #include "store/ledger.h"
 
-#define KM_RECORD_VERSION 2
+#define KM_RECORD_VERSION 3
 #define KM_RECORD_NAME_BYTES 256 /* each string but metadata is cut here */
 #define KM_RECORD_METADATA_BYTES 4096
 #define KM_RECORD_ATTEMPTS_BYTES 4096
+#define KM_RECORD_PAYERS_BYTES 4096 /* who makes it bounds it: it is never cut */
 
 #define KM_RECORD_AUDIT_BYTES (16 * 1024) /* of an audit record, all of it */
 
@@ -39,6 +40,7 @@ enum km_record_string {
     KM_RECORD_METADATA,
     KM_RECORD_CLIENT_IP,
     KM_RECORD_ATTEMPTS,
+    KM_RECORD_PAYERS,
     KM_RECORD_STRINGS,
     /* An audit record's, in place of them; of the numbers it has start_us alone. */
     KM_RECORD_ACTOR = 0,
@@ -81,7 +83,7 @@ void km_record_audit_write(struct km_record *r, size_t size, const struct km_aud
 struct km_audit km_record_audit(const struct km_record *r); /* points into it */
 /* Is it one whole, well-formed record of this version?  bytes need not be aligned. */
 bool km_record_valid(struct km_str bytes);
-/* The whole record that the bytes begin with, of this version or the one before: appended to out
+/* The whole record that the bytes begin with, of this version or one before: appended to out
  * (8-aligned, as all before it) as one of this version.  *ret_n: how many bytes it was; 0: there is
  * none, or no memory (km_buf_failed()). */
 void km_record_read(struct km_str bytes, struct km_buf *out, size_t *ret_n);

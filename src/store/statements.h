@@ -21,6 +21,7 @@ extern const struct km_statements km_ops_statements;
 extern const struct km_statements km_mcp_servers_statements;
 extern const struct km_statements km_mcp_tokens_statements;
 extern const struct km_statements km_objects_statements;
+extern const struct km_statements km_payers_statements;
 extern const struct km_statements km_pins_statements;
 extern const struct km_statements km_load_statements;
 extern const struct km_statements km_query_audit_statements;

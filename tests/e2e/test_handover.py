@@ -247,7 +247,7 @@ def test_when_the_new_one_dies_nothing_is_counted_twice(daemon, upstream):
 # -- a successor that fails -------------------------------------------------------------
 
 HELLO, RELEASED, GO = 1, 2, 4
-VERSION = b"kanmon hand-over 3"
+VERSION = b"kanmon hand-over 4"
 
 
 def send_frame(link, kind, body=b""):

@@ -15,7 +15,7 @@ from realtime import CONFIG, RealtimeUpstream, Session
 from test_realtime import COST, ROOM, answers, nano, rows
 
 HELLO, RELEASED, GO, SYNC, SYNCED, ASK, ANSWER = 1, 2, 4, 7, 8, 9, 10
-VERSION = b"kanmon hand-over 3"
+VERSION = b"kanmon hand-over 4"
 MORE, AGAIN = 3, 4  # enum km_permit_part
 ANSWER_BYTES = 632
 LONG = "x" * 4000  # counts as many tokens at most, which a slice's room has not

@@ -13,9 +13,10 @@
 #include <stdio.h>
 
 #include "base/veil.h"
+#include "call/place.h"
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/call.h"
-#include "mcp/ask.h"
+#include "llm/codec.h"
 
 /* --- notices --- */
 
@@ -313,28 +314,58 @@ static enum km_mcp_flow_step on_input_required(struct km_mcp_work *w, struct km_
     return KM_MCP_FLOW_inputs;
 }
 
+/* An error that its transport calls a passing failure, of a call that another attempt may do
+ * better: then it is one. */
+static bool is_to_repeat(struct km_mcp_work *w, const struct km_mcp_answer *answer,
+                         struct km_err *ret)
+{
+    if (km_again_of(answer->http) != KM_AGAIN_SAME || !km_mcp_may_repeat(w) ||
+        (w->repeats >= km_mcp_repeats_most(w) && w->following >= w->nfollowers))
+        return false;
+    km_fail(ret, KM_E_UPSTREAM_STATUS, "'%.*s' answered with HTTP %d", KM_STR_ARG(w->member->name),
+            answer->http);
+    ret->http = w->call->at->status = answer->http;
+    w->failed_there = true;
+    return true;
+}
+
+/* For the books, and for whoever judges whether it is sent once more. */
+static void note_end(struct km_mcp_work *w, const struct km_mcp_answer *answer)
+{
+    struct km_call *call = w->call;
+    const uint64_t now_ns = km_mono_ns();
+
+    w->failed_there = answer->kind == KM_MCP_FAILED && !answer->unproved;
+    w->sent = answer->kind != KM_MCP_FAILED || answer->sent;
+    call->upstream_ns += now_ns - call->at->began_ns;
+    call->at->status = answer->kind != KM_MCP_FAILED               ? 200
+                       : answer->err->code == KM_E_UPSTREAM_STATUS ? answer->err->http
+                                                                   : 0;
+    call->at->sent = answer->maybe_executed || answer->kind == KM_MCP_RESULT ||
+                     answer->kind == KM_MCP_INPUT_REQUIRED;
+    km_mcp_fuse_report(w, km_mcp_fuse_end(answer), answer->err);
+    call->first_us = call->start_us + (int64_t)((now_ns - call->began_ns) / 1000);
+}
+
 static void on_done(void *ctx, const struct km_mcp_answer *answer)
 {
     enum km_mcp_flow_step next = KM_MCP_FLOW_done;
     const struct km_err *why = NULL;
     struct km_mcp_work *w = ctx;
-    uint64_t now_ns = km_mono_ns();
+    KM_ERR_NONE(own);
 
     w->ask = NULL;
+    km_call_leave_place(w->call->at);
     w->answered = answer->revision;
-    w->call->upstream_ns += now_ns - w->call->at->began_ns;
-    w->call->at->status = answer->kind != KM_MCP_FAILED               ? 200
-                          : answer->err->code == KM_E_UPSTREAM_STATUS ? answer->err->http
-                                                                      : 0;
-    w->call->at->sent = answer->maybe_executed || answer->kind == KM_MCP_RESULT ||
-                        answer->kind == KM_MCP_INPUT_REQUIRED;
-    w->call->first_us = w->call->start_us + (int64_t)((now_ns - w->call->began_ns) / 1000);
+    note_end(w, answer);
     if (answer->kind == KM_MCP_FAILED && km_mcp_login_wanted(w, answer->err))
         next = KM_MCP_FLOW_login;
     else if (answer->kind == KM_MCP_FAILED)
         why = answer->err;
     else if (answer->kind == KM_MCP_INPUT_REQUIRED)
         next = on_input_required(w, answer->json);
+    else if (answer->kind == KM_MCP_ERROR && is_to_repeat(w, answer, &own))
+        why = &own;
     else if (answer->kind == KM_MCP_ERROR)
         km_mcp_work_error(w, answer->json);
     else
@@ -387,6 +418,9 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
                                     .asker = &asker,
                                     .method = w->method,
                                     .params = w->params,
+                                    .times = km_mcp_times_of(w->member->upstream->entry,
+                                                             w->tool && w->item ? w->item->name
+                                                                                : KM_STR_NONE),
                                     .events = can_be_asked(w) ? &events : &unasked,
                                     .ctx = w };
 
@@ -401,6 +435,7 @@ static int ask_server(struct km_mcp_work *w, struct km_err *err)
 
 static void on_own_over(struct km_mcp_work *w)
 {
+    km_call_leave_place(w->call->at);
     km_mcp_flow_resume(&w->flow, KM_MCP_FLOW_ask, KM_MCP_FLOW_done, NULL);
 }
 
@@ -409,8 +444,12 @@ int km_mcp_begin_ask(struct km_mcp_flow *f, struct km_err *err)
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
     /* A tool of kanmon's own may answer before this returns, but not before its record was asked
      * for, and that comes back by the mailbox. */
-    int r = km_call_intend(f->call, err);
+    int r = km_mcp_has_line(w) ? km_mcp_take_place(w, err) : 0;
 
+    if (r == 0)
+        r = km_mcp_fuse_enter(w, err);
+    if (r == 0)
+        r = km_call_intend(f->call, err);
     if (r == 0)
         r = w->member->builtin ? km_mcp_run_own(w, on_own_over, err) : ask_server(w, err);
     return r < 0 && r != KM_E_AGAIN ? r : (int)KM_MCP_FLOW_wait;
@@ -422,6 +461,7 @@ void km_mcp_undo_ask(struct km_mcp_flow *f)
     const struct km_err *err = &w->call->err;
 
     km_mcp_questions_free(w);
+    km_mcp_fuse_report(w, KM_MCP_CALL_SAYS_NOTHING, NULL);
     if (w->ask) {
         km_mcp_ask_cancel(w->ask, km_str_c(err->code ? err->text : "cancelled"));
         w->ask = NULL;

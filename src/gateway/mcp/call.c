@@ -122,6 +122,14 @@ static int complete(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+static struct km_str own_name(struct km_mcp_work *w)
+{
+    if (!w->own_name.n)
+        w->own_name =
+            km_arena_cat(&w->call->arena, (struct km_str[]){ KM_STR("MCP: "), w->item->name }, 2);
+    return w->own_name;
+}
+
 static void books(struct km_call *call, struct km_ledger_entry *e)
 {
     struct km_mcp_work *w = km_mcp_work_of(call);
@@ -131,6 +139,8 @@ static void books(struct km_call *call, struct km_ledger_entry *e)
     if (!w->group.n) /* asked for at each end of the call */
         w->group = km_arena_cat(&call->arena, (struct km_str[]){ KM_STR("MCP: "), w->shown }, 2);
     e->model_group = w->group;
+    if (w->tool && w->item) /* its server's own name, as in LiteLLM's rows */
+        e->model = km_str_eq(w->shown, w->item->name) ? w->group : own_name(w);
     e->provider = KM_STR("mcp");
     e->deployment = w->member->name;
     e->api_base = w->member->upstream ? w->member->upstream->entry->url : KM_STR_NONE;
@@ -152,13 +162,6 @@ static bool reply(struct km_call *call)
         km_call_respond(call, strcmp(km_mcp_outcome(w), "ok") == 0 ? 200 : 500, KM_STR_NONE,
                         w->json);
     return true;
-}
-
-static void forget(struct km_call *call)
-{
-    struct km_mcp_work *w = km_mcp_work_of(call);
-
-    w->view = km_mcp_view_unref(w->view);
 }
 
 static bool cost(const struct km_call *call, bool sent, int64_t *ret_cost)
@@ -201,13 +204,13 @@ static const struct km_call_kind mcp_kind = {
     .log = log_names,
     .prepare = prepare,
     .attempt = attempt,
+    .again = km_mcp_again,
     .complete = complete,
     .send = send_call,
     .intended = intended,
     .abandon = abandon,
     .books = books,
     .reply = reply,
-    .forget = forget,
     .record = km_mcp_record,
 };
 
@@ -249,14 +252,28 @@ static struct km_str requested_by(const struct km_mcp_turn *t)
 
 static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
 {
-    if (w->member->upstream && km_mcp_headers_matter(w->member->upstream, h))
+    bool matter = w->member->upstream && km_mcp_headers_matter(w->member->upstream, h);
+
+    for (size_t i = 0; i < w->nfollowers && !matter; i++)
+        matter = km_mcp_headers_matter(w->followers[i].member->upstream, h);
+    if (matter)
         w->headers = km_headers_copy(&w->call->arena, h);
 }
 
-static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)
+static bool any_logs_in(const struct km_mcp_work *w)
+{
+    bool any = w->member->upstream && w->member->upstream->oauth;
+
+    for (size_t i = 0; i < w->nfollowers && !any; i++)
+        any = w->followers[i].member->upstream->oauth != NULL;
+    return any;
+}
+
+static int fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mcp_call_args *args)
 {
     struct km_arena *arena = &w->call->arena;
     const struct km_json *a = km_json_get(t->msg.params, "arguments");
+    int r;
 
     w->hub = t->hub;
     w->view = km_mcp_view_ref(args->view);
@@ -277,17 +294,26 @@ static void fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_m
     else
         w->session = km_arena_str(arena, t->client);
     w->requested_by = km_arena_str(arena, requested_by(t));
-    if (args->member->upstream && args->member->upstream->oauth)
+    w->tool = km_str_eq(args->method, KM_STR("tools/call"));
+    r = km_mcp_follow_find(w, t);
+    if (any_logs_in(w))
         w->base = km_oauth_base_of(t->in->visit, km_header_get(&t->in->headers, KM_STR("host")),
                                    t->in->secure, arena);
     copy_headers(w, &t->in->headers);
-    w->tool = km_str_eq(args->method, KM_STR("tools/call"));
+    if (km_mcp_has_line(w))
+        km_mcp_hear_priority(w, &t->in->headers);
     w->args = a;
     w->fresh = true;
     km_list_init(&w->questions);
     km_timer_init(&w->park_timer, t->hub->w->loop, NULL, w);
     km_mcp_flow_init(&w->flow, w->call);
     w->job.cancel = on_job_cancelled;
+    return r;
+}
+
+static void drop_view(void *view)
+{
+    km_mcp_view_unref(view);
 }
 
 void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *args)
@@ -299,18 +325,19 @@ void km_mcp_call_begin(struct km_mcp_turn *t, const struct km_mcp_call_args *arg
     if (w) {
         km_call_set_work(call, w);
         w->call = call;
+        call->req.num_retries = -1; /* as configured */
         call->visit = km_visit_copy(t->in->visit, &call->arena);
         w->port.ops = &km_mcp_client_ops;
     }
-    if (!w || !call->visit || km_visit_seat(call->visit, &call->arena, t->hub->w) < 0) {
+    if (!w || !call->visit || km_visit_seat(call->visit, &call->arena, t->hub->w) < 0 ||
+        km_arena_defer(&call->arena, drop_view, args->view) < 0) {
         if (call)
             km_call_drop(call);
         km_mcp_turn_fault(t, KM_RPC_OVERLOADED, "out of memory");
         return;
     }
-    fill(w, t, args);
-    if (km_json_digest(w->args, w->digest, &err) < 0 || km_arena_overflowed(&call->arena)) {
-        km_mcp_view_unref(w->view);
+    if (fill(w, t, args) < 0 || km_json_digest(w->args, w->digest, &err) < 0 ||
+        km_arena_overflowed(&call->arena)) {
         km_call_drop(call);
         km_mcp_turn_fault(t, KM_RPC_INTERNAL, "the arguments are too large");
         return;

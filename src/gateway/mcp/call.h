@@ -15,10 +15,19 @@
 #include "gateway/mcp/flow.h"
 #include "gateway/mcp/job.h"
 #include "gateway/mcp/turn.h"
+#include "mcp/ask.h"
+#include "mcp/upstream/calls.h"
 
 #define KM_MCP_ROUNDS 8 /* input_required of a stateless server for one handshake-era call */
 #define KM_MCP_META_INPUT_KEY "kanmon/inputKey" /* of a question: its key for stateless clients */
 #define KM_MCP_INPUTS 16 /* questions of one input_required */
+
+/* A server that may be asked in the place of the first. */
+struct km_mcp_follower {
+    struct km_mcp_view *view; /* referenced: member and item are its */
+    const struct km_mcp_member *member;
+    const struct km_mcp_item *item;
+};
 
 enum km_mcp_outcome { KM_MCP_OUT_NONE, KM_MCP_OUT_RESULT, KM_MCP_OUT_ERROR };
 
@@ -34,7 +43,7 @@ struct km_mcp_work {
     const struct km_mcp_revision *revision; /* the client's */
     struct km_str method, params; /* for the server; what has passed the units of the request */
     struct km_str shown; /* the name the client used, or the uri */
-    struct km_str group; /* in the books; made when first asked for */
+    struct km_str group, own_name; /* in the books; made when first asked for */
     struct km_str text; /* the client's message, for kanmon's own servers */
     struct km_str principal, capabilities, log_level, session;
     struct km_str requested_by; /* the client's own word, for the audit log */
@@ -65,7 +74,15 @@ struct km_mcp_work {
     struct km_str approved_by; /* "client" or "administrator"; empty: nobody was asked */
     bool asks; /* the client's user is asked, where it can be */
 
-    /* the end */
+    /* the last attempt: again.c */
+    bool failed_there; /* its server failed, or could not be asked */
+    bool sent; /* it may have read something of it */
+    bool entered; /* its server's breaker is to hear how it ends: fuse.c */
+    unsigned repeats; /* further attempts at this server */
+    struct km_mcp_follower *followers; /* NULL: none */
+    size_t nfollowers, following; /* so many were asked, or passed over */
+    struct km_str instead_of; /* the server that was asked first; empty: it is still */
+
     const struct km_mcp_revision *answered; /* what the server's answer is said in; NULL: none */
     struct km_str json; /* result or error object */
     struct km_buf said; /* what units made of it */
@@ -172,6 +189,25 @@ void km_mcp_parks_end(struct km_mcp_hub *hub, const char *why);
 /* A stateless server's input_required for a stateless client: its requestState is wrapped. */
 void km_mcp_park_wrap(struct km_mcp_work *w, struct km_str json);
 
+/* follow.c */
+/* Finds who may be asked instead, as this caller sees them. */
+int km_mcp_follow_find(struct km_mcp_work *w, struct km_mcp_turn *t) KM_MUST_USE;
+/* true: the call is the next one's from now on; what it costs there is in call->each. */
+bool km_mcp_follow(struct km_mcp_work *w);
+
+/* fuse.c */
+/* May its server have it?  KM_E_OVERLOADED: it is left alone. */
+int km_mcp_fuse_enter(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
+enum km_mcp_call_end km_mcp_fuse_end(const struct km_mcp_answer *answer);
+/* How it ended; harmless where it was not let in.  why: of BAD; or NULL. */
+void km_mcp_fuse_report(struct km_mcp_work *w, enum km_mcp_call_end end, const struct km_err *why);
+
+/* again.c: the kind's row `again`. */
+enum km_call_retry km_mcp_again(struct km_call *call);
+/* May it be sent once more, as far as that hangs on what it may have done? */
+bool km_mcp_may_repeat(const struct km_mcp_work *w) KM_MUST_USE;
+unsigned km_mcp_repeats_most(const struct km_mcp_work *w);
+
 /* client.c: the stream of whoever waits, as the call's port. */
 extern const struct km_port_ops km_mcp_client_ops;
 
@@ -186,5 +222,12 @@ void km_mcp_work_error(struct km_mcp_work *w, struct km_str json);
 void km_mcp_work_text(struct km_mcp_work *w, const char *word, const char *text); /* isError */
 void km_mcp_work_fault(struct km_mcp_work *w, enum km_rpc_fault fault, const char *text);
 void km_mcp_work_raw(struct km_mcp_work *w, struct km_str json); /* a result that is as it is */
+
+/* place.c: has its server a bound on calls at once? */
+bool km_mcp_has_line(const struct km_mcp_work *w);
+/* The class that the head of its message asks for, which the call does not keep. */
+void km_mcp_hear_priority(struct km_mcp_work *w, const struct km_headers *h);
+/* KM_E_AGAIN: the flow's step `ask` begins again when it has one. */
+int km_mcp_take_place(struct km_mcp_work *w, struct km_err *err) KM_MUST_USE;
 
 #endif

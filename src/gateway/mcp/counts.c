@@ -42,6 +42,27 @@ static const struct km_metric_row cost = { .name = "kanmon_mcp_tool_cost_usd_tot
                                            .scale = 9,
                                            .most = KM_MCP_COUNTED_TOOLS };
 
+static const struct km_metric_row repeats = {
+    .name = "kanmon_mcp_retries_total",
+    .type = KM_COUNTER,
+    .help = "Tool calls that were sent to their MCP server once more, by what failed; `denied`: "
+            "that were not, because the server's retry budget was spent.",
+    .labels = { "server", "failure" }
+};
+
+static const struct km_metric_row opened = {
+    .name = "kanmon_mcp_breaker_opened_total",
+    .type = KM_COUNTER,
+    .help = "Times an MCP server was left alone because its calls failed.",
+    .labels = { "server" }
+};
+static const struct km_metric_row closed = {
+    .name = "kanmon_mcp_breaker_closed_total",
+    .type = KM_COUNTER,
+    .help = "Times it took calls again: it is left alone while it was opened more often.",
+    .labels = { "server" }
+};
+
 struct tool {
     struct km_series *ok, *seconds, *cost;
     bool named; /* it is none of the others */
@@ -119,6 +140,18 @@ static const struct tool *tool_of(struct km_mcp_counts *c, struct km_str server,
     }
     *t = series_of(c, server, name);
     return t;
+}
+
+void km_mcp_count_repeat(struct km_mcp_counts *c, struct km_str server, const char *failure)
+{
+    const struct km_str labels[] = { server, km_str_c(failure) };
+
+    km_metric_count(c->metrics, &repeats, labels, c->worker, 1);
+}
+
+void km_mcp_count_fuse(struct km_mcp_counts *c, struct km_str server, bool open)
+{
+    km_metric_count(c->metrics, open ? &opened : &closed, &server, c->worker, 1);
 }
 
 void km_mcp_count_call(struct km_mcp_counts *c, const struct km_mcp_count *call)

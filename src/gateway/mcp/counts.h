@@ -28,6 +28,10 @@ struct km_mcp_count {
     int64_t cost; /* nano-USD */
 };
 
+/* One is sent to its server once more; failure: why, or "denied". */
+void km_mcp_count_repeat(struct km_mcp_counts *counts, struct km_str server, const char *failure);
+/* Its breaker has opened, or closed again. */
+void km_mcp_count_fuse(struct km_mcp_counts *counts, struct km_str server, bool open);
 void km_mcp_count_call(struct km_mcp_counts *counts, const struct km_mcp_count *call);
 
 #endif

@@ -69,6 +69,14 @@ static void put_record(struct km_mcp_work *w, struct km_buf *b)
     km_buf_str(b, w->revision->name);
     km_buf_str(b, KM_STR("\",\"cost\":"));
     km_buf_decimal(b, call->cost, 9);
+    if (call->nsent > 1) {
+        km_buf_str(b, KM_STR(",\"attempts\":"));
+        km_buf_u64(b, call->nsent);
+    }
+    if (w->instead_of.n) {
+        km_buf_str(b, KM_STR(",\"instead_of\":"));
+        km_buf_json(b, w->instead_of);
+    }
     if (w->noted.n) {
         km_buf_byte(b, ',');
         km_buf_str(b, w->noted);

@@ -400,7 +400,6 @@ static int too_dear(const struct km_object_work *o, int64_t left, struct km_err 
 static int lines_checked(struct km_call *call, struct km_err *err)
 {
     struct km_object_work *o = km_object_of(call);
-    struct km_key *key = call->visit->who.key;
     int r;
 
     if (!o->checked) /* or the store has said something of the files they name */
@@ -414,8 +413,8 @@ static int lines_checked(struct km_call *call, struct km_err *err)
     if (r < 0)
         return r;
     o->checking = call->at->relaying = false;
-    if (key && key->row.max_budget >= 0 && o->most > km_key_left(key))
-        return too_dear(o, km_key_left(key), err);
+    if (km_call_has_budget(call) && o->most > km_call_left(call))
+        return too_dear(o, km_call_left(call), err);
     return make_batch_now(call, err) < 0 ? err->code : KM_E_AGAIN;
 }
 

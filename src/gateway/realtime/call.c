@@ -95,8 +95,7 @@ struct km_price km_rt_worst(const struct km_price *p)
 /* A session costs nothing until something is said (books.c). */
 static int reserve(struct km_call *call, struct km_err *err)
 {
-    const struct km_key *key = call->visit->who.key;
-    bool budget = key && key->row.max_budget >= 0;
+    const bool budget = km_call_has_budget(call);
 
     call->reserve = 0;
     for (size_t i = 0; i < call->match.n; i++) {
@@ -176,9 +175,7 @@ static int attempt(struct km_call *call, struct km_err *err)
 
 static bool has_budget(const struct km_call *call)
 {
-    const struct km_key *key = call->visit->who.key;
-
-    return key && key->row.max_budget >= 0 &&
+    return km_call_has_budget(call) &&
            call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
 }
 

@@ -39,6 +39,9 @@ static struct km_handover_ask question(const struct km_ask *ask)
     q.id = ask->id;
     memcpy(q.hash, ask->hash, sizeof q.hash);
     q.admission = ask->admission;
+    q.admission.payers = NULL;
+    q.payers_n = ask->payers_n;
+    memcpy(q.payers, ask->payers, ask->payers_n);
     return q;
 }
 
@@ -119,7 +122,7 @@ void km_handover_ask_waiting(struct km_handover *h)
     }
 }
 
-void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
+void km_handover_give_back(struct km_handover *h, const uint8_t hash[32], struct km_str payers,
                            const struct km_admission *granted)
 {
     struct km_handover_ask q;
@@ -129,6 +132,9 @@ void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
     q.admission.reserve = granted->reserve;
     q.admission.part = granted->part;
     q.admission.input_tokens = granted->input_tokens < 0 ? -1 : 0;
+    q.payers_n = payers.n <= sizeof q.payers ? payers.n : 0;
+    if (q.payers_n)
+        memcpy(q.payers, payers.p, q.payers_n);
     send_question(h, KM_HF_GIVE_BACK, &q);
 }
 

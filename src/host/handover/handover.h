@@ -66,7 +66,9 @@ struct km_ask {
     void *ctx;
     uint64_t id;
     uint8_t hash[32];
-    struct km_admission admission;
+    struct km_admission admission; /* payers: not looked at */
+    size_t payers_n;
+    char payers[KM_PAYERS_BYTES]; /* who pays beside the key: store/payers.h */
     /* the answer */
     bool here; /* nothing was handed over after all: admit it here */
     struct km_headroom room;
@@ -78,7 +80,7 @@ void km_handover_ask(struct km_handover *h, struct km_ask *ask);
 /* A permit that was granted there, or came there with the counters, and of which no record will
  * tell: it is not used, or was of a call that has none.  Of `granted` the part and what is reserved
  * count, and whether it has tokens (input_tokens not below 0). */
-void km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
+void km_handover_give_back(struct km_handover *h, const uint8_t hash[32], struct km_str payers,
                            const struct km_admission *granted);
 
 /* --- the taking side: only in a gateway that replaced one --- */
@@ -124,7 +126,7 @@ enum km_handover_frame {
 };
 
 /* Both say the same, or nothing is handed over: it changes with every layout below. */
-#define KM_HANDOVER_VERSION "kanmon hand-over 3"
+#define KM_HANDOVER_VERSION "kanmon hand-over 4"
 /* ASK may be for KM_PERMIT_MORE and KM_PERMIT_AGAIN.  A gateway that does not say so would read
  * them as calls of their own: it is not asked, and the answer is KM_E_UNSUPPORTED. */
 #define KM_HANDOVER_MORE "more"
@@ -132,7 +134,9 @@ enum km_handover_frame {
 struct km_handover_ask {
     uint64_t id;
     uint8_t hash[32];
-    struct km_admission admission;
+    struct km_admission admission; /* payers is nothing on the other side */
+    size_t payers_n;
+    char payers[KM_PAYERS_BYTES];
 };
 
 struct km_handover_answer {

@@ -239,7 +239,8 @@ bool km_hold_rested(struct km_job *j)
     if (!rest || j->remote)
         return false;
     km_list_remove(&j->link);
-    if (km_desk_remote(rest->desk, rest->upstream, &rest->asker, rest->key, &p, &err) == 0)
+    j->unasked = km_desk_remote(rest->desk, rest->upstream, &rest->asker, rest->key, &p, &err) < 0;
+    if (!j->unasked)
         km_job_hook(p, j);
     else if (!km_hold_rest(rest->desk, j, rest->upstream, &rest->asker, rest->key, &err))
         km_job_fail(j, &err, false);

@@ -5,8 +5,8 @@
  *                        │                            │  server asks: question, timer stands
  *                        └──────── remote is over ──────┴─> on_done FAILED
  *
- * Time is counted from the last word about a job and stands still while its asker is asked
- * something: a person may think for a while.
+ * Time is counted from the last word about a job, and of all of it together; both stand still while
+ * its asker is asked something: a person may think for a while.
  */
 #include <stdlib.h>
 
@@ -88,6 +88,8 @@ void km_job_fail(struct km_job *j, const struct km_err *err, bool maybe_executed
     struct km_mcp_answer answer = { .kind = KM_MCP_FAILED,
                                     .err = err,
                                     .maybe_executed = maybe_executed && j->id != 0,
+                                    .sent = maybe_executed && j->id != 0,
+                                    .unasked = j->unasked,
                                     .unproved = j->unproved || (j->remote && j->remote->unproved) };
 
     km_job_done(j, &answer);
@@ -113,17 +115,59 @@ static void fail_later(struct km_job *j, const struct km_err *err)
     km_deferred_queue(&j->later);
 }
 
+/* What went by is taken of the call's time, which runs on, or stands still. */
+static void look_at_time(struct km_job *j, uint64_t now_ms, bool runs)
+{
+    const uint64_t used = j->looked_ms ? now_ms - j->looked_ms : 0;
+
+    if (j->left_ms == UINT64_MAX)
+        return;
+    j->left_ms -= used < j->left_ms ? used : j->left_ms;
+    j->looked_ms = runs ? now_ms : 0;
+}
+
+/* Until its server says something. */
+static uint64_t patience(const struct km_job *j)
+{
+    return !j->spoken && j->first_ms ? j->first_ms : j->timeout_ms;
+}
+
 void km_job_heard(struct km_job *j)
 {
-    if (j->remote)
+    const bool runs = km_list_empty(&j->questions);
+    uint64_t wait = patience(j);
+
+    if (j->remote) {
         j->heard_ms = km_loop_now_ms(j->remote->desk->loop);
-    if (j->timeout_ms && km_list_empty(&j->questions))
-        km_timer_start(&j->timer, j->timeout_ms);
+        look_at_time(j, j->heard_ms, runs);
+    }
+    if (j->left_ms != UINT64_MAX && (!wait || j->left_ms < wait))
+        wait = j->left_ms ? j->left_ms : 1;
+    if (wait && runs)
+        km_timer_start(&j->timer, wait);
     else
         km_timer_stop(&j->timer);
+    j->answering = j->spoken;
+    j->spoken = true;
 }
 
 static void withdraw(struct km_job *j, struct km_str reason);
+
+static void say_late(struct km_job *j, struct km_err *err)
+{
+    const struct km_str name = j->remote->upstream->name;
+
+    look_at_time(j, km_loop_now_ms(j->remote->desk->loop), true);
+    if (j->left_ms == 0)
+        km_fail(err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' took longer than its call_timeout",
+                KM_STR_ARG(name));
+    else if (!j->answering && j->first_ms)
+        km_fail(err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' did not begin to answer within %llu ms",
+                KM_STR_ARG(name), (unsigned long long)j->first_ms);
+    else
+        km_fail(err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' said nothing for %llu ms", KM_STR_ARG(name),
+                (unsigned long long)j->timeout_ms);
+}
 
 static void on_timeout(void *ctx)
 {
@@ -137,8 +181,7 @@ static void on_timeout(void *ctx)
         km_remote_run(j->remote);
         return;
     }
-    km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' said nothing for %llu ms",
-            KM_STR_ARG(j->remote->upstream->name), (unsigned long long)j->timeout_ms);
+    say_late(j, &err);
     withdraw(j, KM_STR("timed out"));
     km_job_fail(j, &err, true);
 }
@@ -174,7 +217,11 @@ static struct km_job *job_new(struct km_mcp_desk *desk, const struct km_job_args
     j->events = a->events;
     j->ctx = a->ctx;
     j->own = args->own;
-    j->timeout_ms = a->timeout_ms ? a->timeout_ms : (uint64_t)a->upstream->entry->timeout_ms;
+    j->timeout_ms = a->times.silent_ms ? a->times.silent_ms : a->timeout_ms;
+    if (!j->timeout_ms)
+        j->timeout_ms = (uint64_t)a->upstream->entry->timeout_ms;
+    j->first_ms = a->times.first_ms;
+    j->left_ms = a->times.call_ms ? a->times.call_ms : UINT64_MAX;
     km_timer_init(&j->timer, desk->loop, on_timeout, j);
     km_deferred_init(&j->later, desk->loop, on_later, j);
     return j;
@@ -258,6 +305,7 @@ struct km_job *km_job_start(struct km_mcp_desk *desk, const struct km_job_args *
         fail_later(j, &why);
     } else if (km_desk_remote(desk, u, args->ask->asker, key, &p, &why) < 0) {
         j->unproved = km_desk_is_askers(&why);
+        j->unasked = true;
         if (!km_hold_rest(desk, j, u, args->ask->asker, key, &why))
             fail_later(j, &why);
     } else {
@@ -337,6 +385,7 @@ static void run(struct km_remote *p, struct km_job *j)
         p->log_level = 0;
         km_remote_level(p, KM_STR_NONE);
     }
+    j->spoken = false;
     km_job_heard(j);
 }
 

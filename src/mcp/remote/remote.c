@@ -245,12 +245,14 @@ static void job_refused(struct km_job *j, const struct km_link_failure *f)
                                     .err = f->err,
                                     .maybe_executed = f->maybe_executed,
                                     .unproved = f->credentials && p->upstream->personal,
+                                    .sent = f->maybe_executed || f->status,
                                     .challenge = f->challenge };
     struct km_arena a;
 
     km_arena_init(&a, (size_t)1024 * 1024, NULL);
     if (!f->session_gone && answer_of(p, f, &a, &answer.json)) {
         answer.kind = KM_MCP_ERROR;
+        answer.http = f->status;
         answer.revision = p->revision;
         km_remote_doubt(p, j->method);
         answer.err = NULL;

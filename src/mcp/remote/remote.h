@@ -60,6 +60,10 @@ struct km_job {
     struct km_str token; /* the asker's progress token, its JSON; empty: none */
     struct km_auth *auth; /* of this asker, where its token is exchanged; referenced; or NULL */
     uint64_t timeout_ms;
+    uint64_t first_ms; /* until its first word, where that is another time; 0: it is not */
+    uint64_t left_ms; /* of the call's time when it was looked at last; UINT64_MAX: no bound */
+    uint64_t looked_ms; /* then; 0: its time stands still */
+    bool spoken, answering; /* it was sent; its server has said something of it since */
     struct km_timer timer;
     struct km_deferred later; /* a failure to be told, or hello */
     bool hello; /* the answer is what the server said of itself */
@@ -71,7 +75,7 @@ struct km_job {
     bool forgotten; /* nobody listens */
     bool again; /* was sent to a session that turned out to be gone */
     bool own; /* of kanmon itself */
-    bool unproved; /* of its failure: see struct km_mcp_answer */
+    bool unproved, unasked; /* of its failure: see struct km_mcp_answer */
     bool settles; /* it was asked something before it was sent: the answer is being taken up */
 };
 

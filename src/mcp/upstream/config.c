@@ -351,6 +351,7 @@ static int add_all(struct build *b, struct km_err *err)
         check_once(b, "mcp_servers");
         check_once(b, "kanmon_settings.mcp_servers");
         check_litellm(b);
+        b->failed = b->failed || !km_mcp_followers_check(b->set, b->args->config, b->diags);
     }
     if (r == 0 && b->failed)
         r = km_fail(err, KM_E_CONFIG, "mcp_servers cannot be used as it is");

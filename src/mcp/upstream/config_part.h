@@ -39,6 +39,10 @@ int km_mcp_make_signer(const struct km_mcp_set_args *args, struct km_mcp_upstrea
 int km_mcp_make_oauth(const struct km_mcp_set_args *args, struct km_mcp_upstream *u,
                       struct km_err *err) KM_MUST_USE;
 
+/* follow.c: false: a `fallback` names nobody, or leads back to where it began; diags say so. */
+bool km_mcp_followers_check(const struct km_mcp_set *set, const struct km_config *config,
+                            struct km_diags *diags);
+
 /* Sets digest and shape. */
 int km_mcp_upstream_digest(struct km_mcp_upstream *u, struct km_err *err) KM_MUST_USE;
 

@@ -17,6 +17,32 @@ static bool may_be_secret(const struct km_setting *row)
     return row->type == KM_SET_SECRET || row->type == KM_SET_STR_MAP;
 }
 
+static void put_row(struct km_buf *out, const struct km_setting *row, const char *at, bool secrets);
+
+static void put_table(struct km_buf *out, const struct km_settings_table *table, const char *at,
+                      bool secrets)
+{
+    for (const struct km_setting *r = table->rows; r->name; r++)
+        put_row(out, r, at + r->offset, secrets);
+}
+
+static void put_list(struct km_buf *out, const struct km_settings_table *table,
+                     const struct km_table_list *list, bool secrets)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->names)
+            km_buf_json(out, list->names[i]);
+        put_table(out, table, (const char *)list->v + i * table->size, secrets);
+    }
+}
+
+/* A row whose rows are asked for themselves. */
+static bool has_rows(const struct km_setting *row)
+{
+    return row->type == KM_SET_TABLE || row->type == KM_SET_TABLE_LIST ||
+           row->type == KM_SET_TABLE_MAP;
+}
+
 /* secrets: those rows alone, or all others. */
 static void put_row(struct km_buf *out, const struct km_setting *row, const char *at, bool secrets)
 {
@@ -24,13 +50,16 @@ static void put_row(struct km_buf *out, const struct km_setting *row, const char
     const struct km_str_list *list = (const void *)at;
     const struct km_str_map *map = (const void *)at;
 
-    if (row->type != KM_SET_TABLE && may_be_secret(row) != secrets)
+    if (!has_rows(row) && may_be_secret(row) != secrets)
         return;
     km_buf_printf(out, "%s=", row->name);
     switch (row->type) {
     case KM_SET_TABLE:
-        for (const struct km_setting *r = row->table->rows; r->name; r++)
-            put_row(out, r, at + r->offset, secrets);
+        put_table(out, row->table, at, secrets);
+        break;
+    case KM_SET_TABLE_LIST:
+    case KM_SET_TABLE_MAP:
+        put_list(out, row->table, (const void *)at, secrets);
         break;
     case KM_SET_STR:
     case KM_SET_SECRET:

@@ -12,6 +12,7 @@
 #include "mcp/safety/suspect.h"
 #include "mcp/upstream/upstream.h"
 #include "policy/breaker.h"
+#include "policy/retry_budget.h"
 
 #define KM_MCP_VARIANTS 256 /* catalogues of one upstream: by who asks */
 #define KM_MCP_KEY 32
@@ -48,6 +49,8 @@ struct km_mcp_live {
     bool sse; /* a server asked as Streamable HTTP that speaks HTTP+SSE */
     bool lacks[2]; /* by enum km_mcp_era: it was asked, and does not speak it */
     struct km_breaker breaker; /* atomic: it rests after it failed */
+    struct km_breaker fuse; /* atomic: of calls in sessions that are there (calls.h) */
+    struct km_retry_budget retries; /* atomic: the same */
     struct km_mcp_variant variants[KM_MCP_VARIANTS];
     size_t nvariants;
     struct km_suspects *suspects; /* never NULL; locked by itself */

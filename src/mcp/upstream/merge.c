@@ -23,6 +23,9 @@ static size_t size_of(enum km_setting_type type)
         return sizeof(struct km_str_map);
     case KM_SET_NODE:
         return sizeof(const struct km_node *);
+    case KM_SET_TABLE_LIST:
+    case KM_SET_TABLE_MAP:
+        return sizeof(struct km_table_list);
     default:
         return sizeof(int64_t);
     }

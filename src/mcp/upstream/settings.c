@@ -7,6 +7,8 @@
  * close.
  */
 #include "mcp/upstream/upstream.h"
+#include "policy/repeat.h"
+#include "policy/retry.h"
 #include "sys/sandbox.h"
 
 #define AT(member) offsetof(struct km_mcp_entry, member)
@@ -175,8 +177,14 @@ static const struct km_setting entry_rows[] = {
       .def = "true",
       .help = "false: only clients of this machine or a private network may use it; those that "
               "X-Forwarded-For names count too." },
-    MS("timeout", timeout_ms, "60s",
-       "How long a request may take without a word from the server; 0: for ever."),
+    MS("timeout", timeout_ms, "45s",
+       "How long a request may take without a word from the server: progress counts as one. 0: for "
+       "ever."),
+    MS("first_event_timeout", first_ms, "0",
+       "The same until the server's first word of it; 0: as `timeout`."),
+    MS("call_timeout", call_ms, "0",
+       "How long a call may take all in all, whatever progress it makes; the time its client is "
+       "asked something does not count. 0: as long as `litellm_settings.request_timeout`."),
     { .name = "enabled", .type = KM_SET_BOOL, .offset = AT(enabled), .def = "true",
       .help = "false: it is listed as stopped and never started." },
     { .name = "stateful", .type = KM_SET_BOOL, .offset = AT(stateful),
@@ -202,6 +210,8 @@ static const struct km_setting entry_rows[] = {
     MS("health_interval", health_ms, "30s", "How often it is asked whether it lives; 0: never."),
     COUNT("warm", warm, "0", 64, "Processes of a stdio server that are kept running."),
     COUNT("max_processes", most, "8", 64, "Processes of a stdio server, all clients together."),
+    COUNT("max_concurrency", max_concurrency, "0", 100000,
+          "Calls at once, all clients together; more wait in line. 0: as many as come."),
     CHOICE("sandbox", sandbox, "off", km_sandbox_modes,
            "Keeps a stdio server from files, system calls and privileges it was not given: `on` "
            "by what this machine has, `required` by Landlock and seccomp or not at all, "
@@ -230,6 +240,21 @@ static const struct km_setting entry_rows[] = {
     CHOICE("pin", pin, "default", pins,
            "`warn` tells when a tool is new, is not what it was at first sight, or hides "
            "something; `strict` also withholds it until it is approved."),
+    ROW("trust_annotations", KM_SET_BOOL, trusted,
+        "What its tools say of themselves is believed where it makes them safer: calls of those "
+        "with `readOnlyHint` or `idempotentHint` may be repeated. Else it only makes them more "
+        "dangerous."),
+    CHOICE("retry", retry, "default", km_repeat_words,
+           "May its tools' calls be repeated when they fail? By default those of "
+           "`trust_annotations` may. A call of which nothing was sent is sent again in any case."),
+    { .name = "num_retries", .type = KM_SET_INT, .offset = AT(num_retries), .def = "-1",
+      .min = -1, .max = KM_RETRIES_MOST,
+      .help = "How often a call that failed is tried again; -1: as often as calls of models." },
+    ROW("fallback", KM_SET_STR_LIST, fallback,
+        "Servers that are asked instead, in this order, when it fails: for the tool of the same "
+        "name, where the call may be repeated or nothing of it was sent."),
+    { .name = "tool_settings", .type = KM_SET_TABLE_MAP, .offset = AT(tools),
+      .table = &km_mcp_tool_table, .help = "{tool: what holds for it instead}." },
     ROW("tool_search", KM_SET_BOOL, tool_search,
         "Its own endpoint lists search_tools, describe_tool and call_tool in place of its tools."),
     ROW("tool_search_visible", KM_SET_STR_LIST, visible,

@@ -88,6 +88,13 @@ struct km_mcp_limit_settings { /* of a stdio child; 0: none */
     int64_t nofile, cpu_s, fsize_bytes, memory_bytes, processes;
 };
 
+/* What is said of one of its tools: rows in tool_settings.c. */
+struct km_mcp_tool_settings {
+    int64_t retry; /* enum km_repeat_said: its calls may be repeated */
+    int64_t timeout_ms, first_ms, call_ms; /* 0: as its server's */
+};
+extern const struct km_settings_table km_mcp_tool_table;
+
 struct km_mcp_entry {
     struct km_str url, spec_path, command, cwd, alias, description, server_id, instructions,
         spec_version;
@@ -108,10 +115,13 @@ struct km_mcp_entry {
     struct km_str_list byok_description; /* what it is used for, a line each */
     struct km_str byok_help_url; /* where one is had */
     int64_t timeout_ms; /* of a request, without a word of progress */
+    int64_t first_ms; /* the same until the first word; 0: as timeout_ms */
+    int64_t call_ms; /* of a call, all in all but for what its client is asked; 0: no bound */
     int64_t install_ms, start_ms, idle_ms, health_ms;
     int64_t silence_ms, restart_ms; /* of stdio: remote/hold.c */
     int64_t warm; /* children kept running */
     int64_t most; /* children of this server */
+    int64_t max_concurrency; /* calls at once; 0: as many as come */
     int64_t log_bytes;
     struct km_mcp_limit_settings limits;
     struct km_str builtin; /* the kind of a server that is part of kanmon */
@@ -124,6 +134,11 @@ struct km_mcp_entry {
     int64_t approve_unknown; /* 0: as for all servers; never, always, deny */
     int64_t pin; /* 0: as for all servers; off, warn, strict */
     const struct km_node *risks; /* {tool: risk} */
+    bool trusted; /* what its tools say of themselves may relax something */
+    int64_t retry; /* enum km_repeat_said: its calls may be repeated */
+    int64_t num_retries; /* how often; -1: as of models */
+    struct km_str_list fallback; /* servers that are asked instead, where a call may be repeated */
+    struct km_table_list tools; /* struct km_mcp_tool_settings, by the tool's own name */
     const struct km_node *unused; /* keys accepted without effect */
 };
 
@@ -184,6 +199,19 @@ struct km_mcp_upstream {
     struct km_mcp_live *live;
 };
 
+/* What is said of a tool, by its own name; NULL: nothing. */
+const struct km_mcp_tool_settings *km_mcp_tool_said(const struct km_mcp_entry *e,
+                                                    struct km_str tool);
+
+/* How long a request to it may take; 0: no bound. */
+struct km_mcp_times {
+    uint64_t silent_ms; /* without a word from the server */
+    uint64_t first_ms; /* the same until its first */
+    uint64_t call_ms; /* all in all, but for the time its client is asked something */
+};
+/* Of a tool's calls; tool empty: of other requests. */
+struct km_mcp_times km_mcp_times_of(const struct km_mcp_entry *e, struct km_str tool);
+
 /* What counts of an entry and of what is said for all. */
 struct km_mcp_rules km_mcp_rules_of(const struct km_mcp_safety *all, const struct km_mcp_entry *e);
 /* What is in force for it now, all of one configuration.  Any thread, both. */
@@ -225,6 +253,11 @@ struct km_mcp_upstream *km_mcp_set_find(const struct km_mcp_set *set, struct km_
 
 /* What the servers that were added at run time are called as a place in the configuration. */
 #define KM_MCP_ADDED_NAME "(added servers)"
+
+/* Who is asked in the place of a server that fails, in that order.  Returns how many. */
+#define KM_MCP_FOLLOWERS 5
+size_t km_mcp_followers(const struct km_mcp_set *set, const struct km_mcp_upstream *first,
+                        struct km_mcp_upstream *ret[KM_MCP_FOLLOWERS]);
 
 extern const struct km_settings_table km_mcp_entry_table; /* of one server */
 extern const struct km_settings_table km_mcp_settings_table; /* mcp_servers */

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import sqlite3
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -21,6 +22,7 @@ BATCH = 0.5                         # of the price, in a batch
 PROBE = 0.001
 SERVERS = 24                        # MCP servers: one that fails does not stop the others
 BUDGET = 100.0
+TEAM = "money"                      # of all keys that have a budget
 LATE = 5                            # seconds after which a row that is not there is missing
 FEW = 32                            # keys that are asked for by name
 UNBOUNDED = 131072                  # what is reserved for an answer without a bound
@@ -83,6 +85,7 @@ kanmon_settings:
   batch_poll: 0
   mcp_safety: {{pin: off}}
   performance: {{circuit_breaker_failures: 1000000}}
+  teams: [{{team_id: {TEAM}, max_budget: 1000000, budget_limits: [{{budget_duration: 1d, max_budget: 1000000}}]}}]
 {more}"""
 
 
@@ -158,6 +161,8 @@ class World:
 
     async def key(self, **settings):
         settings = {"max_budget": BUDGET, **settings}
+        if settings["max_budget"] is not None:
+            settings.setdefault("team_id", TEAM)
         return (await manage(self.port, "POST", "/key/generate", settings))["key"]
 
     async def key_info(self, key):
@@ -195,7 +200,24 @@ class World:
         answer = await call(self.port, "GET", "/kanmon/spend/holds")
         return answer.json()["holds"] if answer.status == 200 else None
 
+    def check_team(self):
+        """Whatever a purse of the team has spent is what the days say its calls cost, and those of
+        the keys: of one commit, so at any moment."""
+        with sqlite3.connect(next(self.folder.rglob("kanmon.db")), timeout=10) as db:
+            db.execute("BEGIN")
+            purses = dict(db.execute(
+                "SELECT u.name, sum(s.spend) FROM purses u JOIN purse_spend s ON s.purse = u.id"
+                " GROUP BY u.id"))
+            days = dict(db.execute(
+                "SELECT u.name, sum(d.cost) FROM purses u JOIN payer_purses p ON p.purse = u.id"
+                " JOIN daily d ON d.key = p.payer GROUP BY u.id HAVING sum(d.cost) > 0"))
+            keys = db.execute("SELECT coalesce(sum(s.cost), 0) FROM spend s JOIN payers p"
+                              " ON p.id = s.key").fetchone()[0]
+        assert purses == days, (purses, days)
+        assert all(spent == keys for spent in purses.values()), (purses, keys)
+
     async def books(self, keys):
+        self.check_team()
         infos = {key: await self.key_info(key) for key in keys}
         return Books(await self.rows_of(keys), infos, await self.daily(), await self.holds())
 

@@ -358,7 +358,7 @@ static struct {
 
 void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask);
 void __wrap_km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
-                                  const struct km_admission *granted);
+                                  struct km_str payers, const struct km_admission *granted);
 
 void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask)
 {
@@ -368,8 +368,9 @@ void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask)
 }
 
 void __wrap_km_handover_give_back(struct km_handover *h, const uint8_t hash[32],
-                                  const struct km_admission *granted)
+                                  struct km_str payers, const struct km_admission *granted)
 {
+    (void)payers;
     (void)h;
     (void)hash;
     assert_int_equal(granted->reserve, EACH);

@@ -40,7 +40,7 @@ static struct {
 
 void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask);
 void __wrap_km_handover_give_back(struct km_handover *h, const uint8_t key[32],
-                                  const struct km_admission *granted);
+                                  struct km_str payers, const struct km_admission *granted);
 enum km_handover_state __wrap_km_handover_state(struct km_handover *h);
 
 void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask)
@@ -52,10 +52,11 @@ void __wrap_km_handover_ask(struct km_handover *h, struct km_ask *ask)
 }
 
 void __wrap_km_handover_give_back(struct km_handover *h, const uint8_t key[32],
-                                  const struct km_admission *granted)
+                                  struct km_str payers, const struct km_admission *granted)
 {
     const struct km_permit held = { .part = granted->part, .reserved = granted->reserve };
 
+    (void)payers;
     (void)h;
     o.given_back++;
     km_keys_settle_imported(o.keys, key, &held, 0, 0, 0);

@@ -292,7 +292,7 @@ static void a_protection_that_is_off_reads_differently_from_no_effect(void **sta
            "warning[W0106]: router_settings.cache_responses: the file counts on this, and "
            "it is off");
     expect("litellm_settings: {cache: true}\n", 0, 1, "warning[W0106]");
-    expect("router_settings: {default_max_parallel_requests: 5}\n", 0, 1, "warning[W0106]");
+    expect("router_settings: {cache_responses: true}\n", 0, 1, "warning[W0106]");
     expect("litellm_settings: {telemetry: true}\n", 0, 1, "warning[W0103]");
 }
 

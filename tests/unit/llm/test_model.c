@@ -8,12 +8,17 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "llm/affinity.h"
 #include "llm/model.h"
+#include "llm/routes.h"
+#include "policy/economy.h"
 
 static const struct km_settings_table *const tables[] = {
     &km_model_settings_table,
     &km_llm_defaults_table,
     &km_router_settings_table,
+    &km_route_settings_table,
+    &km_economy_settings_table,
     NULL,
 };
 
@@ -285,10 +290,78 @@ static void models_that_fail_for_one_reason_are_one_warning(void **state)
     assert_int_equal(said(f, "W0301", ""), 1);
 }
 
+/* --- which deployments may serve a call --- */
+
+static const char filtered[] =
+    "model_list:\n"
+    "  - model_name: m\n"
+    "    litellm_params: {model: openai/a, api_base: 'http://127.0.0.1:9/v1', tags: [paid, "
+    "eu],\n"
+    "                     region_name: eu}\n"
+    "    model_info: {id: a, max_input_tokens: 100, supports_vision: false,\n"
+    "                 enable_tag_filtering: true}\n"
+    "  - model_name: m\n"
+    "    litellm_params: {model: openai/b, api_base: 'http://127.0.0.1:9/v1', tags: default,\n"
+    "                     aws_region_name: us-east-1}\n"
+    "    model_info: {id: b, supports_response_schema: false, supports_function_calling: "
+    "false}\n"
+    "  - model_name: other\n"
+    "    litellm_params: {model: openai/c, api_base: 'http://127.0.0.1:9/v1'}\n"
+    "  - model_name: other\n"
+    "    litellm_params: {model: openai/d, api_base: 'http://127.0.0.1:9/v1'}\n"
+    "router_settings:\n"
+    "  optional_pre_call_checks: [session_affinity, responses_api_deployment_check]\n"
+    "  model_group_affinity_config: {other: [deployment_affinity, prompt_caching]}\n";
+
+static void what_filters_know_is_what_the_entry_says(void **state)
+{
+    struct fixture *f = *state;
+    const struct km_candidate_facts *a, *b;
+    struct km_model_match m, other;
+
+    load(f, filtered);
+    assert_int_equal(km_models_find(f->models, KM_STR("m"), &m, NULL), 0);
+    a = m.v[0].about;
+    b = m.v[1].about;
+    assert_true(km_str_eq(a->id, KM_STR("a")) && km_str_eq(a->region, KM_STR("eu")));
+    assert_int_equal(a->max_input, 100);
+    assert_int_equal(a->cannot, KM_NEED_VISION);
+    assert_int_equal(a->tags.n, 2);
+    assert_int_equal(b->max_input, -1);
+    assert_int_equal(b->cannot, KM_NEED_TOOLS | KM_NEED_SCHEMA);
+    assert_int_equal(b->tags.n, 1); /* a single one counts as a list */
+    assert_true(km_str_eq(b->region, KM_STR("us-east-1")));
+    assert_true(a->hash != b->hash);
+    assert_int_equal(m.filters, KM_FILTER_TAGS); /* its own word on it */
+    assert_int_equal(m.affinity, KM_AFFINITY_SESSION);
+    assert_int_equal(km_models_find(f->models, KM_STR("other"), &other, NULL), 0);
+    assert_int_equal(other.filters, 0);
+    assert_int_equal(other.affinity, KM_AFFINITY_KEY | KM_AFFINITY_PROMPT);
+    assert_int_equal(km_models_find(f->models, KM_STR("a"), &m, NULL), 0);
+    assert_int_equal(m.affinity, 0); /* it is but one */
+}
+
+static void settings_of_all_groups_switch_filters_on(void **state)
+{
+    struct fixture *f = *state;
+    struct km_model_match m;
+
+    load(f, "model_list:\n"
+            "  - model_name: m\n"
+            "    litellm_params: {model: openai/a, api_base: 'http://127.0.0.1:9/v1'}\n"
+            "router_settings: {enable_pre_call_checks: true, enable_tag_filtering: true}\n"
+            "kanmon_settings: {cost_optimization: {prefer_cost_efficient_models: true}}\n");
+    assert_int_equal(km_models_find(f->models, KM_STR("m"), &m, NULL), 0);
+    assert_int_equal(m.filters, KM_FILTER_FITS | KM_FILTER_TAGS | KM_FILTER_COSTS);
+    assert_non_null(m.v[0].facts.load); /* latencies are measured for it */
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(what_filters_know_is_what_the_entry_says),
+        T(settings_of_all_groups_switch_filters_on),
         T(names_are_found_exactly_by_alias_by_id_and_by_the_best_wildcard),
         T(a_deployment_is_ready_to_call),
         T(shares_are_of_one_kind_within_a_group_and_order),

@@ -15,12 +15,16 @@
 
 #include "llm/auth.h"
 #include "llm/model.h"
+#include "llm/routes.h"
+#include "policy/economy.h"
 #include "llm/provider/codecs.h"
 
 static const struct km_settings_table *const tables[] = {
     &km_model_settings_table,
     &km_llm_defaults_table,
     &km_router_settings_table,
+    &km_route_settings_table,
+    &km_economy_settings_table,
     NULL,
 };
 

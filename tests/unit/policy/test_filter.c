@@ -227,6 +227,40 @@ static void it_is_said_what_would_be_picked(void **state)
     assert_string_equal(km_route_place_word(words[1].place), "rests");
 }
 
+static size_t pick_of(struct group *g, uint64_t sticky, uint64_t seed, uint64_t now_ms)
+{
+    struct km_route_state s = { .rng = seed, .sticky = sticky };
+
+    return (size_t)(km_route_pick(&s, g->v, N, now_ms) - g->v);
+}
+
+static void who_comes_back_is_served_by_the_same(void **state)
+{
+    struct km_route_word words[N];
+    struct km_route_state s = { .rng = 1, .sticky = 77 };
+    size_t first, count[N] = { 0 };
+    struct group g;
+
+    (void)state;
+    init(&g);
+    for (size_t i = 0; i < N; i++)
+        g.facts[i].hash = (i + 1) * 0x9e3779b97f4a7c15u;
+    for (uint64_t sticky = 1; sticky <= 400; sticky++) {
+        first = pick_of(&g, sticky, 1, 1);
+        assert_int_equal(pick_of(&g, sticky, 2, 1), first);
+        count[first]++;
+    }
+    for (size_t i = 0; i < N; i++)
+        assert_in_range(count[i], 60, 140);
+    first = pick_of(&g, 77, 1, 1);
+    km_route_explain(&s, g.v, N, 1, words);
+    for (size_t i = 0; i < N; i++)
+        assert_int_equal(words[i].permille, i == first ? 1000 : 0);
+    km_breaker_rest(&g.breakers[first], 1000, 1); /* goes elsewhere meanwhile, and comes back */
+    assert_true(pick_of(&g, 77, 1, 2) != first);
+    assert_int_equal(pick_of(&g, 77, 1, 1002), first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
         cmocka_unit_test(where_none_is_left_the_prompts_length_is_told_first),
         cmocka_unit_test(tags_choose_as_litellm_has_them),
         cmocka_unit_test(one_that_is_left_out_is_never_picked),
+        cmocka_unit_test(who_comes_back_is_served_by_the_same),
         cmocka_unit_test(it_is_said_what_would_be_picked),
     };
 

@@ -10,6 +10,7 @@
 #include "store/grants.h"
 #include "store/mcp_servers.h"
 #include "store/mcp_tokens.h"
+#include "store/payers.h"
 #include "store/pins.h"
 #include "dump_ledger.h"
 
@@ -302,6 +303,16 @@ static void added_servers(struct dump *d)
 
 /* --- accounts --- */
 
+static void on_purse(void *ctx, const struct km_paying *purse, int64_t end_us, int64_t spend)
+{
+    struct dump *d = ctx;
+
+    km_buf_str(&d->text, KM_STR("-> "));
+    km_buf_json(&d->text, purse->name);
+    km_buf_printf(&d->text, " %lld %lld %lld\n", (long long)purse->length_s, (long long)end_us,
+                  (long long)spend);
+}
+
 static void put_an_account(struct dump *d, enum km_account_kind kind, const char *id,
                            const char *of, bool insert, const char *what)
 {
@@ -329,6 +340,38 @@ static void on_account(void *ctx, const struct km_account_row *row)
 
     km_buf_printf(&d->text, "-> %s %.*s %.*s %lld\n", km_account_words[row->kind].kind,
                   KM_STR_ARG(row->id), KM_STR_ARG(row->of), (long long)row->max_budget);
+}
+
+/* A call that a team and a tag pay for, its correction, and other windows of the tag. */
+static void payers(struct dump *d)
+{
+    static const char text[] = "4\x1ft1\x1f\x1f\x1f\x1e"
+                               "0\x1e"
+                               "0\x1d"
+                               "8\x1fred\x1f\x1f\x1f\x1e"
+                               "86400\x1e"
+                               "86400000000\x1d";
+    struct km_paying tag = { .name = KM_STR("8\x1fred\x1f\x1f\x1f") };
+    struct km_ledger_entry e = entry(&d->p, 9, 50);
+
+    e.id = (struct km_uuid){ { 0x77 } };
+    e.payers = km_str_c(text);
+    e.start_us = DUMP_START_US;
+    e.end_us = DUMP_START_US + 1000;
+    BEGIN(d, km_ledger_settle, "which its team and a tag pay for");
+    settle(&d->p, &e);
+    dump_sync(d);
+    BEGIN(d, km_store_spend_correct, "of all who pay");
+    km_store_spend_correct(d->p.store, d->p.reply, &e.id, 20, KM_STR("bill"), KM_STR("local:0"),
+                           on_json, &d->p);
+    dump_answer(d, true);
+    BEGIN(d, km_store_purses_define, "a window that is longer");
+    tag.length_s = 7 * 86400;
+    tag.end_us = km_time_budget_reset(DUMP_START_US, tag.length_s);
+    km_store_purses_define(d->p.store, &tag, 1);
+    dump_sync(d);
+    BEGIN(d, km_store_purses, "all");
+    assert_int_equal(km_store_purses(d->p.store, on_purse, d, NULL), 0);
 }
 
 static void accounts(struct dump *d)

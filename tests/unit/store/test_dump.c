@@ -34,6 +34,7 @@ static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
     seen_of_servers(&d);
     added_servers(&d);
     accounts(&d);
+    payers(&d);
     audit(&d);
     stats(&d);
     close_it(&d, "as it should be");

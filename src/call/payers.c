@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* payers.c - which accounts a call is of, beside its key (policy/payers.h).
+ *
+ *     key       its team, its user
+ *     caller    x-litellm-end-user-id, x-litellm-customer-id, `user` of the body; x-litellm-tags,
+ *               `tags` and `metadata.tags` of the body
+ *
+ * What a caller names is only looked up: where there is no such account it stands in the call's row
+ * and nothing else happens.  It is asked once a call, when the body is read and nothing is reserved
+ * yet; a call whose key is of no account, in a gateway that has none, asks one number.
+ */
+#include "call/call.h"
+#include "http/json.h"
+
+/* The names that its caller gave it. */
+struct said {
+    struct km_str v[KM_PAYERS_TAGS];
+    size_t n;
+};
+
+static void add_tag(struct said *said, struct km_str tag)
+{
+    tag = km_str_trim(tag);
+    if (tag.n && tag.n <= KM_ACCOUNT_ID_BYTES && said->n < KM_PAYERS_TAGS)
+        said->v[said->n++] = tag;
+}
+
+static void add_list(struct said *said, const struct km_json *list)
+{
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str key, tag;
+
+    if (km_json_kind(list) != KM_JSON_ARRAY)
+        return;
+    for (km_json_iter(list, &it); km_json_next(&it, &key, &item);)
+        if (km_json_string(item, &tag))
+            add_tag(said, tag);
+}
+
+static void add_said_in_body(struct km_call *call, struct said *said)
+{
+    const struct km_json *metadata = NULL;
+
+    if (call->req.metadata.n &&
+        km_json_parse_answer(&call->arena, call->req.metadata, &metadata, NULL) == 0)
+        add_list(said, km_json_get(metadata, "tags"));
+}
+
+static void add_said_in_head(const struct km_call *call, struct said *said)
+{
+    struct km_str tags, tag;
+
+    if (!call->request)
+        return;
+    tags = km_header_get(&call->request->headers, KM_STR("x-litellm-tags"));
+    while (km_str_split(&tags, ',', &tag))
+        add_tag(said, tag);
+}
+
+static struct km_str end_user_of(const struct km_call *call)
+{
+    static const struct km_str names[] = { { "x-litellm-end-user-id", 21 },
+                                           { "x-litellm-customer-id", 21 } };
+    struct km_str said = KM_STR_NONE;
+
+    for (size_t i = 0; call->request && !said.n && i < sizeof names / sizeof names[0]; i++)
+        said = km_header_get(&call->request->headers, names[i]);
+    return said.n ? said : call->req.user;
+}
+
+static void free_payers(void *data)
+{
+    km_payers_free(data);
+}
+
+int km_call_find_payers(struct km_call *call, struct km_err *err)
+{
+    struct km_accounts *accounts = call->w->gw->accounts;
+    const struct km_key *key = call->visit->who.key;
+    struct km_payers_ask ask = { .model = call->req.model };
+    struct said said = { .n = 0 };
+    int r;
+
+    if (!key || call->hold.payers || km_accounts_is_empty(accounts))
+        return 0;
+    add_said_in_body(call, &said);
+    add_said_in_head(call, &said);
+    ask.team_id = key->row.team_id;
+    ask.user_id = key->row.user_id;
+    ask.end_user = end_user_of(call);
+    ask.tags = (struct km_str_list){ said.v, said.n };
+    ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
+    r = km_payers_make(accounts, &ask, &call->hold.payers, err);
+    if (r == 0 && call->hold.payers)
+        r = km_arena_defer(&call->arena, free_payers, call->hold.payers);
+    if (r == KM_E_NOMEM && !err->code)
+        km_fail(err, r, "out of memory");
+    if (r == 0 && call->req.model.n &&
+        km_payers_grant_model(accounts,
+                              &(struct km_payers_ask){ .end_user = ask.end_user, .tags = ask.tags },
+                              call->req.model, call->match.alias_of, err) != KM_GRANTED)
+        return KM_E_MODEL_DENIED;
+    return r;
+}
+
+static bool counts(const struct km_payers *p)
+{
+    for (size_t i = 0; p && i < p->n; i++)
+        if (!p->v[i].unasked && km_purse_has_budget(p->v[i].purse))
+            return true;
+    return false;
+}
+
+bool km_call_has_budget(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return key && (key->row.max_budget >= 0 || counts(call->hold.payers));
+}
+
+int64_t km_call_left(const struct km_call *call)
+{
+    const int64_t key = km_key_left(call->visit->who.key),
+                  others = km_payers_left(call->hold.payers);
+
+    return key < others ? key : others;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* payers.c - see payers.h for the contract.
+ *
+ *     key: organisation, team, user        caller: end user, tags
+ *          |      |     \___ member             |        |
+ *          v      v      v                      v        v
+ *        [ purse, further windows, the model's ] of each, in this order
+ *
+ * An account's purse for a model is taken where it names the model as the caller does, or without
+ * the provider before it; the first that fits, so a call counts once.  A user's own budget refuses
+ * nothing of a key that has a team, as LiteLLM has it, unless the configuration says otherwise: it
+ * is charged in any case.
+ */
+#include "policy/payers.h"
+
+#include <stdlib.h>
+
+#include "policy/account_table.h"
+#include "store/payers.h"
+
+/* While they are looked for; under the table's lock. */
+struct finding {
+    const struct km_accounts *t;
+    const struct km_payers_ask *ask;
+    struct km_share v[KM_PURSES_MOST];
+    size_t n;
+    int r;
+    struct km_err *err;
+};
+
+static void refuse_blocked(struct finding *f, const struct km_account_row *row)
+{
+    f->r = KM_E_UNAUTHENTICATED;
+    if (row->kind == KM_ACCOUNT_TEAM)
+        km_fail(f->err, f->r,
+                "Team=%.*s is blocked. Update via `/team/unblock` if you're an admin.",
+                KM_STR_ARG(row->id));
+    else
+        km_fail(f->err, f->r, "Authentication Error, the %s %.*s is blocked.",
+                km_account_words[row->kind].kind, KM_STR_ARG(row->id));
+}
+
+static void add(struct finding *f, struct km_purse *p, bool unasked)
+{
+    if (f->n == KM_PURSES_MOST) {
+        f->r = km_fail(f->err, KM_E_INVALID,
+                       "the accounts of this call (its key's, its end user, its tags) have more "
+                       "than %d budgets and limits together",
+                       KM_PURSES_MOST);
+        return;
+    }
+    f->v[f->n++] = (struct km_share){ .purse = km_purse_ref(p), .unasked = unasked };
+}
+
+/* The purse that is for this model; NULL: none. */
+static struct km_purse *purse_of_model(const struct km_account *a, struct km_str model)
+{
+    for (size_t i = 1; i < a->npurses; i++)
+        if (a->purses[i]->model.n && km_str_eq(a->purses[i]->model, model))
+            return a->purses[i];
+    return NULL;
+}
+
+static void add_account(struct finding *f, enum km_account_kind kind, struct km_str id,
+                        struct km_str of, bool unasked)
+{
+    const struct km_account *a = f->r == 0 && id.n ? km_accounts_at(f->t, kind, id, of) : NULL;
+    const struct km_str model = f->ask->model;
+    struct km_purse *p = NULL;
+
+    if (!a)
+        return;
+    if (a->row.blocked) {
+        refuse_blocked(f, &a->row);
+        return;
+    }
+    for (size_t i = 0; f->r == 0 && i < a->npurses; i++)
+        if (!a->purses[i]->model.n)
+            add(f, a->purses[i], unasked);
+    if (a->npurses > 1 && model.n && !(p = purse_of_model(a, model)))
+        p = purse_of_model(a, km_str_skip(model, km_str_chr(model, '/') + 1));
+    if (p && f->r == 0)
+        add(f, p, unasked);
+}
+
+static void add_all(struct finding *f)
+{
+    const struct km_payers_ask *ask = f->ask;
+    struct km_str organization = ask->organization_id;
+    const struct km_account *team =
+        ask->team_id.n ? km_accounts_at(f->t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE) : NULL;
+
+    if (!organization.n && team)
+        organization = team->row.organization_id;
+    add_account(f, KM_ACCOUNT_GATEWAY, KM_STR("gateway"), KM_STR_NONE, false);
+    add_account(f, KM_ACCOUNT_ORGANIZATION, organization, KM_STR_NONE, false);
+    if (organization.n)
+        add_account(f, KM_ACCOUNT_ORG_MEMBER, ask->user_id, organization, false);
+    add_account(f, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE, false);
+    if (ask->team_id.n)
+        add_account(f, KM_ACCOUNT_MEMBER, ask->user_id, ask->team_id, false);
+    add_account(f, KM_ACCOUNT_USER, ask->user_id, KM_STR_NONE,
+                ask->team_id.n && !ask->user_of_team_key_pays);
+    add_account(f, KM_ACCOUNT_END_USER, ask->end_user, KM_STR_NONE, false);
+    for (size_t i = 0; i < ask->tags.n; i++) {
+        bool again = false;
+
+        for (size_t k = 0; k < i && !again; k++)
+            again = km_str_eq(ask->tags.v[k], ask->tags.v[i]);
+        if (!again)
+            add_account(f, KM_ACCOUNT_TAG, ask->tags.v[i], KM_STR_NONE, false);
+    }
+}
+
+/* The text of what was found; the windows are read under each purse's lock. */
+static void write_text(const struct km_share *v, size_t n, struct km_buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct km_paying paying = km_purse_paying(v[i].purse);
+
+        km_paying_write(&paying, out);
+    }
+}
+
+static struct km_payers *payers_new(const struct km_share *v, size_t n, struct km_str text)
+{
+    struct km_payers *p = malloc(sizeof *p + n * sizeof p->v[0] + text.n);
+    char *at;
+
+    if (!p)
+        return NULL;
+    at = (char *)(p->v + n);
+    p->n = n;
+    memcpy(p->v, v, n * sizeof p->v[0]);
+    if (text.n)
+        memcpy(at, text.p, text.n);
+    p->text = km_str(at, text.n);
+    return p;
+}
+
+static void unref_all(struct km_share *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        km_purse_unref(v[i].purse);
+}
+
+struct km_payers *km_payers_free(struct km_payers *p)
+{
+    if (p)
+        unref_all(p->v, p->n);
+    free(p);
+    return NULL;
+}
+
+int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struct km_payers **ret,
+                   struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_PAYERS_BYTES);
+    struct finding f = { .t = t, .ask = ask, .err = err };
+
+    *ret = NULL;
+    if (km_accounts_is_empty(t))
+        return 0;
+    pthread_rwlock_rdlock(&t->lock);
+    add_all(&f);
+    pthread_rwlock_unlock(&t->lock);
+    if (f.r == 0 && f.n) {
+        write_text(f.v, f.n, &text);
+        if (km_buf_failed(&text))
+            f.r = km_fail(err, KM_E_INVALID,
+                          "the accounts of this call have names of more than "
+                          "%d bytes together",
+                          KM_PAYERS_BYTES);
+        else if (!(*ret = payers_new(f.v, f.n, km_buf_view(&text))))
+            f.r = km_fail(err, KM_E_NOMEM, "out of memory");
+    }
+    if (f.r < 0)
+        unref_all(f.v, f.n);
+    return f.r;
+}
+
+struct km_payers *km_payers_of_text(struct km_accounts *t, struct km_str text)
+{
+    struct km_share v[KM_PURSES_MOST];
+    struct km_str rest = text;
+    struct km_paying paying;
+    struct km_payers *p = NULL;
+    size_t n = 0;
+
+    if (!text.n)
+        return NULL;
+    pthread_rwlock_rdlock(&t->lock);
+    while (n < KM_PURSES_MOST && km_paying_next(&rest, &paying)) {
+        struct km_purse *purse = km_accounts_purse(t, paying.name);
+
+        if (purse)
+            v[n++] = (struct km_share){ .purse = km_purse_ref(purse) };
+    }
+    pthread_rwlock_unlock(&t->lock);
+    if (n && !(p = payers_new(v, n, text)))
+        unref_all(v, n);
+    return p;
+}
+
+int64_t km_payers_left(const struct km_payers *p)
+{
+    int64_t least = INT64_MAX;
+
+    for (size_t i = 0; p && i < p->n; i++) {
+        const int64_t left = p->v[i].unasked ? INT64_MAX : km_purse_left(p->v[i].purse);
+
+        if (left < least)
+            least = left;
+    }
+    return least;
+}
+
+/* --- models --- */
+
+static bool allows(const struct km_account_row *row, struct km_str model, struct km_str alias_of)
+{
+    const struct km_str_list *list = &row->models;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (km_str_eq(list->v[i], KM_STR("all-proxy-models")) ||
+            km_str_eq(list->v[i], KM_STR("all-team-models")) ||
+            km_model_name_fits(list->v[i], model) || km_model_name_fits(list->v[i], alias_of))
+            return true;
+    return list->n == 0;
+}
+
+static enum km_right grant(const struct km_accounts *t, enum km_account_kind kind, struct km_str id,
+                           struct km_str of, struct km_str model, struct km_str alias_of,
+                           struct km_err *err)
+{
+    const struct km_account *a = id.n ? km_accounts_at(t, kind, id, of) : NULL;
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+    const char *word = kind == KM_ACCOUNT_ORGANIZATION ? "org" : km_account_words[kind].kind;
+
+    if (!a || allows(&a->limits, model, alias_of))
+        return KM_GRANTED;
+    for (size_t i = 0; i < a->limits.models.n; i++)
+        km_buf_printf(&text, "%s'%.*s'", i ? ", " : "", KM_STR_ARG(a->limits.models.v[i]));
+    km_fail_param(err, KM_E_MODEL_DENIED, "model",
+                  "%s not allowed to access model. This %s can only access models=[%.*s]. Tried to "
+                  "access %.*s",
+                  word, word, KM_STR_ARG(km_buf_view(&text)), KM_STR_ARG(model));
+    if (err && kind == KM_ACCOUNT_TEAM)
+        err->type = "team_model_access_denied";
+    if (err && kind == KM_ACCOUNT_USER)
+        err->type = "user_model_access_denied";
+    if (err && kind == KM_ACCOUNT_ORGANIZATION)
+        err->type = "org_model_access_denied";
+    return KM_DENIED;
+}
+
+enum km_right km_payers_grant_model(struct km_accounts *t, const struct km_payers_ask *ask,
+                                    struct km_str model, struct km_str alias_of, struct km_err *err)
+{
+    const struct km_account *team;
+    struct km_str organization = ask->organization_id;
+    enum km_right right;
+
+    if (km_accounts_is_empty(t))
+        return KM_GRANTED;
+    pthread_rwlock_rdlock(&t->lock);
+    team = ask->team_id.n ? km_accounts_at(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE) : NULL;
+    if (!organization.n && team)
+        organization = team->row.organization_id;
+    right = grant(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE, model, alias_of, err);
+    if (right == KM_GRANTED && ask->team_id.n)
+        right = grant(t, KM_ACCOUNT_MEMBER, ask->user_id, ask->team_id, model, alias_of, err);
+    if (right == KM_GRANTED && !ask->team_id.n)
+        right = grant(t, KM_ACCOUNT_USER, ask->user_id, KM_STR_NONE, model, alias_of, err);
+    if (right == KM_GRANTED)
+        right = grant(t, KM_ACCOUNT_ORGANIZATION, organization, KM_STR_NONE, model, alias_of, err);
+    for (size_t i = 0; right == KM_GRANTED && i < ask->tags.n; i++)
+        right = grant(t, KM_ACCOUNT_TAG, ask->tags.v[i], KM_STR_NONE, model, alias_of, err);
+    if (right == KM_GRANTED)
+        right = grant(t, KM_ACCOUNT_END_USER, ask->end_user, KM_STR_NONE, model, alias_of, err);
+    pthread_rwlock_unlock(&t->lock);
+    return right;
+}
