@@ -220,11 +220,11 @@ static void an_unset_variable_in_a_bound_of_kanmons_own_stops_the_start(void **s
 
 static void a_key_is_sent_to_the_section_where_it_works(void **state)
 {
-    struct km_diags *diags = check("general_settings: {stream_idle: 1}\n");
+    struct km_diags *diags = check("general_settings: {max_keys: 1}\n");
     struct km_str help;
 
     (void)state;
-    assert_int_equal(told(diags, "E0103", "stream_idle"), 1);
+    assert_int_equal(told(diags, "E0103", "max_keys"), 1);
     help = km_diags_at(diags, 0)->help;
     assert_true(km_str_starts(help, KM_STR("it belongs in kanmon_settings.")));
     km_diags_free(diags);
