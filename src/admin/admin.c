@@ -191,6 +191,48 @@ bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret)
     return km_query_get(&a->arena, km_exchange_request(a->v->x)->query, km_str_c(name), ret);
 }
 
+struct km_str km_admin_asked(struct km_admin *a, const char *name)
+{
+    struct km_str v;
+
+    return km_admin_query(a, name, &v) ? v : KM_STR_NONE;
+}
+
+uint64_t km_admin_number(struct km_admin *a, const char *name, uint64_t otherwise, uint64_t most)
+{
+    struct km_str text;
+    uint64_t n;
+
+    if (!km_admin_query(a, name, &text) || km_str_u64(text, &n) < 0 || n == 0)
+        return otherwise;
+    return n > most ? most : n;
+}
+
+struct km_str km_admin_text(struct km_admin *a, const char *name)
+{
+    struct km_str s = KM_STR_NONE;
+
+    return km_json_string(km_json_get(a->body, name), &s) ? s : KM_STR_NONE;
+}
+
+struct km_str km_admin_said(struct km_admin *a)
+{
+    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
+    struct km_json_iter it;
+    struct km_str name;
+    const struct km_json *v;
+
+    km_buf_str(&b, KM_STR("{\"fields\":["));
+    if (a->body)
+        for (km_json_iter(a->body, &it); km_json_next(&it, &name, &v);) {
+            if (b.p[b.n - 1] != '[')
+                km_buf_byte(&b, ',');
+            km_buf_json(&b, name);
+        }
+    km_buf_str(&b, KM_STR("]}"));
+    return km_buf_failed(&b) ? KM_STR("{}") : km_arena_str(&a->arena, km_buf_view(&b));
+}
+
 int km_admin_when(struct km_admin *a, const char *name, int64_t *ret_us, struct km_err *err)
 {
     struct km_str text;

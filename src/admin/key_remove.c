@@ -17,8 +17,7 @@ struct removal {
 
 static void remove_next(struct km_admin *a);
 
-/* What callers had with it at servers behind us goes too, unless another key has its books. */
-static void forget(struct km_admin *a, const uint8_t hash[32])
+void km_key_forget(struct km_admin *a, const uint8_t hash[32])
 {
     struct km_key *key = km_keys_find(a->v->w->gw->keys, hash);
     const struct km_mcp_set *set = a->v->view->snap->mcp;
@@ -44,7 +43,7 @@ static void on_removed(void *ctx, const struct km_err *err)
         km_admin_error(a, err);
         return;
     }
-    forget(a, d->hashes[d->next]);
+    km_key_forget(a, d->hashes[d->next]);
     km_keys_del(a->v->w->gw->keys, d->hashes[d->next]);
     d->next++;
     remove_next(a);

@@ -2,16 +2,17 @@
 /* key_view.c - looking at virtual keys: one, or a page of them.
  *
  * Everything comes from the table in memory, whose spend is the live one; the store is not
- * asked.  A key may look at itself; all others are the administrator's.
+ * asked.  A key may look at itself, a user's at all of his; all others are for who may look at
+ * everything (account_rights.c).
  */
 #include <stdlib.h>
 
+#include "admin/account_inside.h"
 #include "admin/key_fields.h"
 #include "admin/key_inside.h"
 #include "base/encode.h"
 
-/* With the window that is current now, which the row need not know of. */
-static void write_key(struct km_key *key, struct km_buf *out)
+void km_key_show(struct km_key *key, struct km_buf *out)
 {
     struct km_key_row row = key->row;
 
@@ -34,10 +35,22 @@ struct km_str km_key_target(struct km_admin *a, const uint8_t hash[32])
     return km_arena_str(&a->arena, km_str(hex, 64));
 }
 
+/* A key may look at itself, its user at all of his; others' are for who may look at everything. */
+static bool may_look(struct km_admin *a, const struct km_key *key)
+{
+    const struct km_key *own = a->v->who.key;
+    struct km_str user = km_account_visitor(a);
+    struct km_err ignored = { 0 };
+
+    return (own && memcmp(own->row.hash, key->row.hash, 32) == 0) ||
+           (user.n && km_str_eq(user, key->row.user_id)) ||
+           km_account_may(a, KM_ACCOUNT_LOOK, KM_ACCOUNT_NONE, NULL, &ignored) == 0;
+}
+
 int km_keys_info(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
-    struct km_principal *who = &a->v->who;
+    const struct km_principal *who = &a->v->who;
     struct km_str text = KM_STR_NONE;
     struct km_key *key = NULL;
     uint8_t hash[32];
@@ -52,14 +65,14 @@ int km_keys_info(struct km_admin *a, struct km_err *err)
     }
     if (!key)
         return km_key_unknown(err);
-    if (!who->admin && (!who->key || memcmp(who->key->row.hash, key->row.hash, 32) != 0)) {
+    if (!may_look(a, key)) {
         km_key_unref(key);
         return km_fail(err, KM_E_FORBIDDEN, "A key may look at itself only.");
     }
     km_buf_str(&out, KM_STR("{\"key\":"));
     km_buf_json(&out, text);
     km_buf_str(&out, KM_STR(",\"info\":"));
-    write_key(key, &out);
+    km_key_show(key, &out);
     km_buf_byte(&out, '}');
     km_key_unref(key);
     km_admin_json(a, 200, km_buf_view(&out));
@@ -80,13 +93,6 @@ struct filter {
     struct km_str alias, user, team;
 };
 
-static struct km_str asked(struct km_admin *a, const char *name)
-{
-    struct km_str v;
-
-    return km_admin_query(a, name, &v) ? v : KM_STR_NONE;
-}
-
 static bool wanted(const struct filter *f, const struct km_key_row *row)
 {
     return (!f->alias.n || km_str_eq(f->alias, row->alias)) &&
@@ -94,19 +100,10 @@ static bool wanted(const struct filter *f, const struct km_key_row *row)
            (!f->team.n || km_str_eq(f->team, row->team_id));
 }
 
-static uint64_t number_of(struct km_admin *a, const char *name, uint64_t otherwise, uint64_t most)
-{
-    struct km_str text;
-    uint64_t n;
-
-    if (!km_admin_query(a, name, &text) || km_str_u64(text, &n) < 0 || n == 0)
-        return otherwise;
-    return n > most ? most : n;
-}
-
 static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct km_buf *out)
 {
-    uint64_t page = number_of(a, "page", 1, UINT32_MAX), size = number_of(a, "size", 10, 1000);
+    uint64_t page = km_admin_number(a, "page", 1, UINT32_MAX),
+             size = km_admin_number(a, "size", 10, 1000);
     struct km_str full = KM_STR_NONE;
     bool objects =
         km_admin_query(a, "return_full_object", &full) && km_str_ieq(full, KM_STR("true"));
@@ -118,7 +115,7 @@ static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct
         if (i > from)
             km_buf_byte(out, ',');
         if (objects) {
-            write_key(keys[i], out);
+            km_key_show(keys[i], out);
             continue;
         }
         km_hex(hex, keys[i]->row.hash, 32);
@@ -132,14 +129,19 @@ int km_keys_list(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     size_t n, kept = 0;
-    struct km_key **keys = km_keys_all(a->v->w->gw->keys, &n);
-    const struct filter f = { asked(a, "key_alias"), asked(a, "user_id"), asked(a, "team_id") };
+    struct km_key **keys;
+    struct km_str own = km_account_visitor(a);
+    bool all = km_account_may(a, KM_ACCOUNT_LOOK, KM_ACCOUNT_NONE, NULL, err) == 0;
+    const struct filter f = { km_admin_asked(a, "key_alias"), km_admin_asked(a, "user_id"),
+                              km_admin_asked(a, "team_id") };
 
-    (void)err;
+    if (!all && !own.n)
+        return err->code;
+    keys = km_keys_all(a->v->w->gw->keys, &n);
     for (size_t i = 0; i < n; i++) {
         struct km_key *key = keys[i];
 
-        if (wanted(&f, &key->row))
+        if (wanted(&f, &key->row) && (all || km_str_eq(own, key->row.user_id)))
             keys[kept++] = key;
         else
             km_key_unref(key);

@@ -8,6 +8,7 @@
  */
 #include "admin/keys.h"
 
+#include "admin/account_inside.h"
 #include "admin/key_fields.h"
 #include "admin/key_inside.h"
 #include "base/crypto.h"
@@ -24,17 +25,10 @@ struct change {
     uint8_t old_hash[32]; /* regenerate: the one that goes */
 };
 
-static struct km_str string_of(struct km_admin *a, const char *name)
-{
-    struct km_str s = KM_STR_NONE;
-
-    return km_json_string(km_json_get(a->body, name), &s) ? s : KM_STR_NONE;
-}
-
 /* The key named by `key` in the body: a reference. */
 static int named_key(struct km_admin *a, struct km_key **ret, struct km_err *err)
 {
-    struct km_str text = string_of(a, "key");
+    struct km_str text = km_admin_text(a, "key");
     uint8_t hash[32];
     int r;
 
@@ -74,32 +68,13 @@ static void on_written(void *ctx, const struct km_err *err)
     answer_row(a, &c->row, c->secret);
 }
 
-/* The names of what changed, never the values: enough to ask who did what. */
-static struct km_str detail_of(struct km_admin *a)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(8 * 1024);
-    struct km_json_iter it;
-    struct km_str name;
-    const struct km_json *v;
-
-    km_buf_str(&b, KM_STR("{\"fields\":["));
-    if (a->body)
-        for (km_json_iter(a->body, &it); km_json_next(&it, &name, &v);) {
-            if (b.p[b.n - 1] != '[')
-                km_buf_byte(&b, ',');
-            km_buf_json(&b, name);
-        }
-    km_buf_str(&b, KM_STR("]}"));
-    return km_buf_failed(&b) ? KM_STR("{}") : km_arena_str(&a->arena, km_buf_view(&b));
-}
-
 static void write_row(struct km_admin *a, const char *action, bool insert)
 {
     struct change *c = a->state;
     struct km_audit audit = { .actor = km_admin_actor(a),
                               .action = km_str_c(action),
                               .target = km_key_target(a, c->row.hash),
-                              .detail = detail_of(a) };
+                              .detail = km_admin_said(a) };
 
     km_store_key_put(a->v->w->gw->store, a->v->w->mailbox, &c->row, insert, &audit, on_written, a);
 }
@@ -145,8 +120,7 @@ static void name_key(struct km_admin *a, struct km_key_row *row, struct km_str s
         km_arena_printf(&a->arena, "sk-...%.*s", KM_STR_ARG(km_str_skip(secret, secret.n - 4)));
 }
 
-/* An alias names one key. */
-static int check_alias(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
+int km_key_check_alias(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
 {
     struct km_key *other = row->alias.n ? km_keys_by_alias(a->v->w->gw->keys, row->alias) : NULL;
     bool taken = other && memcmp(other->row.hash, row->hash, 32) != 0;
@@ -170,12 +144,25 @@ static void stamp(struct km_admin *a, struct km_key_row *row, int64_t now)
     row->created_by = row->updated_by;
 }
 
+int km_key_make(struct km_admin *a, struct km_key_row *row, struct km_str *ret_secret,
+                struct km_err *err)
+{
+    int r = make_secret(a, KM_STR_NONE, ret_secret, err);
+
+    if (r < 0)
+        return r;
+    km_key_row_init(row);
+    name_key(a, row, *ret_secret);
+    stamp(a, row, km_wall_us());
+    return 0;
+}
+
 static int generate(struct km_admin *a, struct km_err *err)
 {
     struct change *c = change_new(a, err);
     int64_t now = km_wall_us();
     struct km_key *existing;
-    int r = c ? make_secret(a, string_of(a, "key"), &c->secret, err) : KM_E_NOMEM;
+    int r = c ? make_secret(a, km_admin_text(a, "key"), &c->secret, err) : KM_E_NOMEM;
 
     if (r < 0)
         return r;
@@ -183,7 +170,7 @@ static int generate(struct km_admin *a, struct km_err *err)
     name_key(a, &c->row, c->secret);
     r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = check_alias(a, &c->row, err);
+        r = km_key_check_alias(a, &c->row, err);
     if (r < 0)
         return r;
     existing = km_keys_find(a->v->w->gw->keys, c->row.hash);
@@ -219,10 +206,10 @@ static int update(struct km_admin *a, struct km_err *err)
     if (r == 0)
         r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = check_alias(a, &c->row, err);
+        r = km_key_check_alias(a, &c->row, err);
     if (r < 0)
         return r;
-    c->secret = string_of(a, "key"); /* told back as it was said */
+    c->secret = km_admin_text(a, "key"); /* told back as it was said */
     stamp(a, &c->row, now);
     write_row(a, "key.update", false);
     return 0;
@@ -276,7 +263,7 @@ static int regenerate(struct km_admin *a, struct km_err *err)
 {
     const struct km_route_match *match = &a->v->match;
     struct change *c = change_new(a, err);
-    struct km_str name = match->nparams ? match->params[0] : string_of(a, "key");
+    struct km_str name = match->nparams ? match->params[0] : km_admin_text(a, "key");
     struct km_audit audit = { .action = KM_STR("key.regenerate") };
     struct km_key *key, *other;
     int r;
@@ -291,7 +278,7 @@ static int regenerate(struct km_admin *a, struct km_err *err)
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     km_key_unref(key);
     if (r == 0)
-        r = make_secret(a, string_of(a, "new_key"), &c->secret, err);
+        r = make_secret(a, km_admin_text(a, "new_key"), &c->secret, err);
     if (r == 0)
         r = km_key_fields_read(a, km_wall_us(), &c->row, err);
     if (r < 0)
@@ -310,25 +297,41 @@ static int regenerate(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-KM_ADMIN_CHANGE(on_generate, BODY_BYTES, generate)
-KM_ADMIN_CHANGE(on_update, BODY_BYTES, update)
-KM_ADMIN_CHANGE(on_delete, BODY_BYTES, km_keys_remove)
+/* Keys are made and changed by who may do everything (account_rights.c): one that a user made for
+ * himself could have rights that he has not. */
+#define KM_OWNERS(name, fn)                                                                        \
+    static int name(struct km_admin *a, struct km_err *err)                                        \
+    {                                                                                              \
+        int r = km_account_may(a, KM_ACCOUNT_OWN, KM_ACCOUNT_NONE, NULL, err);                     \
+                                                                                                   \
+        return r < 0 ? r : fn(a, err);                                                             \
+    }
+KM_OWNERS(owner_generates, generate)
+KM_OWNERS(owner_updates, update)
+KM_OWNERS(owner_removes, km_keys_remove)
+KM_OWNERS(owner_blocks, block)
+KM_OWNERS(owner_unblocks, unblock)
+KM_OWNERS(owner_regenerates, regenerate)
+
+KM_ADMIN_CHANGE(on_generate, BODY_BYTES, owner_generates)
+KM_ADMIN_CHANGE(on_update, BODY_BYTES, owner_updates)
+KM_ADMIN_CHANGE(on_delete, BODY_BYTES, owner_removes)
 KM_ADMIN_HANDLER(on_info, BODY_BYTES, km_keys_info)
 KM_ADMIN_HANDLER(on_list, BODY_BYTES, km_keys_list)
-KM_ADMIN_CHANGE(on_block, BODY_BYTES, block)
-KM_ADMIN_CHANGE(on_unblock, BODY_BYTES, unblock)
-KM_ADMIN_CHANGE(on_regenerate, BODY_BYTES, regenerate)
+KM_ADMIN_CHANGE(on_block, BODY_BYTES, owner_blocks)
+KM_ADMIN_CHANGE(on_unblock, BODY_BYTES, owner_unblocks)
+KM_ADMIN_CHANGE(on_regenerate, BODY_BYTES, owner_regenerates)
 
 static const struct km_route rows[] = {
-    { "POST", "/key/generate", on_generate, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/update", on_update, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/delete", on_delete, KM_AUTH_ADMIN, NULL },
+    { "POST", "/key/generate", on_generate, KM_AUTH_KEY, NULL },
+    { "POST", "/key/update", on_update, KM_AUTH_KEY, NULL },
+    { "POST", "/key/delete", on_delete, KM_AUTH_KEY, NULL },
     { "GET", "/key/info", on_info, KM_AUTH_KEY, NULL },
-    { "GET", "/key/list", on_list, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/block", on_block, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/unblock", on_unblock, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/regenerate", on_regenerate, KM_AUTH_ADMIN, NULL },
-    { "POST", "/key/{key}/regenerate", on_regenerate, KM_AUTH_ADMIN, NULL },
+    { "GET", "/key/list", on_list, KM_AUTH_KEY, NULL },
+    { "POST", "/key/block", on_block, KM_AUTH_KEY, NULL },
+    { "POST", "/key/unblock", on_unblock, KM_AUTH_KEY, NULL },
+    { "POST", "/key/regenerate", on_regenerate, KM_AUTH_KEY, NULL },
+    { "POST", "/key/{key}/regenerate", on_regenerate, KM_AUTH_KEY, NULL },
 };
 
 const struct km_route_rows km_key_routes = { rows, sizeof rows / sizeof rows[0] };

@@ -9,6 +9,7 @@
 #include "app/cli.h"
 
 #include "app/client.h"
+#include "app/cmd_account.h"
 #include "app/cmd_audit.h"
 #include "app/cmd_config.h"
 #include "app/cmd_doctor.h"
@@ -256,6 +257,19 @@ const struct km_command km_app_commands[] = {
       km_cmd_key_unblock },
     { "key delete", "Delete a key", "KEY", "  kanmon key delete --yes team-a\n", delete_options,
       km_cmd_key_delete },
+    KM_ACCOUNT_COMMANDS("team", "teams", "ops --max-budget 100 --budget-duration 30d",
+                        client_options, delete_options),
+    KM_ACCOUNT_BLOCK_COMMANDS("team", "teams", client_options),
+    KM_ACCOUNT_COMMANDS("user", "users", "ada --email ada@example.com --role internal_user",
+                        client_options, delete_options),
+    KM_ACCOUNT_COMMANDS("customer", "customers", "c-1 --max-budget 5", client_options,
+                        delete_options),
+    KM_ACCOUNT_BLOCK_COMMANDS("customer", "customers", client_options),
+    KM_ACCOUNT_COMMANDS("organization", "organizations", "acme --max-budget 1000",
+                        client_options, delete_options),
+    KM_ACCOUNT_COMMANDS("budget", "budgets", "small --max-budget 5 --budget-duration 30d",
+                        client_options, delete_options),
+    KM_ACCOUNT_COMMANDS("tag", "tags", "batch --max-budget 20", client_options, delete_options),
     { "spend holds", "List what is held of calls that ended with the gateway before this one", NULL,
       "  kanmon spend holds\n"
       "  kanmon spend holds --json | jq .amount\n",

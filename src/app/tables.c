@@ -8,6 +8,7 @@
 #include "app/builtins.h"
 #include "app/cli.h"
 
+#include "admin/accounts.h"
 #include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
@@ -20,6 +21,7 @@
 #include "config/config.h"
 #include "config/litellm.h"
 #include "gateway/llm/kind.h"
+#include "gateway/llm/mirror.h"
 #include "gateway/llm/probe.h"
 #include "kept/answers.h"
 #include "door/auth.h"
@@ -70,7 +72,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_model_settings_table, &km_llm_defaults_table, &km_router_settings_table,
     &km_general_settings_table, &km_pass_settings_table, &km_mcp_general_table,
     &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
-    &km_probe_settings_table, &km_probe_routing_table,
+    &km_mirror_settings_table, &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
@@ -92,6 +94,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_prefix_routes,
     &km_health_routes,
     &km_control_routes,
+    &km_account_routes,
     &km_key_routes,
     &km_audit_routes,
     &km_spend_routes,
@@ -129,6 +132,7 @@ const struct km_module *const km_app_modules[] = {
     &km_places_module,
     &km_batch_poll_module,
     &km_probe_module,
+    &km_mirror_module,
     &km_admin_module,
     NULL,
 };

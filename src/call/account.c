@@ -190,8 +190,6 @@ static enum km_next closed(struct km_call *call)
 
     if (call->kind->record && call->kind->record(call))
         return KM_WAIT;
-    if (call->match.hedge)
-        km_call_hedge_learn(call);
     if (km_call_run_hooks(call, KM_HOOK_SETTLED, &ignored) == KM_E_AGAIN)
         return KM_WAIT;
     return km_call_go(call, KM_STEP_finish);

@@ -382,10 +382,6 @@ enum km_next km_step_send(struct km_call *call);
 /* What the end of an attempt changed (enum km_route_change), for log, events and metrics. */
 void km_call_tell_breakers(struct km_call *call, unsigned changes);
 void km_call_tell_probe(struct km_call *call); /* the attempt tests one that was left alone */
-/* hedge.c */
-/* Its first request has left: where its group is hedged, one more may follow. */
-void km_call_hedge_begin(struct km_call *call);
-void km_call_hedge_learn(struct km_call *call); /* the books are closed */
 /* share.c */
 /* The attempt's part of the call's time: what its request may take to connect, and to begin to
  * answer, or where its kind reads whole answers, to have answered. */

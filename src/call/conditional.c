@@ -23,21 +23,29 @@ struct drawn {
 
 /* --- what it comes with --- */
 
+struct asked {
+    struct km_call *call;
+    const struct km_json *metadata; /* read when a rule asks; NULL: none, or not yet */
+    bool read;
+};
+
 static struct km_str header(void *ctx, struct km_str name)
 {
-    const struct km_call *call = ctx;
+    const struct km_call *call = ((struct asked *)ctx)->call;
 
     return call->request ? km_header_get(&call->request->headers, name) : KM_STR_NONE;
 }
 
 static struct km_str metadata(void *ctx, struct km_str name)
 {
-    struct km_call *call = ctx;
+    struct asked *a = ctx;
     struct km_str v = KM_STR_NONE;
-    const struct km_json *root;
 
-    if (call->req.metadata.n && km_json_parse(&call->arena, call->req.metadata, &root, NULL) == 0)
-        (void)km_json_string(km_json_get(root, km_arena_cstr(&call->arena, name)), &v);
+    if (!a->read && a->call->req.metadata.n &&
+        km_json_parse(&a->call->arena, a->call->req.metadata, &a->metadata, NULL) < 0)
+        a->metadata = NULL;
+    a->read = true;
+    (void)km_json_string(km_json_member(a->metadata, name), &v);
     return v;
 }
 
@@ -50,7 +58,8 @@ static int64_t tokens_of(struct km_call *call)
     return km_pace_input(d ? d->pace : NULL, &call->req.size);
 }
 
-static struct km_route_call facts_of(struct km_call *call, const struct km_route_rules *rules)
+static struct km_route_call facts_of(struct km_call *call, const struct km_route_rules *rules,
+                                     struct asked *a)
 {
     const struct km_key *key = call->visit->who.key;
 
@@ -60,7 +69,7 @@ static struct km_route_call facts_of(struct km_call *call, const struct km_route
                                    .tokens = rules->counts ? tokens_of(call) : 0,
                                    .header = header,
                                    .metadata = metadata,
-                                   .ctx = call };
+                                   .ctx = a };
 }
 
 /* --- which part it has --- */
@@ -94,7 +103,8 @@ void km_call_take_rule(struct km_call *call)
 {
     const struct km_models *models = call->visit->view->snap->models;
     const struct km_route_rules *rules = km_models_rules(models);
-    const struct km_route_call facts = facts_of(call, rules);
+    struct asked a = { .call = call };
+    const struct km_route_call facts = facts_of(call, rules, &a);
     const struct km_route_rule *rule = km_route_rules_find(rules, &facts);
     struct km_key *key = call->visit->who.key;
     struct km_model_match match;

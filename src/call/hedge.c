@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hedge.c - a call whose deployment is slow to begin is sent to another one as well.
  *
- *     the first request leaves ── timer ──> is another there, and may it be? ──> km_attempt_beside
+ *     a deployment was picked ── timer ──> is another there, and may it be? ──> km_attempt_beside
  *     the answer is in the books ──> how long its deployment took to begin is learnt
  *
  * Only where the configuration names the group, once a call, and only for what may be asked twice.
@@ -9,16 +9,21 @@
  * repetition to the retry budget of the deployment that is slow: an upstream that slows down is not
  * asked twice for everything.
  */
-#include "call/call.h"
+#include "call/hedge.h"
 
+#include "call/call.h"
 #include "call/metrics.h"
 #include "policy/hedge.h"
+
+#define EARLY_MOST 3
 
 static const char tag; /* the call's note */
 
 struct hedge {
     struct km_call *call;
     struct km_timer timer;
+    uint64_t after_ms;
+    unsigned early; /* times that its request was not out yet: credentials, the ledger */
 };
 
 static bool may_be_hedged(const struct km_call *call)
@@ -34,6 +39,11 @@ static void on_slow(void *ctx)
     const uint64_t now = km_loop_now_ms(call->w->loop);
     struct km_err err;
 
+    if (call->at->d && !call->at->status && !km_attempt_is_out(call->at) && !call->nsent &&
+        h->early++ < EARLY_MOST) {
+        km_timer_start(&h->timer, h->after_ms);
+        return;
+    }
     if (!call->at->d || !km_attempt_is_out(call->at) || call->at->status ||
         !km_route_has_other(&call->route, call->match.v, call->match.n, now))
         return;
@@ -53,32 +63,36 @@ static void stop(void *data)
     km_timer_stop(&h->timer);
 }
 
-void km_call_hedge_begin(struct km_call *call)
+static int begin(struct km_call *call, struct km_err *err)
 {
-    const uint64_t after =
-        km_hedge_after_ms(call->match.hedge, &call->at->d->begins, call->req.stream);
+    uint64_t after;
     struct hedge *h;
-    struct km_err ignored;
 
-    if (!after || call->nsent > 1 || !may_be_hedged(call) || km_call_note(call, &tag))
-        return;
-    h = km_call_make_note(call, &tag, sizeof *h);
+    if (!call->match.hedge || call->nsent || call->beside || !call->at->d || !may_be_hedged(call) ||
+        km_call_note(call, &tag))
+        return KM_HOOK_PASS;
+    after = km_hedge_after_ms(call->match.hedge, &call->at->d->begins, call->req.stream);
+    h = after ? km_call_make_note(call, &tag, sizeof *h) : NULL;
     if (!h)
-        return;
+        return KM_HOOK_PASS;
     h->call = call;
+    h->after_ms = after;
     km_timer_init(&h->timer, call->w->loop, on_slow, h);
-    if (km_call_when_over(call, stop, h, &ignored) == 0)
+    if (km_call_when_over(call, stop, h, err) == 0)
         km_timer_start(&h->timer, after);
+    return KM_HOOK_PASS;
 }
 
 /* Those that were overtaken were not faster than the one that was heard. */
-void km_call_hedge_learn(struct km_call *call)
+static int learn(struct km_call *call, struct km_err *err)
 {
     const uint64_t head_ns = call->began_ns + call->first_ns;
     bool won = false;
 
-    if (call->failed || !call->first_ns || call->at->status < 200 || call->at->status > 299)
-        return;
+    (void)err;
+    if (!call->match.hedge || call->failed || !call->first_ns || call->at->status < 200 ||
+        call->at->status > 299)
+        return KM_HOOK_PASS;
     for (struct km_attempt *at = call->newest ? call->newest : call->at; at; at = at->before) {
         if (!at->d || !at->began_ns || at->began_ns > head_ns || at->money.error)
             continue;
@@ -89,4 +103,8 @@ void km_call_hedge_learn(struct km_call *call)
     }
     if (won && call->at->before && km_call_note(call, &tag))
         km_count_hedge(call, "won");
+    return KM_HOOK_PASS;
 }
+
+const struct km_call_hook km_hedge_hook = { .name = "hedge", .run = begin };
+const struct km_call_hook km_hedge_learn_hook = { .name = "hedge, looking back", .run = learn };

@@ -59,19 +59,30 @@ void km_call_read_head(struct km_call *call)
         call->req.num_retries = v;
 }
 
+/* The model of that name, or the one that its key means by it. */
+static int find_meant(struct km_call *call, struct km_err *err)
+{
+    const struct km_key *key = call->visit->who.key;
+    int r = km_models_find(call->visit->view->snap->models, call->req.model, &call->match, err);
+    int own = key && key->routes ? km_call_own_alias(call, err) : 0;
+
+    if (own < 0)
+        return own;
+    return key && key->routes && call->match.n ? 0 : r;
+}
+
 /* The model, and whether this key may use it.  A key with a list learns nothing of what else
  * there is: an unknown name is one more that is not for it. */
 int km_call_find_model(struct km_call *call, struct km_err *err)
 {
     struct km_key *key = call->visit->who.key;
     struct km_err unknown;
-    int r =
-        km_models_find(call->visit->view->snap->models, call->req.model, &call->match, &unknown);
+    int r = find_meant(call, &unknown);
 
-    if (key && key->routes && km_call_own_alias(call, &unknown) < 0)
-        r = KM_E_INVALID;
-    else if (key && key->routes && call->match.n)
-        r = 0;
+    if (r == KM_E_MODEL_DENIED)
+        *err = unknown;
+    if (r == KM_E_MODEL_DENIED)
+        return r;
     if (key && km_key_grants_model(key, call->req.model,
                                    r == 0 ? call->match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;

@@ -12,6 +12,7 @@
 #include "call/own_routes.h"
 
 #include "policy/key_routes.h"
+#include "policy/payers.h"
 
 /* What its key says; false: nothing.  Few keys do, and few calls of theirs ask twice. */
 static bool read_routes(struct km_call *call, struct km_key_routes *ret)
@@ -22,6 +23,19 @@ static bool read_routes(struct km_call *call, struct km_key_routes *ret)
         return false;
     km_key_routes_read(&key->row, &call->arena, ret);
     return true;
+}
+
+/* Its team and its user must be allowed the model that is meant: who makes a key for himself gives
+ * it its aliases, and their lists are no less theirs for it. */
+KM_MUST_USE static enum km_right grants_target(const struct km_call *call, struct km_str to,
+                                               struct km_str alias_of, struct km_err *err)
+{
+    const struct km_key *key = call->visit->who.key;
+    const struct km_payers_ask ask = { .team_id = key->row.team_id, .user_id = key->row.user_id };
+
+    if (!key->accounts || (!ask.team_id.n && !ask.user_id.n))
+        return KM_GRANTED;
+    return km_payers_grant_model(key->accounts, &ask, to, alias_of, err);
 }
 
 int km_call_own_alias(struct km_call *call, struct km_err *err)
@@ -36,6 +50,8 @@ int km_call_own_alias(struct km_call *call, struct km_err *err)
     if (to.n) {
         if (km_models_find(call->visit->view->snap->models, to, &match, err) < 0)
             return KM_E_INVALID;
+        if (grants_target(call, to, match.alias_of, err) != KM_GRANTED)
+            return KM_E_MODEL_DENIED;
         call->match = match;
         call->match.alias_of = to;
     }

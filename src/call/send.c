@@ -388,8 +388,6 @@ static bool send_out(struct km_call *call)
                                    at->opens, &call->arena, &upstream_events, at);
     else
         at->up = km_http_send(call->w->client, &at->out, &upstream_events, at);
-    if ((at->up || at->taker) && call->match.hedge)
-        km_call_hedge_begin(call);
     if (at->up || at->taker)
         return true;
     km_fail(&call->err, KM_E_NOMEM, "out of memory");

@@ -24,10 +24,21 @@
 struct tags {
     struct km_str v[TAGS_MOST];
     size_t n;
+    struct km_str prefix; /* of those that are for routing; empty: none is */
+    bool declared; /* one that names a deployment's began so */
 };
+
+static bool is_plain(struct km_str tag)
+{
+    return tag.n && tag.p[0] != '&' && tag.p[0] != '!';
+}
 
 static void add_tag(struct tags *t, struct km_str tag)
 {
+    if (t->prefix.n && km_str_starts(tag, t->prefix)) {
+        tag = km_str_skip(tag, t->prefix.n);
+        t->declared = t->declared || is_plain(tag);
+    }
     for (size_t i = 0; i < t->n; i++)
         if (km_str_eq(t->v[i], tag))
             return;
@@ -69,18 +80,20 @@ static void add_header_tags(struct tags *t, const struct km_call *call)
 
 /* Its key's, its header's, its body's: all of them count, and a caller takes none of his key's
  * away. */
-static int read_tags(struct km_call *call, const struct km_json *of_key, struct km_tags *ret,
+static int read_tags(struct km_call *call, const struct km_json *of_key, struct km_filter_ask *ret,
                      struct km_err *err)
 {
     struct tags *t = km_arena_zalloc(&call->arena, sizeof *t);
 
     if (!t)
         return km_fail(err, KM_E_NOMEM, "out of memory");
+    t->prefix = call->visit->view->snap->routing->filters.tag_prefix;
     add_tags(t, km_json_get(of_key, "tags"));
     add_header_tags(t, call);
     add_tags(t, parse(call, call->req.tags));
     add_tags(t, km_json_get(parse(call, call->req.metadata), "tags"));
-    *ret = (struct km_tags){ .v = t->v, .n = t->n };
+    ret->tags = (struct km_tags){ .v = t->v, .n = t->n };
+    ret->tags_declared = t->declared;
     return 0;
 }
 
@@ -142,7 +155,7 @@ int km_call_filter_ask(struct km_call *call, struct km_filter_ask *ret, struct k
         .region = fits ? region_of(call, of_key) : KM_STR_NONE,
         .tags_match_any = call->visit->view->snap->routing->filters.tags_match_any,
     };
-    return call->match.filters & KM_FILTER_TAGS ? read_tags(call, of_key, &ret->tags, err) : 0;
+    return call->match.filters & KM_FILTER_TAGS ? read_tags(call, of_key, ret, err) : 0;
 }
 
 /* --- none is left --- */

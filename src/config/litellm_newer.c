@@ -25,8 +25,8 @@ static const struct km_setting rows[] = {
     REFUSED("disable_bedrock_agent_runtime_passthrough", KM_SET_BOOL, "false",
             "Closes a route below /bedrock; kanmon does not close single routes."),
     REFUSED("apply_user_budget_to_team_keys", KM_SET_BOOL, "false",
-            "A user's budget counts for team keys too; kanmon holds budgets by key only, for "
-            "now."),
+            "A user's budget counts for team keys too; set "
+            "kanmon_settings.apply_user_budget_to_team_keys."),
     REFUSED("fail_closed_rate_limit_enforcement", KM_SET_BOOL, "false",
             "Refuses calls while the counters of limits cannot be reached; with more than one "
             "kanmon each counts for itself."),

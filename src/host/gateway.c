@@ -19,8 +19,8 @@
 #include "host/load.h"
 #include "host/module.h"
 #include "host/worker.h"
-#include "policy/gate.h"
 #include "policy/account_settings.h"
+#include "policy/gate.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256

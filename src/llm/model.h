@@ -99,6 +99,8 @@ struct km_deployment {
     struct km_breaker_group *group_of; /* its provider's; NULL: it is the only one there */
     unsigned place; /* in that */
     struct km_retry_budget retries;
+    const struct km_str_list *silent; /* who gets its calls as well, unheard; NULL: nobody */
+    int64_t silent_percent; /* of them */
     struct km_deployment_check check;
     struct km_probe_state checked; /* what the last one said */
     struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */

@@ -101,6 +101,11 @@ static const struct km_setting params_rows[] = {
     { .name = "cooldown_time", .type = KM_SET_MS, .offset = AT(cooldown_ms), .def = "0",
       .min = 0, .max = 86400000,
       .help = "Seconds for which it is left alone when it fails; 0 in the file: never." },
+    { .name = "silent_model", .type = KM_SET_STR_LIST, .offset = AT(silent_model),
+      .help = "Models that get this deployment's calls as well: nobody hears their answers, and "
+              "kanmon_settings.mirror.budget pays for them." },
+    { .name = "silent_model_percent", .type = KM_SET_INT, .offset = AT(silent_percent),
+      .def = "100", .min = 0, .max = 100, .help = "How many of the calls silent_model gets." },
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
       .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "
@@ -428,6 +433,9 @@ static const struct km_setting router_rows[] = {
               "in another region than its key may use, or cannot do what it asks for." },
     { .name = "enable_tag_filtering", .type = KM_SET_BOOL, .offset = AT(filters.tags),
       .help = "A call with tags goes to the deployments with these tags only." },
+    { .name = "tag_routing_prefix", .type = KM_SET_STR, .offset = AT(filters.tag_prefix),
+      .help = "A tag that begins so counts without it, and is never taken for one of other uses: a "
+              "call with it goes to no deployment that only has `default`." },
     { .name = "tag_filtering_match_any", .type = KM_SET_BOOL, .offset = AT(filters.tags_match_any),
       .def = "true",
       .help = "One of the call's tags is enough; false: a deployment must have all of them." },

@@ -28,6 +28,8 @@ struct km_litellm_params {
     bool chat_only; /* its upstream has no Responses */
     struct km_str_list additional_drop_params, allowed_openai_params;
     bool ssl_verify;
+    struct km_str_list silent_model;
+    int64_t silent_percent;
     int64_t cooldown_ms; /* 0: not said, or never: cooldown.c looks */
     bool use_in_pass_through;
     struct km_str vertex_project, vertex_location, vertex_credentials;
@@ -97,6 +99,7 @@ struct km_filter_settings {
     bool fits; /* enable_pre_call_checks */
     bool tags; /* enable_tag_filtering */
     bool tags_match_any;
+    struct km_str tag_prefix; /* empty: none */
 };
 
 struct km_strategy_args {

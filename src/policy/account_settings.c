@@ -7,7 +7,7 @@
  *       team_members:
  *         - {team_id: research, user_id: ada, max_budget: 10}
  *
- * One list a kind, in the members of LiteLLM's endpoints, read by the columns of accounts.h: so what
+ * One list a kind, in the members of LiteLLM's endpoints, read by the columns of accounts.h: what
  * an endpoint takes a file does.  What a member says that no column has is refused, because
  * a limit that is misspelt would limit nothing.  The file wins over the store: whoever is declared
  * is as declared at each start.  What it spent is in the store under its name, as anybody's.

@@ -71,6 +71,7 @@ struct km_filter_ask {
     unsigned needs; /* enum km_need */
     struct km_str region; /* it must be served there; empty: anywhere */
     struct km_tags tags; /* its caller's and its key's */
+    bool tags_declared; /* one of them is said to be for routing, whether anybody has it or not */
     bool tags_match_any; /* one in common is enough; else all of them */
 };
 

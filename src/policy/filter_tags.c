@@ -143,7 +143,7 @@ void km_filter_tags(const struct km_filter_ask *ask, const struct km_candidate *
 {
     const bool tagged = any_of(ask, PLAIN);
     const struct found f = tagged ? look(ask, v, n, why) : (struct found){ false, false };
-    const bool known = tagged && !f.matching && are_known(ask, v, n);
+    const bool known = tagged && !f.matching && (ask->tags_declared || are_known(ask, v, n));
     const bool defaults = !tagged && any_default(v, n, why);
 
     for (size_t i = 0; i < n; i++)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hedge.c - see hedge.h for the contract.
  *
- * Two workers that learn at the same moment may lose one of the two.
+ * What is learnt of a deployment is a guess and how many answers it is made of (quantile.h), packed
+ * into a word, so that workers share it without a lock.  Two that learn at the same moment may lose
+ * one of the two.
  */
 #include "policy/hedge.h"
 

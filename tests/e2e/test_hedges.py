@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from gateway import MASTER, Gateway, wait_until
+from gateway import MASTER, Gateway, patient, wait_until
 from test_faults import OK, Scripted, response
 from test_timeouts import CHUNK, END, HEAD, says, stops_after
 
@@ -81,7 +81,7 @@ def test_the_first_may_still_win(route):
     asked = threading.Event()
 
     def slow(link, _head):
-        asked.wait(20)
+        asked.wait(patient(20))
         link.sendall(response(200, OK))
 
     def fast(link, _head):
@@ -105,7 +105,7 @@ def test_a_key_that_has_no_more_gets_no_second(route):
     released = threading.Event()
 
     def slow(link, _head):
-        released.wait(20)
+        released.wait(patient(20))
         link.sendall(response(200, OK))
 
     gateway, _, fast = route(slow, says(response(200, OK)))
@@ -116,7 +116,7 @@ def test_a_key_that_has_no_more_gets_no_second(route):
     asking.start()
     wait_until(lambda: hedges(gateway).get("no_budget"), what="the second to be refused")
     released.set()
-    asking.join(20)
+    asking.join(patient(20))
     assert answers[0].status == 200 and fast.served == 0
     wait_until(lambda: gateway.key_info(key)["spend"] > 0, what="the key's spend")
     for _ in range(3):  # as much as before may be reserved: nothing leaked
@@ -131,7 +131,7 @@ def test_many_at_once_leak_nothing(route):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(patient(60))
     wait_until(lambda: len(gateway.spend_logs(api_key=key)) == 8, what="their rows")
     spent = sum(row["spend"] for row in gateway.spend_logs(api_key=key))
     wait_until(lambda: gateway.key_info(key)["spend"] == pytest.approx(spent), what="the sum")

@@ -65,6 +65,16 @@ def test_a_keys_alias_is_the_model_it_means(route, upstream):
     assert gateway.key_info(gateway.new_key())["aliases"] == {}
 
 
+def test_an_alias_leads_to_nothing_that_the_keys_team_may_not_use(route, upstream):
+    gateway = route()
+    team = gateway.call("POST", "/team/new", {"models": ["good"]}).json()["team_id"]
+    key = gateway.new_key(team_id=team, aliases={"good": "costly", "nice": "good"})
+    with pytest.raises(openai.PermissionDeniedError):
+        ask(gateway, "good", key)
+    ask(gateway, "nice", key)
+    assert asked(upstream) == ["ok-good"]
+
+
 def test_an_alias_may_take_the_place_of_a_model(route, upstream):
     gateway = route()
     ask(gateway, "costly", gateway.new_key(aliases={"costly": "good"}, max_budget=1))

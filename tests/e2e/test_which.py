@@ -160,6 +160,15 @@ def test_all_tags_where_one_is_not_enough(route, upstream):
     assert "Not allowed to access model due to tags configuration" in refused.value.message
 
 
+def test_a_tag_that_is_for_routing_says_so(route, upstream):
+    gateway = route("enable_tag_filtering: true, tag_routing_prefix: 'route:'", TAGGED)
+    ask(gateway, extra_body={"tags": ["route:paid"]})
+    ask(gateway, extra_body={"tags": ["bill:paid", "some"]})
+    assert asked(upstream) == ["ok-paid", "ok-rest"]
+    with pytest.raises(openai.PermissionDeniedError):
+        ask(gateway, extra_body={"tags": ["route:nobody"]})
+
+
 def test_a_keys_tags_count_whatever_its_caller_says(route, upstream):
     gateway = route("enable_tag_filtering: true", TAGGED)
     key = gateway.new_key(metadata={"tags": ["&free"]})

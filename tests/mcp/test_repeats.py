@@ -87,7 +87,7 @@ def world(tmp_path_factory):
                 "stern": entry(between.url, trust_annotations=True, retry="never",
                                tool_settings={"put": {"retry": "always"}}),
                 "late": entry(between.url, trust_annotations=True, timeout="500ms"),
-            }) as gateway:
+            }, performance={"circuit_breaker_failures": 1000}) as gateway:
         for name in ("one", "old", "trusted", "oldtrusted", "told", "stern", "late"):
             until(gateway, name, "ready")
         yield gateway, server, between

@@ -553,3 +553,9 @@ const struct km_call_kind km_kind_own = {
     .own = true,
     LLM_ROWS,
 };
+
+/* What a key pays for, and no client hears. */
+const struct km_call_kind km_kind_mirror = {
+    .name = "mirror",
+    LLM_ROWS,
+};

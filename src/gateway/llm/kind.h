@@ -7,5 +7,6 @@
 
 extern const struct km_call_kind km_kind_llm;
 extern const struct km_call_kind km_kind_own; /* the same, for the gateway's own ends */
+extern const struct km_call_kind km_kind_mirror; /* the shadow of a call (mirror.h) */
 
 #endif

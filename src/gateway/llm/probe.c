@@ -15,11 +15,11 @@
 
 #include "call/ask.h"
 #include "gateway/llm/kind.h"
+#include "gateway/llm/own.h"
 #include "llm/cooldown.h"
 
 #define PROBE_BYTES ((size_t)64 * 1024)
 #define IDLE_MS 1000 /* until it is looked whether there is something to ask for now */
-#define NAME_MOST 200
 
 struct prober {
     struct km_worker *w;
@@ -99,21 +99,6 @@ static void put_body(const struct km_deployment *d, struct km_buf *out)
                   (long long)d->check.timeout_ms / 1000, (long long)d->check.timeout_ms % 1000);
 }
 
-static struct km_visit *visit_of(struct prober *p, struct km_arena *arena)
-{
-    struct km_visit *v = km_arena_zalloc(arena, sizeof *v);
-
-    if (!v || km_visit_seat(v, arena, p->w) < 0)
-        return NULL;
-    v->came_us = km_wall_us();
-    v->id = km_uuid7_at(km_loop_ids(p->w->loop), v->came_us);
-    km_uuid_text(&v->id, v->id_text);
-    v->local = true;
-    v->standing = KM_STANDING_KNOWN;
-    memcpy(v->who.who, "kanmon", sizeof "kanmon");
-    return v;
-}
-
 /* --- what came of it --- */
 
 static void on_head(void *ctx, int status, struct km_str lines)
@@ -184,7 +169,7 @@ static void ask(struct prober *p, struct km_deployment *d)
     km_list_init(&probe->link);
     km_list_push(&p->open, &probe->link);
     p->nopen++;
-    probe->visit = visit_of(p, &probe->arena);
+    probe->visit = km_own_visit(p->w, &probe->arena);
     probe->asker.visit = probe->visit;
     put_body(d, &body);
     if (!probe->visit || km_buf_failed(&body) ||

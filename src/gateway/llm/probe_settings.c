@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* probe_settings.c - health checks in the background: what the configuration says of them, by
- * LiteLLM's names.
+/* probe_settings.c - health checks in the background: what the configuration says of them.
+ *
+ * The names are LiteLLM's, and so is their place among general_settings.  Whether routing heeds
+ * them may stand among router_settings as well, where LiteLLM's router reads it: two tables, and
+ * one of the two is enough.  What single deployments say of theirs are rows of model_info.
  */
 #include "gateway/llm/probe.h"
 

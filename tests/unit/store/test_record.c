@@ -200,6 +200,58 @@ static void a_record_of_the_version_before_is_read(void **state)
     assert_int_equal(n, 0);
 }
 
+/* As a program of version 2 wrote it: no payers. */
+struct record_of_2 {
+    uint32_t size;
+    uint16_t version;
+    uint8_t kind, alone;
+    uint16_t len[10], status, attempt;
+    uint32_t flags;
+    uint8_t id[16], key_hash[32];
+    int64_t start_us, first_us, end_us, prompt_tokens, completion_tokens, cached_tokens;
+    int64_t reserved, cost, deadline_us;
+    void *done, *ctx;
+    char text[16];
+};
+
+static void a_record_without_payers_is_read(void **state)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1 << 16);
+    const struct record_of_2 old = { .size = sizeof old,
+                                     .version = 2,
+                                     .kind = KM_RECORD_PROGRESS,
+                                     .len = { 1, 1, 3, 1, 1, 1, 0, 2, 3, 2 },
+                                     .status = 200,
+                                     .attempt = 2,
+                                     .flags = KM_CALL_STREAM,
+                                     .id = { 9 },
+                                     .key_hash = { 10 },
+                                     .start_us = 1,
+                                     .reserved = 7,
+                                     .cost = 5,
+                                     .deadline_us = 8,
+                                     .text = "tgmmmdpb{}::1[]" };
+    const struct km_str bytes = km_str((const char *)&old, sizeof old);
+    struct km_ledger_entry e;
+    size_t n;
+
+    (void)state;
+    for (size_t cut = 0; cut < sizeof old; cut++) {
+        km_record_read(km_str(bytes.p, cut), &out, &n);
+        assert_int_equal(n, 0);
+    }
+    km_record_read(bytes, &out, &n);
+    assert_int_equal(n, sizeof old);
+    assert_true(km_record_valid(km_buf_view(&out)));
+    km_record_entry((const struct km_record *)(const void *)out.p, &e);
+    assert_true(km_str_eq(e.model, KM_STR("mmm")) && km_str_eq(e.client_ip, KM_STR("::1")));
+    assert_true(km_str_eq(e.attempts, KM_STR("[]")) && e.payers.n == 0);
+    assert_int_equal(e.cost, 5);
+    assert_int_equal(e.attempt, 2);
+    assert_int_equal(e.deadline_us, 8);
+    assert_int_equal(e.key_hash[0], 10);
+}
+
 /* As a column of the store. */
 static void the_state_of_an_open_call_comes_back_as_it_went(void **state)
 {
@@ -286,6 +338,7 @@ int main(void)
         cmocka_unit_test(long_names_are_cut_and_long_metadata_left_out),
         cmocka_unit_test(a_record_cut_or_stretched_is_not_believed),
         cmocka_unit_test(a_record_of_the_version_before_is_read),
+        cmocka_unit_test(a_record_without_payers_is_read),
         cmocka_unit_test(the_state_of_an_open_call_comes_back_as_it_went),
         cmocka_unit_test(the_most_there_is_of_a_state_has_its_room),
         cmocka_unit_test(records_of_this_version_are_read_one_by_one),
