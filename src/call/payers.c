@@ -43,7 +43,7 @@ static void add_said_in_body(struct km_call *call, struct said *said)
     const struct km_json *metadata = NULL;
 
     if (call->req.metadata.n &&
-        km_json_parse_answer(&call->arena, call->req.metadata, &metadata, NULL) == 0)
+        km_json_parse(&call->arena, call->req.metadata, &metadata, NULL) == 0)
         add_list(said, km_json_get(metadata, "tags"));
 }
 

@@ -280,8 +280,8 @@ bool km_model_name_fits(struct km_str allowed, struct km_str model)
                        (km_str_chr(allowed, '*') < allowed.n && km_str_glob(allowed, model, NULL)));
 }
 
-static enum km_right own_list_grants(const struct km_key *k, struct km_str model,
-                                     struct km_str alias_of, struct km_err *err)
+KM_MUST_USE static enum km_right own_list_grants(const struct km_key *k, struct km_str model,
+                                                 struct km_str alias_of, struct km_err *err)
 {
     const struct km_str_list *list = &k->row.models;
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024);

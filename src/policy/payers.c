@@ -229,9 +229,9 @@ static bool allows(const struct km_account_row *row, struct km_str model, struct
     return list->n == 0;
 }
 
-static enum km_right grant(const struct km_accounts *t, enum km_account_kind kind, struct km_str id,
-                           struct km_str of, struct km_str model, struct km_str alias_of,
-                           struct km_err *err)
+KM_MUST_USE static enum km_right grant(const struct km_accounts *t, enum km_account_kind kind,
+                                       struct km_str id, struct km_str of, struct km_str model,
+                                       struct km_str alias_of, struct km_err *err)
 {
     const struct km_account *a = id.n ? km_accounts_at(t, kind, id, of) : NULL;
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(1024);

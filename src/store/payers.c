@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* payers.c - see payers.h. */
+/* payers.c - see payers.h.
+ *
+ * A text is made by whoever reserves, read by the writer, by the next process and after a crash: so
+ * it is flat bytes that need no parser but the split at three separators, none of which a name may
+ * have (km_account_id_is_good()).  What does not read ends it: what stood before is whole.
+ */
 #include "store/payers.h"
 
 #define RECORD '\x1e'
