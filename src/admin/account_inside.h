@@ -149,6 +149,7 @@ void km_account_show_one(struct km_admin *a, enum km_account_kind kind, struct k
 /* --- account_view.c, account_write.c, account_members.c: handlers --- */
 
 int km_account_info(struct km_admin *a, struct km_err *err);
+int km_user_info_alone(struct km_admin *a, struct km_err *err);
 int km_account_info_many(struct km_admin *a, struct km_err *err);
 int km_account_list(struct km_admin *a, struct km_err *err);
 int km_account_list_page(struct km_admin *a, struct km_err *err);

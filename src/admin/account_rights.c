@@ -10,6 +10,9 @@
  *     a key of a user: look at himself; his name and address, unless he is an internal_user_viewer
  *     any other key: nothing
  *
+ * Rights to change are those of who shows the key itself.  A program that somebody logged in to use
+ * his tools, with an access token, and a token of another issuer have what any key has.
+ *
  * The role is that of the user whom the key names, asked anew for each request: who loses it loses
  * it at once.
  */
@@ -33,9 +36,17 @@ static bool has_role(struct km_admin *a, enum km_account_kind kind, struct km_st
     return has;
 }
 
+/* Was the key itself shown? */
+static bool shows_key(const struct km_admin *a)
+{
+    const struct km_principal *who = &a->v->who;
+
+    return who->key && !who->delegated && !who->issuer.n;
+}
+
 static bool is_user(struct km_admin *a, const char *role)
 {
-    return has_role(a, KM_ACCOUNT_USER, km_account_visitor(a), KM_STR_NONE, role);
+    return shows_key(a) && has_role(a, KM_ACCOUNT_USER, km_account_visitor(a), KM_STR_NONE, role);
 }
 
 static bool is_org_admin(struct km_admin *a, struct km_str org)
@@ -67,7 +78,7 @@ static bool may_change(struct km_admin *a, enum km_account_kind kind,
 {
     struct km_str user = km_account_visitor(a);
 
-    if (is_user(a, "internal_user_viewer"))
+    if (!shows_key(a) || is_user(a, "internal_user_viewer"))
         return false;
     switch (kind) {
     case KM_ACCOUNT_TEAM:

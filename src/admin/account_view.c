@@ -171,14 +171,37 @@ int km_account_info(struct km_admin *a, struct km_err *err)
     if (!id.n && sort->kind == KM_ACCOUNT_USER)
         id = km_account_visitor(a);
     if (!id.n)
-        return km_fail_param(err, KM_E_INVALID, sort->asked, "Missing required parameter: '%s'.",
-                             sort->asked);
+        return km_account_missing(sort->asked, err);
     acc = km_accounts_find(a->v->w->gw->accounts, sort->kind, id, KM_STR_NONE);
     r = km_account_may(a, KM_ACCOUNT_LOOK, sort->kind, acc ? &acc->row : NULL, err);
     if (r == 0)
         r = acc ? put_info(a, acc, &out, err) : km_account_unknown(sort, id, err);
     km_account_unref(acc);
     return r < 0 ? r : answer(a, &out, err);
+}
+
+/* A user alone, by a route that has no list of keys and teams. */
+int km_user_info_alone(struct km_admin *a, struct km_err *err)
+{
+    struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+    struct km_str id = km_admin_asked(a, "user_id");
+    struct km_account *acc;
+    int r;
+
+    if (!id.n)
+        id = km_account_visitor(a);
+    if (!id.n)
+        return km_account_missing("user_id", err);
+    acc = km_accounts_find(a->v->w->gw->accounts, KM_ACCOUNT_USER, id, KM_STR_NONE);
+    r = km_account_may(a, KM_ACCOUNT_LOOK, KM_ACCOUNT_USER, acc ? &acc->row : NULL, err);
+    if (r == 0 && !acc)
+        r = km_fail_param(err, KM_E_NOT_FOUND, "user_id", "User not found: %.*s",
+                          KM_STR_ARG(km_str_sub(id, 0, KM_ACCOUNT_ID_BYTES)));
+    km_account_unref(acc);
+    if (r < 0)
+        return r;
+    km_account_show_one(a, KM_ACCOUNT_USER, id, KM_STR_NONE, &out);
+    return answer(a, &out, err);
 }
 
 /* --- several that the body names --- */

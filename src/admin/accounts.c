@@ -71,6 +71,7 @@ KM_ADMIN_CHANGE(on_member_delete, BODY_BYTES, km_member_delete)
 KM_ADMIN_CHANGE(on_model_add, BODY_BYTES, km_team_model_add)
 KM_ADMIN_CHANGE(on_model_delete, BODY_BYTES, km_team_model_delete)
 KM_ADMIN_HANDLER(on_info, BODY_BYTES, km_account_info)
+KM_ADMIN_HANDLER(on_info_alone, BODY_BYTES, km_user_info_alone)
 KM_ADMIN_HANDLER(on_info_many, BODY_BYTES, km_account_info_many)
 KM_ADMIN_HANDLER(on_list, BODY_BYTES, km_account_list)
 KM_ADMIN_HANDLER(on_list_page, BODY_BYTES, km_account_list_page)
@@ -99,6 +100,7 @@ static const struct km_route rows[] = {
     ROW("POST", "/user/update", on_update, user),
     ROW("POST", "/user/delete", on_delete, user),
     ROW("GET", "/user/info", on_info, user),
+    ROW("GET", "/v2/user/info", on_info_alone, user),
     ROW("GET", "/user/list", on_list_page, user),
     ROW("POST", "/customer/new", on_new, end_user),
     ROW("POST", "/customer/update", on_update, end_user),

@@ -25,6 +25,7 @@ struct km_principal {
     /* Of an access token of our own: what it was issued for; empty: everything.  In the exchange's
      * arena. */
     struct km_str resource;
+    bool delegated; /* by an access token of our own: a program acts for the key's holder */
     struct km_mcp_subject *token; /* that token, where a server exchanges it; NULL: not kept.  A
                                      reference of the arena's */
 };

@@ -109,6 +109,7 @@ def test_a_user_lives_in_litellms_shapes(gateway):
     assert without["key"] == "" and without["user_id"]
     info = fits("user_info", get(gateway, f"/user/info?user_id={user}"))
     fits("user", info["user_info"])
+    assert get(gateway, f"/v2/user/info?user_id={user}") == info["user_info"]
     assert [t["team_id"] for t in info["teams"]] == [team] and len(info["keys"]) == 1
     changed = post(gateway, "/user/update", {"user_email": mail, "user_alias": "A"})
     assert changed["user_id"] == user and fits("user", changed["data"])["user_alias"] == "A"

@@ -23,6 +23,7 @@ static int check(struct km_visit *v, const struct km_shown *shown, struct km_err
     if (!km_grant_covers(km_str_c(grant.resource), km_exchange_request(v->x)->path))
         return km_credential_refuse(
             err, "the access token was issued for another resource of this gateway.");
+    v->who.delegated = true;
     v->who.resource = km_arena_str(km_exchange_arena(v->x), km_str_c(grant.resource));
     if (v->who.resource.n != strlen(grant.resource))
         return km_fail(err, KM_E_NOMEM, "out of memory");
