@@ -9,7 +9,7 @@ import time
 import pytest
 from openai import OpenAI, RateLimitError
 
-from gateway import wait_until
+from gateway import patient, wait_until
 from test_handover import Daemon
 
 COLUMNS = {
@@ -238,5 +238,5 @@ def test_a_member_that_is_misspelt_is_refused(closed):
     closed.config.write_text(closed.config.read_text()
                              + "\n  teams: [{team_id: t, max_buget: 1}]\n")
     closed.start(wait=False)
-    assert closed.process.wait(20) != 0
+    assert closed.process.wait(patient(20)) != 0
     assert "max_buget is no member of it that kanmon knows" in closed.log.read_text()

@@ -10,7 +10,7 @@ import anthropic
 import openai
 import pytest
 
-from gateway import MASTER, Gateway, wait_until
+from gateway import MASTER, Gateway, patient, wait_until
 from holding_upstream import HoldingUpstream
 
 CONFIG = """
@@ -178,7 +178,7 @@ def test_who_leaves_and_whose_time_is_over_stands_in_line_no_more(line, holding)
     out_of_time = gateway.chat("m", timeout=30, headers={"x-litellm-timeout": "0.2"})
     assert out_of_time.status in (408, 504)
     client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER, max_retries=0,
-                           timeout=0.3)
+                           timeout=patient(0.3))
     with pytest.raises(openai.APITimeoutError):
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
     in_line(gateway, 0)

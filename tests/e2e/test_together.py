@@ -64,7 +64,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             up.asked.append(body)
             number = len(up.asked)
         if number == 1:  # whatever comes meanwhile meets
-            up.held.wait(60)
+            up.held.wait(patient(60))
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
         status = up.status if number > 1 and len(texts) > 1 else 200
         if up.bad in texts:
@@ -235,7 +235,7 @@ def test_who_leaves_takes_nobody_along(gateway, upstream, pool):
     first = hold(gateway, upstream, pool)
     with pytest.raises(openai.APITimeoutError):  # before the others come
         openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER, max_retries=0,
-                      timeout=0.3).embeddings.create(model="vectors", input="leaves")
+                      timeout=patient(0.3)).embeddings.create(model="vectors", input="leaves")
     asked = [pool.submit(ask, gateway, f"text {i}") for i in range(5)]
     for i, one in enumerate(asked):
         assert one.result(60).data[0].embedding == pytest.approx(vector(f"text {i}"))

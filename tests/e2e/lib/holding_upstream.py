@@ -9,6 +9,8 @@ import http.server
 import json
 import threading
 
+from gateway import patient
+
 OK = {"id": "x", "object": "chat.completion", "created": 1, "model": "m",
       "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"},
                    "finish_reason": "stop"}],
@@ -28,7 +30,7 @@ class Held:
         self._told.set()
 
     def wait(self):
-        assert self._told.wait(60), "nobody said what to answer"
+        assert self._told.wait(patient(60)), "nobody said what to answer"
         return self._said
 
 
