@@ -210,12 +210,20 @@ static bool is_function(const struct km_json *tool)
            (km_json_get(tool, "input_schema") && (!type || km_json_kind(type) == KM_JSON_NULL));
 }
 
+/* The lists of fallbacks that are read, and cut. */
+static bool is_own_list(struct km_str key)
+{
+    return km_str_eq(key, KM_STR("fallbacks")) ||
+           km_str_eq(key, KM_STR("context_window_fallbacks")) ||
+           km_str_eq(key, KM_STR("content_policy_fallbacks"));
+}
+
 static int judge_member(const struct body *b, struct km_str key, const struct km_json *v, bool top,
                         struct km_err *err)
 {
     const char *member;
 
-    if (top && !b->raw && km_str_ends(key, KM_STR("fallbacks")))
+    if (top && !b->raw && is_own_list(key))
         return 0; /* the gateway's own: they are cut */
     if (top && km_str_eq(key, KM_STR("extra_body")))
         return km_fail_param(err, KM_E_INVALID, "extra_body",

@@ -327,8 +327,6 @@ NAMING = [("/v1/chat/completions", {**CHAT, "models": ["NAME"]}),
           ("/v1/chat/completions", {**CHAT, "compound_custom": {"models": {"answering_model": "NAME"}}}),
           ("/v1/chat/completions", {**CHAT, "plugins": [{"id": "fusion", "analysis_models": ["NAME"]}]}),
           ("/v1/chat/completions", {**CHAT, "plugins": [{"id": "auto", "allowed_models": ["NAME"]}]}),
-          ("/v1/chat/completions", {**CHAT, "context_window_fallbacks": [{"chat": ["NAME"]}]}),
-          ("/v1/chat/completions", {**CHAT, "content_policy_fallbacks": [{"chat": ["NAME"]}]}),
           ("/v1/chat/completions", {**CHAT, "default_fallbacks": ["NAME"]}),
           ("/v1/chat/completions", {**CHAT, "Models": ["NAME"]}),
           ("/v1/chat/completions", {**CHAT, "judgeModel": "NAME"}),
@@ -412,8 +410,10 @@ def test_what_is_said_and_a_callers_own_tools_name_no_models(owning, recorder):
 
 def test_a_fallback_is_a_model_that_is_asked_for(owning, recorder):
     key = key_of(owning, models=LISTED)
-    answer = owning.call("POST", "/v1/chat/completions", {**CHAT, "fallbacks": ["secret"]}, key=key)
-    assert answer.status == 403 and not recorder.take()
+    for own in ({"fallbacks": ["secret"]}, {"context_window_fallbacks": [{"chat": ["secret"]}]},
+                {"content_policy_fallbacks": [{"chat": ["secret"]}]}):
+        answer = owning.call("POST", "/v1/chat/completions", {**CHAT, **own}, key=key)
+        assert answer.status == 403 and not recorder.take(), (own, answer)
 
 
 @pytest.mark.parametrize("name", ["guided_json", "structured_outputs", "format", "client_metadata",
