@@ -195,7 +195,7 @@ void km_account_run(struct km_admin *a)
     if (s->row)
         audit.action =
             km_arena_printf(&a->arena, "%s.%s", km_account_words[s->row->kind].kind, s->verb);
-    if (s->what == DELETE)
+    if (s->what == DELETE && s->row)
         km_store_account_delete(store, reply, s->row->kind, s->row->id, s->row->of, &audit,
                                 on_written, a);
     else if (s->what == KEY_DELETE)

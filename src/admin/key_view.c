@@ -110,6 +110,7 @@ static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct
     uint64_t from = (page - 1) * size;
     char hex[65];
 
+    km_assert(size > 0);
     km_buf_str(out, KM_STR("{\"keys\":["));
     for (uint64_t i = from; i < n && i < from + size; i++) {
         if (i > from)

@@ -16,22 +16,22 @@
 
 static const struct kind {
     const char *noun; /* the command's, and the path's */
-    enum km_account_kind kind;
     const char *asked; /* of the query of info; NULL: the body names several in `named` */
     const char *named;
     const char *inside; /* the member of info that is the row; NULL: the whole is */
-    const char *gone; /* of the body of delete: an array, or ... */
-    bool one; /* ... one id */
+    const char *gone; /* of the body of delete: an array, or one id */
     const char *update, *remove; /* methods */
+    enum km_account_kind kind;
+    bool one;
 } kinds[] = {
-    { "team", KM_ACCOUNT_TEAM, "team_id", NULL, "team_info", "team_ids", false, "POST", "POST" },
-    { "user", KM_ACCOUNT_USER, "user_id", NULL, "user_info", "user_ids", false, "POST", "POST" },
-    { "customer", KM_ACCOUNT_END_USER, "end_user_id", NULL, NULL, "user_ids", false, "POST",
-      "POST" },
-    { "organization", KM_ACCOUNT_ORGANIZATION, "organization_id", NULL, NULL, "organization_ids",
-      false, "PATCH", "DELETE" },
-    { "budget", KM_ACCOUNT_BUDGET, NULL, "budgets", NULL, "id", true, "POST", "POST" },
-    { "tag", KM_ACCOUNT_TAG, NULL, "names", NULL, "name", true, "POST", "POST" },
+    { "team", "team_id", NULL, "team_info", "team_ids", "POST", "POST", KM_ACCOUNT_TEAM, false },
+    { "user", "user_id", NULL, "user_info", "user_ids", "POST", "POST", KM_ACCOUNT_USER, false },
+    { "customer", "end_user_id", NULL, NULL, "user_ids", "POST", "POST", KM_ACCOUNT_END_USER,
+      false },
+    { "organization", "organization_id", NULL, NULL, "organization_ids", "PATCH", "DELETE",
+      KM_ACCOUNT_ORGANIZATION, false },
+    { "budget", NULL, "budgets", NULL, "id", "POST", "POST", KM_ACCOUNT_BUDGET, true },
+    { "tag", NULL, "names", NULL, "name", "POST", "POST", KM_ACCOUNT_TAG, true },
 };
 
 const struct km_option km_account_options[] = {

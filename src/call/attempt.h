@@ -77,14 +77,14 @@ struct km_attempt {
     struct km_call *call;
     struct km_attempt *before; /* in the call's arena too; NULL: it is the first */
     struct km_attempt *next; /* of call->beside */
-    enum km_step_id step; /* where it waits, while it stands beside */
     const struct km_candidate *candidate;
     struct km_deployment *d; /* NULL: none was picked, or its kind goes elsewhere */
+    enum km_step_id step; /* where it waits, while it stands beside */
     bool same; /* its deployment stays: it is that of the one before, or its hooks waited */
-    struct km_turn *turn; /* its place at the deployment, or in line; NULL: it needs none */
     bool weighs; /* it counts as its deployment's load */
     bool merged; /* its request is that of several calls put together: each has a part of it */
     bool resigned; /* with new credentials: once a deployment */
+    struct km_turn *turn; /* its place at the deployment, or in line; NULL: it needs none */
 
     /* the request */
     struct km_http_request out;
@@ -93,18 +93,18 @@ struct km_attempt {
     const struct km_flight_args *opens; /* set at `routed`: its request becomes one (flight.h) */
     struct km_arena *request_arena; /* what lives until the upstream has it; NULL: the call's */
     struct km_auth_wait auth_wait;
-    bool auth_waits; /* d->auth will call back */
-    bool ready; /* it has all that is made for each request, and may leave */
-    bool sent; /* it is over, and the upstream may have read all of its request */
     uint64_t began_ns; /* monotonic */
     struct km_attempt_money money;
 
     /* the answer */
     struct km_chain fetch; /* what comes of it: fetch.c */
-    bool fetched; /* the chain has its end */
     struct km_translation *convert; /* its kind's, where the upstream speaks another protocol */
     int status;
     enum km_again again; /* what its error means for the next attempt */
+    bool auth_waits; /* d->auth will call back */
+    bool ready; /* it has all that is made for each request, and may leave */
+    bool sent; /* it is over, and the upstream may have read all of its request */
+    bool fetched; /* the chain has its end */
     bool relaying; /* it is a stream, and goes on as it comes */
     bool silent; /* no event of it has come yet, and the time for that runs */
     bool unconnected; /* there was no connection for it */

@@ -58,8 +58,6 @@ struct km_deployment {
     struct km_str group; /* model_name */
     struct km_str model; /* "openai/gpt-4o": as configured, star included */
     struct km_str upstream_model; /* "gpt-4o"; may hold one '*' for a wildcard's rest */
-    /* Neither of them has a star, as nearly all: nothing is to be filled in.  false: look. */
-    bool plain;
     struct km_str provider_name;
     const struct km_provider *provider;
     struct km_origin *origin; /* NULL: cannot be called, see unavailable */
@@ -77,19 +75,14 @@ struct km_deployment {
     int64_t default_output; /* what the defaults bound the output to, tokens; -1: nothing */
     int64_t default_choices; /* how many answers the defaults ask for; at least 1 */
     const struct km_llm_priced *priced; /* what the defaults change of a price; NULL: nothing */
-    bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
-    bool chat_only; /* no Responses there, whatever its codec says */
-    bool drop_params; /* leave out what the upstream does not know, else refuse the call */
     /* additional_drop_params: leave these out in any case.  Names, and paths into them. */
     const struct km_str *also_drop;
     size_t nalso_drop;
     size_t npaths; /* the last of them, which are paths */
-    bool drops_bound; /* the caller's bound of the output is among them */
     const struct km_str *allowed; /* allowed_openai_params: these go through */
     size_t nallowed;
     struct km_str base_model; /* model_info.base_model: what it is, when the name does not say */
     const struct km_capability *capability; /* of base_model or upstream_model; NULL: a wildcard */
-    unsigned can_set, can_clear; /* model_info's word against the table's (enum km_can) */
     const struct km_codec *codec; /* what its upstream speaks */
     struct km_auth *auth; /* header lines made for each request (auth.h); NULL: head has all */
     struct km_str unavailable; /* why it cannot be called; empty: it can */
@@ -97,7 +90,6 @@ struct km_deployment {
     const struct km_breaker_settings
         *breaking; /* of that; while it is built: what its entry says */
     struct km_breaker_group *group_of; /* its provider's; NULL: it is the only one there */
-    unsigned place; /* in that */
     struct km_retry_budget retries;
     const struct km_str_list *silent; /* who gets its calls as well, unheard; NULL: nobody */
     int64_t silent_percent; /* of them */
@@ -108,14 +100,23 @@ struct km_deployment {
     struct km_gate_rules gate_rules;
     struct km_load load; /* counted where the strategy asks for it */
     struct km_pace *pace; /* what is learnt of it; NULL: nothing is */
-    _Atomic bool no_stream_options; /* this base refused stream_options once */
     _Atomic int64_t learnt_max_output; /* tokens, as a refusal named it; -1: none did */
     int64_t order; /* lower first */
     int64_t weight, rpm, tpm; /* -1: not said; of each the shuffle makes a share */
     int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
+    /* The small ones. */
+    unsigned place; /* in group_of */
+    unsigned can_set, can_clear; /* model_info's word against the table's (enum km_can) */
     int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
+    /* Neither name has a star, as nearly all: nothing is to be filled in.  false: look. */
+    bool plain;
+    bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
+    bool chat_only; /* no Responses there, whatever its codec says */
+    bool drop_params; /* leave out what the upstream does not know, else refuse the call */
+    bool drops_bound; /* the caller's bound of the output is among also_drop */
+    _Atomic bool no_stream_options; /* this base refused stream_options once */
 };
 
 /* Does it serve any model, or any of a form, under the name that is asked for? */

@@ -54,8 +54,9 @@ static uint64_t cost_of(const struct km_economy_ask *ask, const struct km_econom
 {
     const double cost = (double)(f->input > 0 ? f->input : 0) * (double)ask->tokens_in +
                         (double)(f->output > 0 ? f->output : 0) * (double)ask->tokens_out;
+    const uint64_t most = BAND / 2;
 
-    return cost < (double)(BAND / 2) ? (uint64_t)cost : BAND / 2;
+    return cost < (double)most ? (uint64_t)cost : most;
 }
 
 uint64_t km_economy_score(const struct km_economy_ask *ask, const struct km_economy_facts *f,

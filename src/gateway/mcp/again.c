@@ -80,7 +80,7 @@ static bool is_settled(const struct km_mcp_work *w)
 static void make_ready(struct km_mcp_work *w, enum km_mcp_flow_step from)
 {
     km_call_bill(w->call); /* what it cost hangs on what is forgotten here */
-    w->flow.to = from;
+    w->flow.to = (int)from;
     w->failed_there = w->sent = false;
     w->answered = NULL;
     w->call->first_us = 0;
