@@ -292,9 +292,9 @@ static bool worth_another_model(const struct km_call *call)
 /* Those of a higher order, then other models. */
 static bool go_elsewhere(struct km_call *call)
 {
-    return worth_another_model(call) &&
-           (km_route_next_order(&call->route, call->match.v, call->match.n) ||
-            km_call_fall_back(call));
+    return (worth_another(call) &&
+            km_route_next_order(&call->route, call->match.v, call->match.n)) ||
+           (worth_another_model(call) && km_call_fall_back(call));
 }
 
 static enum km_next try_on(struct km_call *call)

@@ -75,7 +75,7 @@ static uint64_t back_at(const struct km_quota *q, enum km_quota_of of, int64_t m
 /* One call may be larger than all there is: what becomes of it the upstream says. */
 static int64_t need_of(const struct km_quota *q, enum km_quota_of of, int64_t tokens)
 {
-    const int64_t need = of == KM_QUOTA_REQUESTS ? 1 : tokens;
+    const int64_t need = of == KM_QUOTA_REQUESTS ? 1 : tokens > 0 ? tokens : 0;
 
     return need < q->of[of].limit ? need : q->of[of].limit;
 }

@@ -45,7 +45,7 @@ model_list:
   - model_name: two
     litellm_params: {{<<: *scribe, order: 2}}
   - model_name: busy
-    litellm_params: {{<<: *scribe, api_base: "{url}/busy/v1"}}
+    litellm_params: {{<<: *scribe, api_base: "{url}/busy/v1", num_retries: 0}}
   - model_name: stall
     litellm_params: {{<<: *scribe, api_base: "{url}/stall/v1"}}
   - model_name: cut
