@@ -71,8 +71,10 @@ struct km_str km_embed_merge(const struct km_embed_inputs *v, size_t n, struct k
 
 void km_embed_divide(int64_t sum, const struct km_embed_share *v, size_t n, int64_t *ret)
 {
-    int64_t lost[KM_EMBED_MERGED_MOST] = { 0 }, of = 0, left = sum;
+    int64_t lost[KM_EMBED_MERGED_MOST], of = 0, left = sum;
 
+    if (n == 0)
+        return;
     for (size_t i = 0; i < n; i++)
         of += v[i].weight;
     for (size_t i = 0; i < n; i++) {

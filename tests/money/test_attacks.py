@@ -169,12 +169,12 @@ def test_a_no_that_is_a_streams_first_event_costs_what_a_no_costs(world, kind):
 @pytest.mark.parametrize("path,model,kind", [
     ("/v1/messages", "an", "overloaded_error"), ("/v1/messages", "an", "rate_limit_error"),
     (CHAT, "oa", "503"), (CHAT, "oa", "429"), (CHAT, "oa", "400")])
-def test_nor_does_one_that_is_passed_on_as_it_came(world, path, model, kind):
+def test_nor_does_one_of_a_stream_that_is_relayed_as_it_comes(world, path, model, kind):
     plan = world.vendor.plan(prompt=3000, words=10, first_error=kind)
     key = new_key(world)
     answer = post(world, path, {"model": f"{model}-{plan.id}", "stream": True, "max_tokens": 100,
                                 "messages": said("hello " * 3000)}, key)
-    assert answer.status == 200 and b"refuses" in answer.body, answer
+    assert answer.status in (400, 429, 503, 529) and b"refuses" in answer.body, answer
     row, = rows_of(world, key)
     assert row["spend"] == 0 and row["status"] == "failure", row
 
