@@ -351,7 +351,8 @@ def test_an_answer_before_the_request_was_read_reaches_the_client(new_gateway, u
     with Scripted(early) as scripted:
         gateway = gateway_to(new_gateway, upstream, scripted)
         for _ in range(5):
-            answer = gateway.chat("any/ok", messages=[{"role": "user", "content": "x" * 4000000}])
+            answer = gateway.chat("any/ok", num_retries=0,
+                                  messages=[{"role": "user", "content": "x" * 4000000}])
             assert answer.status == 429, answer
             assert "not now" in answer.json()["error"]["message"]
 
@@ -364,7 +365,7 @@ def test_a_retry_after_of_any_kind_is_clamped(new_gateway, upstream, value, seco
     with Scripted(lambda link, head: link.sendall(
             response(503, b"{}", f"retry-after: {value}"))) as scripted:
         gateway = gateway_to(new_gateway, upstream, scripted)
-        answer = gateway.chat("any/ok")
+        answer = gateway.chat("any/ok", num_retries=0)
     assert answer.status == 503
     assert answer.header("retry-after") == (None if seconds is None else str(seconds))
 
