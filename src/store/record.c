@@ -188,42 +188,50 @@ bool km_record_valid(struct km_str bytes)
            r.kind > KM_RECORD_VOID && r.kind <= KM_RECORD_PROGRESS;
 }
 
-/* Bytes of the whole record of version 1 that these begin with; 0: there is none. */
-static size_t size_of_1(struct km_str bytes, struct record_1 *ret)
+static size_t sum_of(const uint16_t *len, size_t n)
 {
-    size_t n = sizeof *ret;
+    size_t sum = 0;
 
-    if (bytes.n < sizeof *ret)
-        return 0;
-    memcpy(ret, bytes.p, sizeof *ret);
-    for (size_t i = 0; i < STRINGS_1; i++)
-        n += ret->len[i];
-    return ret->version == 1 && ret->size == padded(n) && ret->size <= bytes.n &&
-                   ret->kind > KM_RECORD_VOID && ret->kind <= KM_RECORD_AUDIT
-               ? ret->size
-               : 0;
+    for (size_t i = 0; i < n; i++)
+        sum += len[i];
+    return sum;
 }
 
+/* Appends one of this version: what `head` says but for its size, and the strings of an older one;
+ * those that came since are empty. */
+static bool append_older(struct km_buf *out, const struct km_record *head, const uint16_t *len,
+                         size_t n, const char *text)
+{
+    const size_t texts = sum_of(len, n), whole = padded(sizeof *head + texts);
+    char *at = km_buf_reserve(out, whole);
+    struct km_record *r;
+
+    if (!at)
+        return false;
+    memset(at, 0, whole);
+    r = (struct km_record *)(void *)at;
+    *r = *head;
+    r->size = (uint32_t)whole;
+    r->version = KM_RECORD_VERSION;
+    memcpy(r->len, len, n * sizeof *len);
+    memcpy(r->text, text, texts);
+    out->n += whole;
+    return true;
+}
+
+/* Bytes of the whole record of version 1 that these begin with; 0: there is none. */
 static size_t read_1(struct km_str bytes, struct km_buf *out)
 {
     struct record_1 old;
-    size_t size = size_of_1(bytes, &old), texts = 0, whole;
-    struct km_record *r;
-    char *at;
+    struct km_record head;
 
-    if (size == 0)
+    if (bytes.n < sizeof old)
         return 0;
-    for (size_t i = 0; i < STRINGS_1; i++)
-        texts += old.len[i];
-    whole = padded(sizeof *r + texts);
-    at = km_buf_reserve(out, whole);
-    if (!at)
+    memcpy(&old, bytes.p, sizeof old);
+    if (old.version != 1 || old.size != padded(sizeof old + sum_of(old.len, STRINGS_1)) ||
+        old.size > bytes.n || old.kind <= KM_RECORD_VOID || old.kind > KM_RECORD_AUDIT)
         return 0;
-    memset(at, 0, whole);
-    r = (struct km_record *)(void *)at;
-    *r = (struct km_record){
-        .size = (uint32_t)whole,
-        .version = KM_RECORD_VERSION,
+    head = (struct km_record){
         .kind = old.kind,
         .status = old.status,
         .attempt = 1,
@@ -238,49 +246,23 @@ static size_t read_1(struct km_str bytes, struct km_buf *out)
         .reserved = old.reserved,
         .cost = old.kind == KM_RECORD_INTENT ? old.reserved : old.cost,
     };
-    memcpy(r->key_hash, old.key_hash, sizeof r->key_hash);
-    memcpy(r->len, old.len, sizeof old.len);
-    memcpy(r->text, bytes.p + sizeof old, texts);
-    out->n += whole;
-    return size;
+    memcpy(head.key_hash, old.key_hash, sizeof head.key_hash);
+    return append_older(out, &head, old.len, STRINGS_1, bytes.p + sizeof old) ? old.size : 0;
 }
 
-/* Bytes of the whole record of version 2 that these begin with; 0: there is none. */
-static size_t size_of_2(struct km_str bytes, struct record_2 *ret)
-{
-    size_t n = sizeof *ret;
-
-    if (bytes.n < sizeof *ret)
-        return 0;
-    memcpy(ret, bytes.p, sizeof *ret);
-    for (size_t i = 0; i < STRINGS_2; i++)
-        n += ret->len[i];
-    return ret->version == 2 && ret->size == padded(n) && ret->size <= bytes.n &&
-                   ret->kind > KM_RECORD_VOID && ret->kind <= KM_RECORD_PROGRESS
-               ? ret->size
-               : 0;
-}
-
+/* The same of version 2. */
 static size_t read_2(struct km_str bytes, struct km_buf *out)
 {
     struct record_2 old;
-    size_t size = size_of_2(bytes, &old), texts = 0, whole;
-    struct km_record *r;
-    char *at;
+    struct km_record head;
 
-    if (size == 0)
+    if (bytes.n < sizeof old)
         return 0;
-    for (size_t i = 0; i < STRINGS_2; i++)
-        texts += old.len[i];
-    whole = padded(sizeof *r + texts);
-    at = km_buf_reserve(out, whole);
-    if (!at)
+    memcpy(&old, bytes.p, sizeof old);
+    if (old.version != 2 || old.size != padded(sizeof old + sum_of(old.len, STRINGS_2)) ||
+        old.size > bytes.n || old.kind <= KM_RECORD_VOID || old.kind > KM_RECORD_PROGRESS)
         return 0;
-    memset(at, 0, whole);
-    r = (struct km_record *)(void *)at;
-    *r = (struct km_record){
-        .size = (uint32_t)whole,
-        .version = KM_RECORD_VERSION,
+    head = (struct km_record){
         .kind = old.kind,
         .status = old.status,
         .attempt = old.attempt,
@@ -296,11 +278,8 @@ static size_t read_2(struct km_str bytes, struct km_buf *out)
         .cost = old.cost,
         .deadline_us = old.deadline_us,
     };
-    memcpy(r->key_hash, old.key_hash, sizeof r->key_hash);
-    memcpy(r->len, old.len, sizeof old.len);
-    memcpy(r->text, bytes.p + sizeof old, texts);
-    out->n += whole;
-    return size;
+    memcpy(head.key_hash, old.key_hash, sizeof head.key_hash);
+    return append_older(out, &head, old.len, STRINGS_2, bytes.p + sizeof old) ? old.size : 0;
 }
 
 void km_record_read(struct km_str bytes, struct km_buf *out, size_t *ret_n)
