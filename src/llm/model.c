@@ -167,14 +167,13 @@ static int64_t metric_of(const struct km_deployment *d, unsigned metric)
 }
 
 /* The first of weight, rpm and tpm that one of its group and order has says the shares of all. */
-static int64_t share_of(const struct km_models *m, const struct km_deployment *d)
+static int64_t share_of(const struct km_model_group *g, const struct km_deployment *d)
 {
     for (unsigned metric = 0; metric < 3; metric++)
-        for (size_t i = 0; i < m->ndeployments; i++) {
-            const struct km_deployment *other = &m->deployments[i];
+        for (size_t i = 0; i < g->n; i++) {
+            const struct km_deployment *other = g->v[i].deployment;
 
-            if (other->order == d->order && km_str_eq(other->group, d->group) &&
-                metric_of(other, metric) > 0)
+            if (other->order == d->order && metric_of(other, metric) > 0)
                 return metric_of(d, metric) > 0 ? metric_of(d, metric) : 0;
         }
     return 1;
@@ -198,7 +197,6 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
         struct km_deployment *d = &m->deployments[i];
         if (km_str_eq(d->group, g->name))
             v[g->n++] = (struct km_candidate){
-                .weight = share_of(m, d),
                 .order = d->order,
                 .breaker = &d->breaker,
                 .settings = d->breaking,
@@ -211,6 +209,8 @@ static int fill_group(struct km_models *m, struct km_model_group *g, struct km_e
                 .deployment = d,
             };
     }
+    for (size_t i = 0; i < g->n; i++)
+        v[i].weight = share_of(g, v[i].deployment);
     g->filters = km_models_filters(m, g->v, g->n);
     g->affinity = g->n > 1 ? km_affinity_of(m->config, g->name) : 0;
     return 0;

@@ -175,18 +175,25 @@ static uint64_t total_of(const struct km_route_state *state, const struct pass *
     return total;
 }
 
+/* The sum of their weights; where none has one they count alike. */
+static uint64_t weigh_all(const struct km_route_state *state, struct pass *p,
+                          const struct choice *c)
+{
+    uint64_t total;
+
+    p->evenly = false;
+    total = total_of(state, p, c);
+    p->evenly = total == 0;
+    return total ? total : total_of(state, p, c);
+}
+
 /* Index of the pick, or n. */
 static size_t choose(struct km_route_state *state, struct pass *p)
 {
     const struct choice c = choice_of(state, p);
     uint64_t total, at;
 
-    p->evenly = false;
-    total = total_of(state, p, &c);
-    if (total == 0) {
-        p->evenly = true;
-        total = total_of(state, p, &c);
-    }
+    total = weigh_all(state, p, &c);
     if (total == 0)
         return p->n;
     if (state->sticky)
@@ -401,9 +408,7 @@ void km_route_explain(const struct km_route_state *state, const struct km_candid
             .why = state->left_out ? (enum km_left_out)state->left_out[i] : KM_LEFT_NOT,
             .score = c.scored ? score_of(state, &p, i) : 0,
         };
-    total = total_of(state, &p, &c);
-    p.evenly = total == 0;
-    total = total ? total : total_of(state, &p, &c);
+    total = weigh_all(state, &p, &c);
     for (size_t i = 0; i < n; i++)
         if (ret_words[i].place == KM_ROUTE_MAY && total)
             ret_words[i].permille = (unsigned)(weight_of(&p, i) * 1000 / total);
