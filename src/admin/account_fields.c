@@ -56,14 +56,6 @@ static const struct {
     { KM_ACCOUNT_ORG_MEMBER, "max_budget_in_organization", "max_budget" },
 };
 
-static bool named(const char *const *list, struct km_str name)
-{
-    for (; *list; list++)
-        if (km_str_eq(km_str_c(*list), name))
-            return true;
-    return false;
-}
-
 static bool is_word(const char *word, struct km_str name)
 {
     return word && km_str_eq(km_str_c(word), name);
@@ -71,23 +63,10 @@ static bool is_word(const char *word, struct km_str name)
 
 static const struct km_key_column *column_of(enum km_account_kind kind, struct km_str name)
 {
-    const struct km_account_words *words = &km_account_words[kind];
-
     for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++)
         if (synonyms[i].kind == kind && is_word(synonyms[i].said, name))
             name = km_str_c(synonyms[i].column);
-    for (size_t i = 0; i < km_account_columns_n; i++) {
-        const struct km_key_column *c = &km_account_columns[i];
-        const char *said = c->said;
-
-        if (c->offset == offsetof(struct km_account_row, alias))
-            said = words->alias;
-        if (c->offset == offsetof(struct km_account_row, role))
-            said = words->role;
-        if (is_word(said, name) && km_account_has(kind, c))
-            return c;
-    }
-    return NULL;
+    return km_account_column(kind, name);
 }
 
 static const char *const user_roles[] = { "proxy_admin", "proxy_admin_viewer", "internal_user",
@@ -103,7 +82,7 @@ static int check_role(const struct km_account_row *row, struct km_err *err)
                                                                 : org_roles;
     const char *name = km_account_words[row->kind].role;
 
-    if (!name || !row->role.n || named(roles, row->role))
+    if (!name || !row->role.n || km_column_listed(roles, row->role))
         return 0;
     return km_fail_param(err, KM_E_INVALID, name, "'%s' must be one of: %s, %s%s%s%s%s.", name,
                          roles[0], roles[1], roles[2] ? ", " : "", roles[2] ? roles[2] : "",
@@ -127,7 +106,7 @@ static int read_column(struct km_admin *a, const struct km_key_column *c, struct
 }
 
 /* The member that limits and was probably meant. */
-static const char *meant(enum km_account_kind kind, struct km_str name)
+static const char *find_meant(enum km_account_kind kind, struct km_str name)
 {
     for (size_t i = 0; i < km_account_columns_n; i++) {
         const struct km_key_column *c = &km_account_columns[i];
@@ -145,14 +124,14 @@ static const char *meant(enum km_account_kind kind, struct km_str name)
 static int read_other(struct km_admin *a, enum km_account_kind kind, struct km_str name,
                       const struct km_json *v, struct km_buf *extra, struct km_err *err)
 {
-    const char *other = meant(kind, name);
+    const char *other = find_meant(kind, name);
 
-    if (named(restrictive, name) && !km_column_inert(v))
+    if (km_column_listed(restrictive, name) && !km_column_inert(v))
         return km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                              "'%.*s' would restrict the %s, and this version does not enforce it: "
                              "leave it out.",
                              KM_STR_ARG(name), km_account_words[kind].kind);
-    if (named(restrictive, name) || km_column_inert(v))
+    if (km_column_listed(restrictive, name) || km_column_inert(v))
         return 0;
     if (other)
         return km_fail_param(err, KM_E_INVALID, km_arena_cstr(&a->arena, name),
@@ -184,7 +163,7 @@ int km_account_fields_read(struct km_admin *a, const struct km_json *object, int
 
         if (c)
             r = read_column(a, c, name, v, now_us, row, err);
-        else if (!named(transient, name) && !is_name(row->kind, name))
+        else if (!km_column_listed(transient, name) && !is_name(row->kind, name))
             r = read_other(a, row->kind, name, v, &extra, err);
     }
     if (r == 0)
@@ -205,7 +184,7 @@ bool km_account_says_limit(const struct km_json *object, enum km_account_kind ki
                   c->offset == offsetof(struct km_account_row, role) ||
                   c->offset == offsetof(struct km_account_row, organization_id)))
             return true;
-        if (named(restrictive, *ret_name) || km_str_eq(*ret_name, KM_STR("spend")) ||
+        if (km_column_listed(restrictive, *ret_name) || km_str_eq(*ret_name, KM_STR("spend")) ||
             km_str_eq(*ret_name, KM_STR("teams")) || km_str_eq(*ret_name, KM_STR("organizations")))
             return true;
     }

@@ -209,8 +209,8 @@ int km_member_add(struct km_admin *a, struct km_err *err)
 /* --- update, delete --- */
 
 /* The row of the member that the body names, of the team it names. */
-static int begin(struct km_admin *a, struct km_account_work **ret, struct km_account_row *member,
-                 struct km_err *err)
+static int begin_work(struct km_admin *a, struct km_account_work **ret,
+                      struct km_account_row *member, struct km_err *err)
 {
     struct km_account *acc = NULL;
     struct km_account_work *w;
@@ -301,7 +301,7 @@ int km_member_update(struct km_admin *a, struct km_err *err)
 {
     struct km_account_work *w;
     struct km_account_row member;
-    int r = begin(a, &w, &member, err);
+    int r = begin_work(a, &w, &member, err);
 
     if (r == 0)
         r = km_account_fields_read(a, a->body, km_wall_us(), &member, err);
@@ -358,7 +358,7 @@ int km_member_delete(struct km_admin *a, struct km_err *err)
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(1024 * 1024);
     struct km_account_work *w;
     struct km_account_row member;
-    int r = begin(a, &w, &member, err);
+    int r = begin_work(a, &w, &member, err);
 
     if (r == 0 && w->sort->kind == KM_ACCOUNT_TEAM)
         r = remove_keys(a, member.id, member.of, err);

@@ -170,7 +170,7 @@ int km_account_delete(struct km_admin *a, struct km_err *err)
 
 /* --- a team's models --- */
 
-static bool holds(struct km_str_list list, struct km_str name)
+static bool list_holds(struct km_str_list list, struct km_str name)
 {
     for (size_t i = 0; i < list.n; i++)
         if (km_str_eq(list.v[i], name))
@@ -197,8 +197,8 @@ static int read_models(struct km_admin *a, struct km_str_list *ret, struct km_er
     return 0;
 }
 
-static struct km_str_list joined(struct km_admin *a, struct km_str_list old,
-                                 struct km_str_list more)
+static struct km_str_list join_lists(struct km_admin *a, struct km_str_list old,
+                                     struct km_str_list more)
 {
     struct km_str *v = km_arena_alloc(&a->arena, (old.n + more.n + 1) * sizeof *v);
     struct km_str_list all = { v, 0 };
@@ -206,19 +206,19 @@ static struct km_str_list joined(struct km_admin *a, struct km_str_list old,
     for (size_t i = 0; v && i < old.n; i++)
         v[all.n++] = old.v[i];
     for (size_t i = 0; v && i < more.n; i++)
-        if (!holds(all, more.v[i]))
+        if (!list_holds(all, more.v[i]))
             v[all.n++] = more.v[i];
     return all;
 }
 
-static struct km_str_list without(struct km_admin *a, struct km_str_list old,
-                                  struct km_str_list less)
+static struct km_str_list list_without(struct km_admin *a, struct km_str_list old,
+                                       struct km_str_list less)
 {
     struct km_str *v = km_arena_alloc(&a->arena, (old.n + 1) * sizeof *v);
     struct km_str_list left = { v, 0 };
 
     for (size_t i = 0; v && i < old.n; i++)
-        if (!holds(less, old.v[i]))
+        if (!list_holds(less, old.v[i]))
             v[left.n++] = old.v[i];
     return left;
 }
@@ -234,7 +234,7 @@ static int change_models(struct km_admin *a, bool add, struct km_err *err)
     if (r < 0)
         return r;
     had = w->row.models;
-    w->row.models = add ? joined(a, had, said) : without(a, had, said);
+    w->row.models = add ? join_lists(a, had, said) : list_without(a, had, said);
     if (!w->row.models.v)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     if (had.n && !w->row.models.n)

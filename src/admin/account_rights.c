@@ -93,8 +93,8 @@ static bool may_change(struct km_admin *a, enum km_account_kind kind,
     }
 }
 
-static int refuse(struct km_admin *a, enum km_account_kind kind, const struct km_account_row *row,
-                  struct km_err *err)
+static int refuse_change(struct km_admin *a, enum km_account_kind kind,
+                         const struct km_account_row *row, struct km_err *err)
 {
     const char *route = a->v->match.route->pattern;
     struct km_str user = km_account_visitor(a);
@@ -126,5 +126,5 @@ int km_account_may(struct km_admin *a, enum km_account_right right, enum km_acco
         return 0;
     if (right == KM_ACCOUNT_CHANGE && row && may_change(a, kind, row))
         return 0;
-    return refuse(a, kind, row, err);
+    return refuse_change(a, kind, row, err);
 }

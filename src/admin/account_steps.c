@@ -35,7 +35,7 @@ struct km_account_work *km_account_work_new(struct km_admin *a, struct km_err *e
     return w;
 }
 
-static struct km_account_step *add(struct km_admin *a, enum what what, struct km_err *err)
+static struct km_account_step *add_step(struct km_admin *a, enum what what, struct km_err *err)
 {
     struct km_account_work *w = a->state;
     struct km_account_step *s = NULL;
@@ -78,7 +78,7 @@ int km_account_step_put(struct km_admin *a, const struct km_account_row *row, bo
 
     if (r < 0)
         return r;
-    s = add(a, insert ? INSERT : PUT, err);
+    s = add_step(a, insert ? INSERT : PUT, err);
     if (!s)
         return err->code;
     s->verb = verb;
@@ -87,7 +87,7 @@ int km_account_step_put(struct km_admin *a, const struct km_account_row *row, bo
 
 int km_account_step_del(struct km_admin *a, const struct km_account_row *row, struct km_err *err)
 {
-    struct km_account_step *s = add(a, DELETE, err);
+    struct km_account_step *s = add_step(a, DELETE, err);
 
     if (!s)
         return err->code;
@@ -97,7 +97,7 @@ int km_account_step_del(struct km_admin *a, const struct km_account_row *row, st
 
 int km_account_step_key(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
 {
-    struct km_account_step *s = add(a, KEY_PUT, err);
+    struct km_account_step *s = add_step(a, KEY_PUT, err);
 
     if (!s)
         return err->code;
@@ -109,7 +109,7 @@ int km_account_step_key(struct km_admin *a, const struct km_key_row *row, struct
 
 int km_account_step_key_del(struct km_admin *a, const uint8_t hash[32], struct km_err *err)
 {
-    struct km_account_step *s = add(a, KEY_DELETE, err);
+    struct km_account_step *s = add_step(a, KEY_DELETE, err);
 
     if (!s)
         return err->code;
@@ -132,7 +132,7 @@ const struct km_account_row *km_account_step_made(const struct km_admin *a,
 }
 
 /* Memory follows the store. */
-static int follow(struct km_admin *a, const struct km_account_step *s, struct km_err *err)
+static int run_step(struct km_admin *a, const struct km_account_step *s, struct km_err *err)
 {
     struct km_gateway *gw = a->v->w->gw;
 
@@ -158,7 +158,7 @@ static void on_written(void *ctx, const struct km_err *err)
     struct km_account_work *w = a->state;
     struct km_err why = { 0 };
 
-    if (err || follow(a, w->first, &why) < 0) {
+    if (err || run_step(a, w->first, &why) < 0) {
         km_admin_error(a, err ? err : &why);
         return;
     }

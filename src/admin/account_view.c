@@ -12,7 +12,7 @@
 #define ANSWER_BYTES (64 * 1024 * 1024)
 
 /* An answer that does not fit is said, not cut. */
-static int answer(struct km_admin *a, struct km_buf *out, struct km_err *err)
+static int give_answer(struct km_admin *a, struct km_buf *out, struct km_err *err)
 {
     if (km_buf_failed(out))
         return km_fail(err, KM_E_LIMIT,
@@ -177,7 +177,7 @@ int km_account_info(struct km_admin *a, struct km_err *err)
     if (r == 0)
         r = acc ? put_info(a, acc, &out, err) : km_account_unknown(sort, id, err);
     km_account_unref(acc);
-    return r < 0 ? r : answer(a, &out, err);
+    return r < 0 ? r : give_answer(a, &out, err);
 }
 
 /* A user alone, by a route that has no list of keys and teams. */
@@ -201,7 +201,7 @@ int km_user_info_alone(struct km_admin *a, struct km_err *err)
     if (r < 0)
         return r;
     km_account_show_one(a, KM_ACCOUNT_USER, id, KM_STR_NONE, &out);
-    return answer(a, &out, err);
+    return give_answer(a, &out, err);
 }
 
 /* --- several that the body names --- */
@@ -255,7 +255,7 @@ int km_account_info_many(struct km_admin *a, struct km_err *err)
                 : km_fail_param(err, KM_E_INVALID, list_name(kind),
                                 "'%s' must be an array of 1 to 1000 ids.", list_name(kind));
     km_buf_byte(&out, kind == KM_ACCOUNT_TAG ? '}' : ']');
-    return r < 0 ? r : answer(a, &out, err);
+    return r < 0 ? r : give_answer(a, &out, err);
 }
 
 /* --- lists --- */
@@ -425,7 +425,7 @@ int km_account_list(struct km_admin *a, struct km_err *err)
         return r;
     put_range(a, &list, (page - 1) * size, size, &out);
     close_list(&list);
-    return answer(a, &out, err);
+    return give_answer(a, &out, err);
 }
 
 /* A page with its number, and how many there are. */
@@ -446,7 +446,7 @@ int km_account_list_page(struct km_admin *a, struct km_err *err)
                   list.n, (unsigned long long)page, (unsigned long long)size,
                   (unsigned long long)((list.n + size - 1) / size));
     close_list(&list);
-    return answer(a, &out, err);
+    return give_answer(a, &out, err);
 }
 
 /* Teams that a user may join by himself: none is, by any setting. */
@@ -499,5 +499,5 @@ int km_budget_settings(struct km_admin *a, struct km_err *err)
         km_buf_str(&out, KM_STR(",\"stored_in_db\":true,\"field_default_value\":null}"));
     }
     km_buf_byte(&out, ']');
-    return answer(a, &out, err);
+    return give_answer(a, &out, err);
 }

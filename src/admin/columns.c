@@ -268,3 +268,11 @@ int km_extra_end(struct km_admin *a, struct km_buf *extra, struct km_str *ret, s
     *ret = km_arena_str(&a->arena, km_buf_view(extra));
     return 0;
 }
+
+bool km_column_listed(const char *const *list, struct km_str name)
+{
+    for (; *list; list++)
+        if (km_str_eq(km_str_c(*list), name))
+            return true;
+    return false;
+}

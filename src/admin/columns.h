@@ -37,4 +37,7 @@ void km_extra_keep_old(struct km_admin *a, struct km_str old, struct km_buf *ext
 int km_extra_end(struct km_admin *a, struct km_buf *extra, struct km_str *ret,
                  struct km_err *err) KM_MUST_USE;
 
+/* Is it one of these names?  NULL ends the list. */
+bool km_column_listed(const char *const *list, struct km_str name);
+
 #endif

@@ -60,14 +60,6 @@ static const char *const transient[] = { "key",
                                          "updated_by",
                                          NULL };
 
-static bool named(const char *const *list, struct km_str name)
-{
-    for (; *list; list++)
-        if (km_str_eq(km_str_c(*list), name))
-            return true;
-    return false;
-}
-
 static int read_field(struct km_admin *a, const struct km_key_column *f, const struct km_json *v,
                       int64_t now_us, struct km_key_row *row, struct km_err *err)
 {
@@ -190,12 +182,14 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
             r = take_tools(v, &extra, err);
         else if (km_key_routes_check(name, v, err) < 0)
             r = KM_E_INVALID;
-        else if ((named(restrictive, name) && !km_column_inert(v)) || other_kind(name, v))
+        else if ((km_column_listed(restrictive, name) && !km_column_inert(v)) ||
+                 other_kind(name, v))
             r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
                               "'%.*s' would restrict the key, and this version does not enforce "
                               "it: leave it out.",
                               KM_STR_ARG(name));
-        else if (!named(transient, name) && (!km_column_inert(v) || nearly_tools(name, v)))
+        else if (!km_column_listed(transient, name) &&
+                 (!km_column_inert(v) || nearly_tools(name, v)))
             r = keep_other(a, name, v, &extra, err);
     }
     return r < 0 ? r : km_extra_end(a, &extra, &row->extra, err);

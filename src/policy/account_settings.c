@@ -64,24 +64,6 @@ static int wrong(const struct km_node *node, const char *what, struct km_str nam
                    KM_STR_ARG(name), what);
 }
 
-static const struct km_key_column *column_of(enum km_account_kind kind, struct km_str name)
-{
-    const struct km_account_words *words = &km_account_words[kind];
-
-    for (size_t i = 0; i < km_account_columns_n; i++) {
-        const struct km_key_column *c = &km_account_columns[i];
-        const char *said = c->said;
-
-        if (c->offset == offsetof(struct km_account_row, alias))
-            said = words->alias;
-        if (c->offset == offsetof(struct km_account_row, role))
-            said = words->role;
-        if (said && km_account_has(kind, c) && km_str_eq(km_str_c(said), name))
-            return c;
-    }
-    return NULL;
-}
-
 static int read_list(const struct km_node *v, struct km_arena *arena, struct km_str_list *ret)
 {
     struct km_str *list = km_arena_alloc(arena, (v->n + 1) * sizeof *list);
@@ -144,7 +126,7 @@ static int read_row(const struct km_node *node, struct km_arena *arena, struct k
         return wrong(node, "is not a mapping", km_str_c(words->kind), err);
     for (size_t i = 0; i < node->n; i++) {
         const struct km_str name = node->k[i]->text;
-        const struct km_key_column *c = column_of(row->kind, name);
+        const struct km_key_column *c = km_account_column(row->kind, name);
 
         if (km_str_eq(name, km_str_c(words->id)))
             row->id = node->v[i]->text;

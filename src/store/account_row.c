@@ -50,6 +50,24 @@ bool km_account_has(enum km_account_kind kind, const struct km_key_column *c)
     }
 }
 
+const struct km_key_column *km_account_column(enum km_account_kind kind, struct km_str name)
+{
+    const struct km_account_words *words = &km_account_words[kind];
+
+    for (size_t i = 0; i < km_account_columns_n; i++) {
+        const struct km_key_column *c = &km_account_columns[i];
+        const char *said = c->said;
+
+        if (c->offset == offsetof(struct km_account_row, alias))
+            said = words->alias;
+        if (c->offset == offsetof(struct km_account_row, role))
+            said = words->role;
+        if (said && km_str_eq(km_str_c(said), name) && km_account_has(kind, c))
+            return c;
+    }
+    return NULL;
+}
+
 struct km_account_row km_account_row_none(enum km_account_kind kind, struct km_str id,
                                           struct km_str of)
 {

@@ -110,6 +110,8 @@ extern const struct km_account_words km_account_words[KM_ACCOUNT_KINDS];
 
 /* Has an account of this kind that column (an element of km_account_columns)? */
 bool km_account_has(enum km_account_kind kind, const struct km_key_column *c);
+/* The column that an account of this kind is given by that name; NULL: there is none. */
+const struct km_key_column *km_account_column(enum km_account_kind kind, struct km_str name);
 
 /* A row without limits. */
 struct km_account_row km_account_row_none(enum km_account_kind kind, struct km_str id,
