@@ -256,16 +256,21 @@ static void take_place(struct km_call *call, const struct place *p)
     call->route = (struct km_route_state){ .rng = call->route.rng };
 }
 
+/* Is there such a model, and may its key use it? */
+static bool find_usable(const struct km_call *call, struct km_str model, struct km_model_match *ret)
+{
+    struct km_key *key = call->visit->who.key;
+
+    return km_models_find(call->visit->view->snap->models, model, ret, NULL) == 0 &&
+           (!key || km_key_grants_model(key, model, ret->alias_of, NULL) == KM_GRANTED);
+}
+
 /* Is it one that this call may go to? */
 static bool find_place(const struct km_call *call, const struct fallbacks *f, struct km_str model,
                        struct place *ret)
 {
-    struct km_key *key = call->visit->who.key;
-
     ret->model = model;
-    return km_models_find(call->visit->view->snap->models, model, &ret->match, NULL) == 0 &&
-           !was_asked(f, ret->match.group) &&
-           (!key || km_key_grants_model(key, model, ret->match.alias_of, NULL) == KM_GRANTED);
+    return find_usable(call, model, &ret->match) && !was_asked(f, ret->match.group);
 }
 
 /* A call's whole time is what one bounds; else a group has the time that its attempts need. */
@@ -366,15 +371,6 @@ static struct elsewhere *elsewhere_of(struct km_call *call)
     return e;
 }
 
-static bool may_go(struct km_call *call, struct km_str model, struct km_model_match *ret)
-{
-    struct km_key *key = call->visit->who.key;
-
-    return km_models_find(call->visit->view->snap->models, model, ret, NULL) == 0 &&
-           !km_str_eq(ret->group, call->match.group) &&
-           (!key || km_key_grants_model(key, model, ret->alias_of, NULL) == KM_GRANTED);
-}
-
 bool km_call_spend_elsewhere(struct km_call *call)
 {
     struct km_err ignored = { 0 };
@@ -388,7 +384,7 @@ bool km_call_spend_elsewhere(struct km_call *call)
     while (e && e->next < e->list.n) {
         const struct km_str model = e->list.v[e->next++];
 
-        if (!may_go(call, model, &match))
+        if (!find_usable(call, model, &match) || km_str_eq(match.group, call->match.group))
             continue;
         if (!call->asked_model.n)
             call->asked_model = call->req.model;
