@@ -42,6 +42,7 @@ import time
 
 words = sys.argv[1:]
 heard = []
+kept = []  # lines that came while a tool waited for another
 
 
 def option(name):
@@ -85,6 +86,21 @@ def tools():
     return listed
 
 
+def wait_for(wanted):
+    """The first message that is wanted; the others, like a list that is asked for, have their turn."""
+    for line in iter(sys.stdin.readline, ""):
+        if wanted(said := json.loads(line)):
+            return said
+        kept.append(line)
+    sys.exit()
+
+
+def lines():
+    """What it was sent, in order."""
+    while line := kept.pop(0) if kept else sys.stdin.readline():
+        yield line
+
+
 def run(name, arguments):
     if name == "die":
         os._exit(3)
@@ -97,15 +113,13 @@ def run(name, arguments):
     if name == "heard":
         return json.dumps(heard)
     if name == "haunts":
-        while (said := json.loads(sys.stdin.readline())).get("method") != "notifications/cancelled":
-            pass
+        said = wait_for(lambda m: m.get("method") == "notifications/cancelled")
         if arguments.get("regrets"):
             send({"id": said["params"]["requestId"], "error": {"code": 0, "message": "cancelled"}})
     if name in ("asks", "haunts"):
         send({"id": "q", "method": "elicitation/create",
               "params": {"message": f"who {name}?", "requestedSchema": {"type": "object", "properties": {}}}})
-        while "id" not in (said := json.loads(sys.stdin.readline())) or said["id"] != "q":
-            pass
+        said = wait_for(lambda m: m.get("id") == "q")
         return json.dumps([os.getpid(), said])
     if name == "big":
         return "x" * arguments["bytes"]
@@ -115,10 +129,10 @@ def run(name, arguments):
         return json.dumps({word: resource.getrlimit(getattr(resource, "RLIMIT_" + word))[0]
                            for word in ("NOFILE", "CORE", "FSIZE", "CPU")})
     if name == "open":
-        kept = []
+        opened = []
         try:
             while True:
-                kept.append(open(os.devnull, "rb"))
+                opened.append(open(os.devnull, "rb"))
         except OSError as error:
             return error.strerror
     if name == "write":
@@ -196,7 +210,7 @@ def main():
     if "--grandchild" in words:
         stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(60)"
         note(subprocess.Popen([sys.executable, "-c", stubborn], stdin=subprocess.DEVNULL).pid)
-    for line in sys.stdin:
+    for line in lines():
         request = json.loads(line)
         if "id" not in request and "method" in request:
             heard.append(request["method"])
