@@ -4,9 +4,9 @@
 #     . scripts/lib/pytest.sh
 #     km_pytest NAME pytest arguments...        # with $KM_PYTHON of km_python
 #
-# Test files are shared out over twice as many processes as there are cores, because tests wait
-# more than they compute (a file stays in one process, so that what its fixtures start is started
-# once).  What fails is run again, alone and in one
+# Test files are shared out over three times as many processes as there are cores, because tests
+# wait more than they compute (a file stays in one process, so that what its fixtures start is
+# started once), the longest first.  What fails is run again, alone and in one
 # process: what passes then is counted as passed and named as unsteady at the end of the
 # run, where it cannot be overlooked; it is a bug of the test or of the program, and whoever
 # sees it looks for the cause.  KM_SECOND=0 (as in --long) gives no second chance.
@@ -25,18 +25,19 @@ km_pytest_count() {
 km_pytest_run() {
     local log=$1 code=0
     shift
-    "$KM_PYTHON" -m pytest -q --tb=short --durations=5 -rfE "$@" 2>&1 | tee "$log" || code=$?
+    PYTHONPATH=scripts/lib "$KM_PYTHON" -m pytest -q -p longest_first --tb=short --durations=5 \
+        -rfE "$@" 2>&1 | tee "$log" || code=$?
     [ $code = 0 ] || [ $code = 5 ] # 5: a filter selected nothing
 }
 
-km_pytest_processes=$((${KM_JOBS:-$(nproc)} * 2))
+km_pytest_processes=$((${KM_JOBS:-$(nproc)} * 3))
 
 km_pytest() {
     local name=$1 work ok bad again=0 status=0
     shift
     work=$(mktemp -d)
     if ! km_pytest_run "$work/log" -o cache_dir="$work/cache" -n "$km_pytest_processes" \
-        --dist loadfile "$@"; then
+        --dist loadfile --no-loadscope-reorder "$@"; then
         status=1
         read -r ok bad < <(km_pytest_count "$work/log")
         if [ "${KM_SECOND:-1}" = 1 ] && [ "$bad" -gt 0 ] && [ "$bad" -le 5 ]; then

@@ -18,6 +18,7 @@ from long_form import LONG
 from ports import free_port
 from test_http import make_certificate
 
+TAKES_S = 21
 SECRET = "sk-only-the-gateway-knows"
 CONFIG = """\
 model_list:

@@ -21,6 +21,7 @@ import pytest
 from gateway import Gateway, MASTER, binary, config_text, slow_factor, wait_until
 from upstream import Upstream
 
+TAKES_S = 16
 OK = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "raw"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}}).encode()

@@ -25,6 +25,8 @@ from load import Load
 from ports import free_port
 from test_http import make_certificate
 
+TAKES_S = 23
+
 
 class Daemon:
     """A gateway under `kanmon start`."""

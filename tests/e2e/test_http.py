@@ -11,6 +11,7 @@ import pytest
 from gateway import MASTER, config_text, patient, raw
 from ports import free_port
 
+TAKES_S = 16
 HTTP = pathlib.Path(__file__).resolve().parent / "http"
 
 

@@ -26,6 +26,7 @@ from google.genai import types as google
 
 from gateway import MASTER, Gateway, wait_until
 
+TAKES_S = 60
 WRAPPERS = (typing.Required, typing.NotRequired, typing.Annotated, typing_extensions.Required,
             typing_extensions.NotRequired, typing_extensions.Annotated)
 DEEP = 9

@@ -12,6 +12,7 @@ import threading
 import pytest
 from gateway import patient, wait_until
 
+TAKES_S = 21
 INPUT, OUTPUT = 0.0001, 0.001  # USD a token
 RATE = 50  # tokens a second that one is taken to write of which nothing is known
 CONFIG = """

@@ -15,6 +15,7 @@ from long_form import LONG
 from test_upstream import TlsUpstream, certificate
 from upstream import Upstream
 
+TAKES_S = 20
 CALLS = 30
 
 
@@ -40,7 +41,7 @@ def is_stopped(pid):
     pytest.param("https", False, marks=LONG)], indirect=["behind"])
 def test_answers_that_came_during_a_pause_are_taken(new_gateway, tmp_path, behind, stream):
     upstream, env = behind
-    timeout = 10 * math.ceil(machine_factor())
+    timeout = 4 * math.ceil(machine_factor())
     text = config_text(upstream, tmp_path / "state").replace(
         "request_timeout: 20", f"request_timeout: {timeout}")
     gateway = new_gateway(config=text, env=env)

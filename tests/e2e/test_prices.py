@@ -9,6 +9,7 @@ import threading
 import pytest
 from gateway import wait_until
 
+TAKES_S = 18
 MASTER = "sk-e2e-master"
 
 

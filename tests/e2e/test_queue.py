@@ -13,6 +13,7 @@ import pytest
 from gateway import MASTER, Gateway, patient, wait_until
 from holding_upstream import HoldingUpstream
 
+TAKES_S = 16
 CONFIG = """
 model_list:
 {deployments}

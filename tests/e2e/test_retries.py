@@ -13,6 +13,7 @@ import pytest
 from gateway import MASTER, Gateway, wait_until
 from test_faults import Scripted, response
 
+TAKES_S = 20
 OK = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [
     {"index": 0, "message": {"role": "assistant", "content": "well"}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}}).encode()

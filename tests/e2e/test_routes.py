@@ -9,6 +9,7 @@ import pytest
 
 from gateway import MASTER, Gateway, wait_until
 
+TAKES_S = 28
 CONFIG = """
 model_list:
 {deployments}

@@ -20,6 +20,7 @@ import pytest
 from gateway import MASTER, config_text, wait_until
 from long_form import LONG
 
+TAKES_S = 44
 DISK = 16 << 20
 
 

@@ -12,6 +12,8 @@ from gateway import config_text
 from ports import free_port
 from upstream import RAW, Upstream
 
+TAKES_S = 13
+
 
 def all_closed(upstream):
     """The connections of all calls so far.  A call that meets the end of one it was given is a 502:

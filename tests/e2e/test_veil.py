@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from echo_upstream import MANNERS, EchoUpstream
 from gateway import Answer, Gateway, patient, wait_until
 
+TAKES_S = 45
 CHILD = pathlib.Path(__file__).resolve().parent / "lib" / "echo_child.py"
 MASTER = "sk-Canary/master+key=0001"
 NAMES = itertools.count(1)

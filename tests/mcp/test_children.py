@@ -14,6 +14,8 @@ from lines import Lines, text as line_text
 from served import EVERYTHING, alive, descendants, faulty, served, status, until
 from sessions import Session, text
 
+TAKES_S = 25
+
 
 def pids(folder):
     file = folder / "pids"

@@ -25,6 +25,7 @@ from faulty_http import FaultyHttp
 from served import alive, descendants, faulty, served
 from sessions import Session
 
+TAKES_S = 14
 MANY = int(os.environ.get("KM_CHURN", "24"))
 SEED = int(os.environ.get("KM_CHURN_SEED", random.randrange(1 << 30)))
 AT_ONCE = 12

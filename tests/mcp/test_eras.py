@@ -23,6 +23,7 @@ from mcp_types import CreateMessageResult, ElicitResult, ListRootsResult, Root, 
 from conftest import NEW, OLD
 from served import DUAL, FAULTY, HERE, descendants, dual_over_http, served, status, until
 
+TAKES_S = 80
 ASKING = ["elicits", "samples", "lists_roots", "resolves"]
 
 

@@ -22,6 +22,7 @@ from served import EVERYTHING, FAULTY, HERE, alive, children, config, descendant
 from served import over_http, served, status, until
 from sessions import Session, text
 
+TAKES_S = 37
 FIXTURE = HERE.parent / "conformance" / "fixture" / "server.mjs"
 
 

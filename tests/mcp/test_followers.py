@@ -9,6 +9,8 @@ from gateway import wait_until
 from served import config, served, until
 from test_repeats import Server, call, entry, went_well
 
+TAKES_S = 19
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):

@@ -16,6 +16,7 @@ from conftest import HERE
 from served import served, until
 from test_lists import Listing
 
+TAKES_S = 28
 KINDS = [[], ["elicitation"], ["sampling"], ["roots"], ["elicitation", "sampling", "roots"]]
 SDKS = {"python-1": [os.environ.get("KM_PYTHON_V1"), HERE / "hearing.py", "v1"],
         "python-2": [sys.executable, HERE / "hearing.py", "legacy"],

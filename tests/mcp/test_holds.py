@@ -14,6 +14,8 @@ from gateway import wait_until
 from served import faulty, served, until
 from sessions import Session, text
 
+TAKES_S = 24
+
 
 @pytest.fixture
 def pool():

@@ -18,6 +18,7 @@ from ports import free_port
 from conftest import ACCEPT, HERE, META, NEW, McpGateway
 from sessions import Session, events, text
 
+TAKES_S = 17
 LAB = HERE.parent / "conformance" / "fixture" / "lab.mjs"
 LONG = "a_name_that_no_model_takes_" * 3
 MIB = 1024 * 1024

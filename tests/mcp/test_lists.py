@@ -19,6 +19,7 @@ from gateway import MASTER, patient, wait_until
 from served import EVERYTHING, alive, descendants, served, status, until
 from sessions import Session, text
 
+TAKES_S = 38
 LISTING = pathlib.Path(__file__).resolve().parent / "listing.py"
 ASKED = {"elicitation": {}}
 CHANGED = "notifications/tools/list_changed"

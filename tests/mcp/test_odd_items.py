@@ -17,6 +17,7 @@ from gateway import MASTER, patient
 from conftest import NEW
 from served import HERE, served, status, until
 
+TAKES_S = 23
 ITEMS = json.loads((HERE / "odd_items.json").read_text())
 NAME = {"tools": "name", "resources": "uri", "resourceTemplates": "uriTemplate", "prompts": "name"}
 METHOD = {"tools": "tools/list", "resources": "resources/list",

@@ -15,6 +15,7 @@ from sessions import Listening, Session
 from test_lab import Lab, lab_over, listed, said
 from test_listen import CHANGING
 
+TAKES_S = 11
 NOTE = {"uri": "memo://note"}
 LATE = {"uri": "memo://late"}
 UPDATED = "notifications/resources/updated"

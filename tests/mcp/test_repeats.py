@@ -16,6 +16,7 @@ from served import HERE, config, served, status, until
 from conftest import META, NEW, McpGateway
 from breaking import Breaking
 
+TAKES_S = 40
 DELETING = HERE / "deleting.py"
 FAULTS = ["reset", "close", "cut", "502", "503", "504", "500", "429", "408", "503-error", "529"]
 ERAS = {"stateless": {}, "handshake": {"spec_version": "2025-11-25"}}

@@ -19,6 +19,7 @@ from conftest import NEW
 from served import EVERYTHING, HERE, served, until
 from sessions import Session
 
+TAKES_S = 14
 FILES = EVERYTHING / "node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
 
 

@@ -13,6 +13,7 @@ from conftest import HERE, McpGateway
 from sessions import Session, text
 from served import descendants, faulty, served, status, until
 
+TAKES_S = 11
 CHANGING = HERE.parent / "conformance" / "fixture" / "changing.mjs"
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from gateway import Gateway, wait_until
 
+TAKES_S = 13
 HERE = pathlib.Path(__file__).resolve().parent
 SERVER = HERE / "upstream_server.py"
 # A child that ignores TERM, floods standard error, has a grandchild in a session of its own that

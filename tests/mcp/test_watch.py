@@ -17,6 +17,7 @@ from gateway import patient, wait_until
 
 from served import served, until
 
+TAKES_S = 20
 SPEAKER = """
 import json, pathlib, sys
 for line in sys.stdin:
