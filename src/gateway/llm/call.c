@@ -405,7 +405,8 @@ static int complete_stream(struct km_call *call, struct km_err *err)
     if (call->at->stream.error)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its stream with an error.");
     if (call->at->stream.done && !call->streaming && !call->at->stream.usage.known)
-        return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream's stream has nothing but its end.");
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's stream has nothing but its end.");
     if (call->at->stream.done || call->at->stream.finished) {
         call->at->stream.ended = true;
         return 0;
