@@ -284,7 +284,6 @@ int km_broker_take(struct km_call *call, km_broker_fn *done, void *ctx, struct k
     struct km_admission a;
     struct km_broker_ask ask;
 
-    call->hold.room = (struct km_headroom){ -1, -1, -1, -1, 0 };
     if (!has_limits(call))
         return 0;
     a = km_broker_admission(call);
@@ -301,7 +300,6 @@ int km_broker_look(struct km_call *call, struct km_err *err)
 {
     struct km_admission a;
 
-    call->hold.room = (struct km_headroom){ -1, -1, -1, -1, 0 };
     if (!has_limits(call))
         return 0;
     a = km_broker_admission(call);

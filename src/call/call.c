@@ -547,6 +547,7 @@ struct km_call *km_call_new(struct km_worker *w, const struct km_call_kind *kind
     call->w = w;
     call->kind = kind;
     call->bound_tokens = call->said_output = call->most_output = -1;
+    call->hold.room.limit_requests = call->hold.room.limit_tokens = -1;
     call->began_ns = km_mono_ns();
     km_timer_init(&call->deadline, w->loop, on_deadline, call);
     km_list_push(&w->calls, &call->link);

@@ -425,6 +425,9 @@ bool km_call_may_fall_back(const struct km_call *call);
 /* No more attempts are made in its group: true: from now on it is a call of the next group, its
  * attempts begin, and what one costs there is in call->each.  false: none is left. */
 bool km_call_fall_back(struct km_call *call) KM_MUST_USE;
+/* Its key has no more for what it fell back to just now: likewise, with the next.  false: none is
+ * left, or it is no such call, and nothing changed. */
+bool km_call_fall_further(struct km_call *call) KM_MUST_USE;
 /* The budget does not have what the call may cost: from now on it is one of the next model that is
  * to be asked then.  false: none is left. */
 bool km_call_spend_elsewhere(struct km_call *call) KM_MUST_USE;

@@ -12,6 +12,10 @@
  *
  * A body that names what a provider keeps (a file) goes to no others; one that names further models
  * is judged again for those that may get it now (hooks.h).
+ *
+ * While another group may follow, a deployment that is left alone is passed over.  Where none of
+ * those may have the call (its key may not use them, or cannot pay them) or all are left alone as
+ * well, the first group is asked all the same, as one that nobody follows.
  */
 #include "call/call.h"
 
@@ -183,12 +187,20 @@ int km_call_read_fallbacks(struct km_call *call, struct km_err *err)
 
 /* --- the groups that follow --- */
 
+/* What switching to another group changes, to be undone where the key has not as much left. */
+struct place {
+    struct km_str model, asked_model;
+    struct km_model_match match;
+};
+
 struct fallbacks {
     struct km_str pending[PENDING_MOST]; /* the last is the next */
     size_t npending;
     struct km_str asked[KM_FALLBACKS_MOST + 1]; /* groups, the first included */
     size_t nasked;
+    struct place home, before; /* of the first, and of who was before this one */
     struct km_err first; /* what the first of them said that was wrong with the request; or none */
+    struct km_err last;  /* what one that was asked said last; or none */
 };
 
 static bool has_own(const struct km_own_fallbacks *own)
@@ -238,20 +250,15 @@ static bool was_asked(const struct fallbacks *f, struct km_str group)
     return false;
 }
 
-/* What switching to another group changes, to be undone where the key has not as much left. */
-struct place {
-    struct km_str model;
-    struct km_model_match match;
-};
-
 static struct place place_of(const struct km_call *call)
 {
-    return (struct place){ call->req.model, call->match };
+    return (struct place){ call->req.model, call->asked_model, call->match };
 }
 
 static void take_place(struct km_call *call, const struct place *p)
 {
     call->req.model = p->model;
+    call->asked_model = p->asked_model;
     call->match = p->match;
     call->route = (struct km_route_state){ .rng = call->route.rng };
 }
@@ -270,6 +277,7 @@ static bool find_place(const struct km_call *call, const struct fallbacks *f, st
                        struct place *ret)
 {
     ret->model = model;
+    ret->asked_model = call->asked_model.n ? call->asked_model : call->req.model;
     return find_usable(call, model, &ret->match) && !was_asked(f, ret->match.group);
 }
 
@@ -292,8 +300,7 @@ static struct fallbacks *begin(struct km_call *call)
     f = km_call_make_note(call, &tag, sizeof *f);
     if (f) {
         f->asked[f->nasked++] = call->match.group;
-        if (!call->asked_model.n)
-            call->asked_model = call->req.model;
+        f->home = place_of(call);
     }
     return f;
 }
@@ -301,10 +308,10 @@ static struct fallbacks *begin(struct km_call *call)
 /* The next one that may serve it, at the price it would cost there. */
 static bool go_to_next(struct km_call *call, struct fallbacks *f)
 {
-    const struct place before = place_of(call);
     struct km_err ignored = { 0 };
     struct place next;
 
+    f->before = place_of(call);
     while (f->npending) {
         if (!find_place(call, f, f->pending[--f->npending], &next))
             continue;
@@ -312,12 +319,29 @@ static bool go_to_next(struct km_call *call, struct fallbacks *f)
         if (km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0) {
             f->asked[f->nasked++] = next.match.group;
             call->followers = (unsigned)f->npending;
+            call->fallbacks++;
+            give_time(call);
             return true;
         }
-        take_place(call, &before);
+        take_place(call, &f->before);
     }
     call->followers = 0;
     return false;
+}
+
+/* Nobody was asked, for all are left alone, and none is left that it may go to: its attempts begin
+ * again in the first group, whatever state that is in.  Once. */
+static bool ask_anyway(struct km_call *call, const struct fallbacks *f)
+{
+    struct km_err ignored = { 0 };
+
+    if (f->last.code || call->err.code != KM_E_NO_DEPLOYMENT)
+        return false;
+    km_call_bill(call);
+    take_place(call, &f->home);
+    call->req.no_fallbacks = true; /* nobody follows it any more */
+    call->fallbacks = 0;
+    return km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0;
 }
 
 bool km_call_fall_back(struct km_call *call)
@@ -327,25 +351,38 @@ bool km_call_fall_back(struct km_call *call)
     if (!km_call_may_fall_back(call))
         return false;
     f = begin(call);
-    if (!f ||
-        call->fallbacks >= km_fallbacks_most(km_models_fallbacks(call->visit->view->snap->models)))
+    if (!f)
         return false;
+    if (call->fallbacks >= km_fallbacks_most(km_models_fallbacks(call->visit->view->snap->models)))
+        return ask_anyway(call, f);
     if (call->fallbacks == 0)
         f->first = call->err;
+    if (call->err.code != KM_E_NO_DEPLOYMENT)
+        f->last = call->err;
     push_followers(f, km_call_followers(call, km_call_failure(call)));
     km_call_bill(call); /* at the price of the group that it was of */
     if (call->fallbacks)
         km_count_fallback(call, false);
-    if (!go_to_next(call, f))
-        return false;
-    call->fallbacks++;
-    give_time(call);
-    return true;
+    return go_to_next(call, f) || ask_anyway(call, f);
 }
 
+bool km_call_fall_further(struct km_call *call)
+{
+    struct fallbacks *f = km_call_note(call, &tag);
+
+    if (!f || !call->fallbacks || call->route.attempts)
+        return false;
+    take_place(call, &f->before);
+    call->fallbacks--;
+    return go_to_next(call, f) || ask_anyway(call, f);
+}
 void km_call_first_word(struct km_call *call, bool passing)
 {
     const struct fallbacks *f = km_call_note(call, &tag);
+
+    if (f && f->last.code &&
+        call->err.code == KM_E_NO_DEPLOYMENT) /* of a follower: no word of it */
+        call->err = f->last;
 
     if (!passing && f && f->first.code == KM_E_UPSTREAM_STATUS && km_err_http(&f->first) < 500 &&
         km_err_http(&f->first) != 429)

@@ -245,13 +245,16 @@ static enum km_next cover(struct km_call *call, bool same)
 {
     bool *again = km_call_make_note(call, &again_tag, sizeof *again);
     struct km_err err = { 0 };
-    int r = 0;
+    int r;
 
     km_call_bill(call);
     if (!again)
         return km_call_go(call, KM_STEP_account);
-    if (km_call_need(call) > call->reserve)
-        r = km_broker_top_up(call, km_call_need(call), on_covered, call, &err);
+    do {
+        r = km_call_need(call) > call->reserve
+                ? km_broker_top_up(call, km_call_need(call), on_covered, call, &err)
+                : 0;
+    } while (r < 0 && r != KM_E_AGAIN && km_call_fall_further(call));
     *again = same;
     call->covering = r == KM_E_AGAIN;
     if (r == KM_E_AGAIN)
@@ -323,6 +326,8 @@ enum km_next km_step_recover(struct km_call *call)
         return cover(call, false);
     call->failed = true;
     km_error_face(call->visit->dialect, &call->err);
+    if (call->at->money.billed && !call->client_gone && km_call_fall_further(call))
+        return cover(call, false);
     if (call->client_gone || call->at->money.billed) /* the key has no more for another */
         return km_call_go(call, KM_STEP_account);
     if (call->beside) { /* one of those may still do better */

@@ -173,11 +173,57 @@ def test_a_key_goes_only_where_it_may(route, upstream):
 
 
 def test_a_key_goes_only_as_far_as_its_budget(route, upstream):
-    gateway = route("fallbacks: [{bad: [costly, good]}]")
+    gateway = route("fallbacks: [{bad: [costly]}]")
     key = gateway.new_key(max_budget=1)
     with pytest.raises(openai.InternalServerError):  # what was asked first is what is told
         ask(gateway, "bad", key, max_tokens=100)
     assert "ok-costly" not in asked(upstream)
+
+
+def test_one_that_is_too_dear_is_passed_over_for_the_next(route, upstream):
+    gateway = route("fallbacks: [{bad: [costly, good]}]")
+    key = gateway.new_key(max_budget=5)
+    for more in ({}, {"stream": True}):
+        answer = ask(gateway, "bad", key=key, **more)
+        assert answer.headers["x-litellm-model-group"] == "good"
+        assert answer.headers["x-litellm-attempted-fallbacks"] == "1"
+    assert asked(upstream) == ["err-500-bad", "ok-good"] * 2
+
+
+LEFT_ALONE = ", performance: {circuit_breaker_failures: 1, circuit_breaker_deployments: 0}"
+
+
+@pytest.mark.parametrize("followers, limits", [
+    ("fallbacks: [{bad2: [good]}]", {"models": ["bad", "bad2"]}),
+    ("fallbacks: [{bad2: [costly]}]", {"max_budget": 5}), ("default_fallbacks: [bad]", {})],
+    ids=["not the key's", "too dear", "left alone as well"])
+def test_a_group_that_none_can_follow_is_asked_though_it_is_left_alone(route, upstream, followers, limits):
+    """An answer that is unlikely is better than a certain refusal, also where a list of fallbacks
+    promises one that this key does not get."""
+    gateway = route(followers, LEFT_ALONE)
+    key = gateway.new_key(**limits)
+    if "default" in followers:
+        with pytest.raises(openai.InternalServerError):
+            ask(gateway, "bad", key=key)
+    for _ in range(2):
+        with pytest.raises(openai.InternalServerError) as refused:
+            ask(gateway, "bad2", key=key)
+    assert refused.value.status_code == 503
+    assert refused.value.response.headers["x-litellm-model-group"] == "bad2"
+    assert refused.value.response.headers["x-litellm-attempted-fallbacks"] == "0"
+    assert asked(upstream)[-1] == "err-503-bad2"
+    gateway.stop()
+    line = [line for line in gateway.log.read_text().splitlines() if " call id=" in line][-1]
+    assert "instead_of" not in line
+
+
+def test_a_follower_that_is_left_alone_hides_no_error(route, upstream):
+    gateway = route("default_fallbacks: [bad]", LEFT_ALONE)
+    with pytest.raises(openai.InternalServerError):
+        ask(gateway, "bad")
+    with pytest.raises(openai.InternalServerError) as refused:
+        ask(gateway, "bad2")
+    assert refused.value.status_code == 503
 
 
 def test_the_row_says_who_answered_and_what_all_cost(route):

@@ -341,6 +341,15 @@ def test_rpm_admits_exactly_so_many(gateway, upstream):
     assert answers[0].header("x-ratelimit-limit-requests") == "5"
 
 
+def test_a_call_that_was_not_admitted_says_no_limits(gateway):
+    """It was never asked for its limits: 0 of 0 would have its client wait."""
+    for key in (gateway.new_key(), gateway.new_key(rpm_limit=5)):
+        for body in (b"{", {"model": "chat"}, {"model": "none", "messages": []}):
+            answer = gateway.call("POST", "/v1/chat/completions", body, key=key)
+            assert answer.status == 400
+            assert not [name for name in answer.headers if name.startswith("x-ratelimit-")]
+
+
 def test_tpm_holds_for_calls_at_once(gateway, upstream):
     """Each has its tokens reserved while it runs: all at once pass no limit that has room for a
     few.  One that is alone may pass it."""

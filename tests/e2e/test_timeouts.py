@@ -122,9 +122,20 @@ def test_a_stream_that_does_not_begin(route, pieces):
     assert code == "first_event_timeout" and "did not begin within 300 ms" in text
 
 
-@pytest.mark.parametrize("pieces", [(), (HEAD,)], ids=["silent", "head"])
+@pytest.mark.parametrize("pieces", [(), (HEAD,), (HEAD, b": waiting\n\n")],
+                         ids=["silent", "head", "comment"])
 def test_a_stream_that_does_not_begin_is_another_deployments_turn(route, pieces):
     client = route([stops_after(*pieces), says(HEAD, CHUNK, END)], "stream_timeout: 0.3")
+    assert text_of(chat(client, stream=True)) == "well"
+
+
+@pytest.mark.parametrize("pieces", [
+    (b": waiting\n\n",), (b"data: [DONE]\n\n",), (b": waiting\n\n", b"data: [DONE]\n\n"),
+    (b": waiting\n\n", b'data: {"error": {"message": "full", "code": 503}}\n\n')],
+    ids=["comment", "end", "both", "error"])
+def test_a_stream_that_says_nothing_is_another_deployments_turn(route, pieces):
+    """A comment is heard by no client's program: OpenRouter sends them while a request waits."""
+    client = route([says(HEAD, *pieces), says(HEAD, CHUNK, END)])
     assert text_of(chat(client, stream=True)) == "well"
 
 

@@ -251,12 +251,21 @@ static int relay_event(struct km_call *call, const struct km_sse_event *event, s
                                : read_event(call, event, &call->w->scratch, err);
 }
 
+/* A comment before the first event goes to nobody: some providers send them while a request waits
+ * with them, and who has heard one could not be served by another deployment any more. */
+static bool is_early(const struct km_call *call)
+{
+    return !call->streaming && !call->w->scratch.n;
+}
+
 static int on_sse(void *ctx, const struct km_sse_event *event)
 {
     struct km_call *call = ctx;
 
     if (event->has_data)
         km_call_event_came(call);
+    else if (is_early(call))
+        return 0;
     return read_event(call, event, &call->w->scratch, NULL);
 }
 
@@ -268,6 +277,8 @@ static int through_units(void *ctx, const struct km_sse_event *event)
 
     if (event->has_data)
         km_call_event_came(call);
+    else if (is_early(call))
+        return 0;
     if (relay_event(call, event, &err) < 0)
         km_call_refuse(call, &err);
     return 0;
@@ -393,6 +404,9 @@ static int complete_stream(struct km_call *call, struct km_err *err)
     }
     if (call->at->stream.error)
         return km_fail(err, KM_E_UPSTREAM_PROTOCOL, "The upstream ended its stream with an error.");
+    if (call->at->stream.done && !call->streaming && !call->at->stream.usage.known)
+        return km_fail(err, KM_E_UPSTREAM_PROTOCOL,
+                       "The upstream's stream has nothing but its end.");
     if (call->at->stream.done || call->at->stream.finished) {
         call->at->stream.ended = true;
         return 0;
