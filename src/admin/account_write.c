@@ -6,6 +6,7 @@
  * nothing.
  */
 #include "admin/account_inside.h"
+#include "admin/columns.h"
 #include "admin/key_inside.h"
 #include "base/encode.h"
 
@@ -128,19 +129,18 @@ static int add_key(struct km_admin *a, struct km_account_work *w, struct km_err 
 {
     const struct km_json *duration = km_json_get(a->body, "duration");
     struct km_key_row *row = km_arena_alloc(&a->arena, sizeof *row);
-    struct km_str text = km_admin_text(a, "duration");
+    struct km_str text = KM_STR_NONE;
     int64_t seconds = 0;
     int r = row ? km_key_make(a, row, &w->secret, err) : km_fail(err, KM_E_NOMEM, "out of memory");
 
-    if (r == 0 && duration && text.n && km_time_parse_duration(text, &seconds) < 0)
-        r = km_fail_param(err, KM_E_INVALID, "duration",
-                          "'duration' must be like '30s', '30m', '30h', '30d', '1w' or '1mo'.");
+    if (r == 0 && duration)
+        r = km_column_duration("duration", duration, &text, &seconds, err);
     if (r < 0)
         return r;
     row->user_id = w->row.id;
     row->alias = km_admin_text(a, "key_alias");
     row->team_id = km_admin_text(a, "team_id");
-    if (seconds)
+    if (text.n)
         row->expires_us = row->created_us + seconds * 1000000;
     memcpy(w->hash, row->hash, sizeof w->hash);
     r = km_key_check_alias(a, row, err);

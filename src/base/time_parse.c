@@ -16,6 +16,7 @@
 #include "base/time_civil.h"
 
 #define US INT64_C(1000000)
+#define DURATION_MOST (INT64_MAX / US / 2) /* seconds; behind now it is still a time */
 
 struct reader {
     struct km_str s;
@@ -240,7 +241,7 @@ int km_time_parse_duration(struct km_str s, int64_t *ret_seconds)
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (!km_str_eq(km_str_skip(s, n), km_str_c(units[i].unit)))
             continue;
-        if (__builtin_mul_overflow(value, units[i].seconds, &value))
+        if (__builtin_mul_overflow(value, units[i].seconds, &value) || value > DURATION_MOST)
             return KM_E_INVALID;
         *ret_seconds = value;
         return 0;

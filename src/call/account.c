@@ -92,7 +92,8 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
 /* Does its intent name all that its settlement would? */
 static bool is_named(const struct km_call *call)
 {
-    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books;
+    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books &&
+           !call->hold.widened;
 }
 
 /* Mostly nothing but numbers has to be written any more. */

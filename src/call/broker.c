@@ -329,6 +329,29 @@ int km_broker_top_up(struct km_call *call, int64_t reserve, km_broker_fn *done, 
     return has_limits(call) ? ask_more(call, KM_BROKER_TOP_UP, reserve, done, ctx, err) : 0;
 }
 
+int km_broker_widen(struct km_call *call, struct km_payers *payers, struct km_err *err)
+{
+    struct km_hold *hold = &call->hold;
+    struct km_admission a;
+    int r;
+
+    if (!has_limits(call))
+        return 0;
+    if (!hold->permit.key)
+        return km_fail(err, KM_E_UNSUPPORTED, "another process has the call's permit");
+    a = km_broker_admission(call);
+    a.payers = payers;
+    a.reserve = hold->permit.reserved;
+    now(&a, call);
+    need_tokens(&a, call);
+    r = km_permit_widen(&hold->permit, &a, err);
+    if (r < 0)
+        return r;
+    hold->payers = payers;
+    hold->widened = true;
+    return 0;
+}
+
 int km_broker_again(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)
 {
     return has_limits(call) ? ask_more(call, KM_BROKER_AGAIN, 0, done, ctx, err) : 0;

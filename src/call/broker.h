@@ -32,6 +32,7 @@ struct km_hold {
         *payers; /* who pays beside its key; NULL: nobody.  In the call's arena's care */
     struct km_headroom room; /* as it was then */
     bool away; /* the permit lies in another process */
+    bool widened; /* more pay than its first record says */
     struct km_broker_ask *asks; /* what it waits for, in order: the first may be under way */
 };
 
@@ -56,6 +57,10 @@ int km_broker_look(struct km_call *call, struct km_err *err) KM_MUST_USE;
  * is gone, or an older one: nobody can say, it is as it was. */
 int km_broker_top_up(struct km_call *call, int64_t reserve, km_broker_fn *done, void *ctx,
                      struct km_err *err) KM_MUST_USE;
+/* These, which are those that pay and more behind them, pay from now on, for what the call holds
+ * and will.  KM_E_BUDGET, KM_E_RATE_LIMITED, KM_E_UNSUPPORTED (another process holds it): it is as
+ * it was. */
+int km_broker_widen(struct km_call *call, struct km_payers *payers, struct km_err *err) KM_MUST_USE;
 /* One more request, under the limits of its key as it is now.  KM_E_RATE_LIMITED; and as above. */
 int km_broker_again(struct km_call *call, km_broker_fn *done, void *ctx,
                     struct km_err *err) KM_MUST_USE;

@@ -336,6 +336,15 @@ static inline bool km_call_writes(const struct km_call *call)
 /* Once its model and its caller's names are read: a call that is of an account that may not is
  * refused. */
 int km_call_find_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Another model serves it: before it has its permit, and with it.  The latter fails as
+ * km_broker_widen(): nothing is changed then. */
+int km_call_find_payers_anew(struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_call_widen_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* May its key use the model, its accounts, and what its caller named?  As km_key_grants_model(). */
+enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
+                                   struct km_str alias_of, struct km_err *err) KM_MUST_USE;
+/* Is none of those that pay for it blocked, nor its end user? */
+bool km_call_payers_go_on(const struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* Has its key a budget, or one of its accounts? */
 bool km_call_has_budget(const struct km_call *call);
 int64_t km_call_left(const struct km_call *call); /* nano-USD; INT64_MAX without any budget */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* calls.c - what a worker's calls have to do with its life, as a module of it.
  *
- *     a key changed    calls by a key that may not be used any more end, each told why
+ *     a key or an account changed
+ *                      calls by one that may not be used any more end, each told why
  *     drain            sessions end soon (km_calls_leave)
  *     end              the worker waits until the last has settled, and what one of them asked of
  *                      another process is answered
@@ -20,7 +21,7 @@ static bool may_go_on(struct km_call *call, struct km_err *err)
     if (!call->visit || !call->visit->who.key)
         return true;
     km_key_books(call->visit->who.key, hash);
-    return km_revoke_check(call->w, hash, err) == 0;
+    return km_revoke_check(call->w, hash, err) == 0 && km_call_payers_go_on(call, err);
 }
 
 /* An end of one may be the end of others (a chat and the calls it makes), so the walk begins

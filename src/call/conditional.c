@@ -106,7 +106,6 @@ void km_call_take_rule(struct km_call *call)
     struct asked a = { .call = call };
     const struct km_route_call facts = facts_of(call, rules, &a);
     const struct km_route_rule *rule = km_route_rules_find(rules, &facts);
-    struct km_key *key = call->visit->who.key;
     struct km_model_match match;
     struct km_str to;
 
@@ -115,7 +114,7 @@ void km_call_take_rule(struct km_call *call)
         return;
     to = km_route_rule_target(rule, part_of(call, rule));
     if (to.n && (km_models_find(models, to, &match, NULL) < 0 ||
-                 (key && km_key_grants_model(key, to, match.alias_of, NULL) != KM_GRANTED)))
+                 km_call_grants_model(call, to, match.alias_of, NULL) != KM_GRANTED))
         return;
     if (!to.n && !rule->substitutes.n)
         return;

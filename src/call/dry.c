@@ -154,16 +154,15 @@ static void put_deployment(struct km_json_out *o, const struct km_call *call,
     km_out_close(o, '}');
 }
 
-static bool may_follow(const struct km_call *call, struct km_str model)
+static bool may_follow(struct km_call *call, struct km_str model)
 {
-    struct km_key *key = call->visit->who.key;
     struct km_model_match match;
 
     return km_models_find(call->visit->view->snap->models, model, &match, NULL) == 0 &&
-           (!key || km_key_grants_model(key, model, match.alias_of, NULL) == KM_GRANTED);
+           km_call_grants_model(call, model, match.alias_of, NULL) == KM_GRANTED;
 }
 
-static void put_route(struct km_json_out *o, const struct km_call *call,
+static void put_route(struct km_json_out *o, struct km_call *call,
                       const struct km_call_route *route)
 {
     km_out_member(o, "model", route->asked);

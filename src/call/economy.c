@@ -124,13 +124,10 @@ static uint64_t best_of(struct km_call *call, const struct km_economy_ask *ask,
     return best;
 }
 
-static bool may_substitute(const struct km_call *call, struct km_str model,
-                           struct km_model_match *ret)
+static bool may_substitute(struct km_call *call, struct km_str model, struct km_model_match *ret)
 {
-    struct km_key *key = call->visit->who.key;
-
     return km_models_find(call->visit->view->snap->models, model, ret, NULL) == 0 &&
-           (!key || km_key_grants_model(key, model, ret->alias_of, NULL) == KM_GRANTED);
+           km_call_grants_model(call, model, ret->alias_of, NULL) == KM_GRANTED;
 }
 
 void km_call_choose_substitute(struct km_call *call)

@@ -3,7 +3,7 @@
  *
  *     no more attempts in the group
  *         -> who follows it?     the caller's own list, else the configured ones (llm/fallback.h)
- *         -> may the key use it, was it not asked yet, does the key have as much left?
+ *         -> may the key use it, and who else pays; was it not asked yet, is as much left?
  *         -> its deployments take the place of those before, and the attempts begin again
  *
  * Who follows a follower that fails comes before its siblings.  A group is asked once, and no more
@@ -49,15 +49,14 @@ static int own_fail(const struct own *o, struct km_err *err)
 /* One that the key may use, like the one it asks for. */
 static int add_name(struct own *o, struct km_str model, struct km_err *err)
 {
-    struct km_key *key = o->call->visit->who.key;
     struct km_model_match match;
     int r;
 
     if (o->n == KM_FALLBACKS_MOST)
         return own_fail(o, err);
     r = km_models_find(o->call->visit->view->snap->models, model, &match, err);
-    if (key &&
-        km_key_grants_model(key, model, r == 0 ? match.alias_of : KM_STR_NONE, err) != KM_GRANTED)
+    if (km_call_grants_model(o->call, model, r == 0 ? match.alias_of : KM_STR_NONE, err) !=
+        KM_GRANTED)
         return KM_E_MODEL_DENIED;
     o->v[o->n++] = model;
     return r;
@@ -93,11 +92,10 @@ static int add_own_object(struct own *o, const struct km_json *item, struct km_e
 
 /* The model group of a provider that the key may use: one that has the same model there, else the
  * first. */
-static struct km_str group_at(const struct km_call *call, struct km_str provider)
+static struct km_str group_at(struct km_call *call, struct km_str provider)
 {
     const struct km_models *models = call->visit->view->snap->models;
     const struct km_deployment *asked = call->match.n ? call->match.v[0].deployment : NULL;
-    struct km_key *key = call->visit->who.key;
     struct km_str found = KM_STR_NONE;
 
     for (size_t i = 0; i < km_models_count(models); i++) {
@@ -105,7 +103,7 @@ static struct km_str group_at(const struct km_call *call, struct km_str provider
 
         if (!km_str_ieq(d->provider_name, provider) || km_deployment_has_star(d) ||
             km_str_eq(d->group, call->match.group) ||
-            (key && km_key_grants_model(key, d->group, KM_STR_NONE, NULL) != KM_GRANTED))
+            km_call_grants_model(call, d->group, KM_STR_NONE, NULL) != KM_GRANTED)
             continue;
         if (asked && km_str_eq(d->upstream_model, asked->upstream_model))
             return d->group;
@@ -263,17 +261,15 @@ static void take_place(struct km_call *call, const struct place *p)
     call->route = (struct km_route_state){ .rng = call->route.rng };
 }
 
-/* Is there such a model, and may its key use it? */
-static bool find_usable(const struct km_call *call, struct km_str model, struct km_model_match *ret)
+/* Is there such a model, and may the call use it? */
+static bool find_usable(struct km_call *call, struct km_str model, struct km_model_match *ret)
 {
-    struct km_key *key = call->visit->who.key;
-
     return km_models_find(call->visit->view->snap->models, model, ret, NULL) == 0 &&
-           (!key || km_key_grants_model(key, model, ret->alias_of, NULL) == KM_GRANTED);
+           km_call_grants_model(call, model, ret->alias_of, NULL) == KM_GRANTED;
 }
 
 /* Is it one that this call may go to? */
-static bool find_place(const struct km_call *call, const struct fallbacks *f, struct km_str model,
+static bool find_place(struct km_call *call, const struct fallbacks *f, struct km_str model,
                        struct place *ret)
 {
     ret->model = model;
@@ -316,7 +312,8 @@ static bool go_to_next(struct km_call *call, struct fallbacks *f)
         if (!find_place(call, f, f->pending[--f->npending], &next))
             continue;
         take_place(call, &next);
-        if (km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0) {
+        if (km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0 &&
+            km_call_widen_payers(call, &ignored) == 0) {
             f->asked[f->nasked++] = next.match.group;
             call->followers = (unsigned)f->npending;
             call->fallbacks++;
@@ -427,7 +424,8 @@ bool km_call_spend_elsewhere(struct km_call *call)
             call->asked_model = call->req.model;
         call->req.model = model;
         call->match = match;
-        if (km_call_judge_again(call, &ignored) == 0)
+        if (km_call_find_payers_anew(call, &ignored) == 0 &&
+            km_call_judge_again(call, &ignored) == 0)
             return true;
     }
     return false;

@@ -40,8 +40,10 @@ static void add_list(struct said *said, const struct km_json *list)
 
 static void add_said_in_body(struct km_call *call, struct said *said)
 {
-    const struct km_json *metadata = NULL;
+    const struct km_json *metadata = NULL, *tags = NULL;
 
+    if (call->req.tags.n && km_json_parse(&call->arena, call->req.tags, &tags, NULL) == 0)
+        add_list(said, tags);
     if (call->req.metadata.n &&
         km_json_parse(&call->arena, call->req.metadata, &metadata, NULL) == 0)
         add_list(said, km_json_get(metadata, "tags"));
@@ -69,39 +71,113 @@ static struct km_str end_user_of(const struct km_call *call)
     return said.n ? said : call->req.user;
 }
 
+bool km_call_payers_go_on(const struct km_call *call, struct km_err *err)
+{
+    const struct km_payers_ask ask = { .end_user =
+                                           call->client_gone ? call->req.user : end_user_of(call) };
+
+    return km_payers_grant_use(call->w->gw->accounts, &ask, call->hold.payers, err) == KM_GRANTED;
+}
+
 static void free_payers(void *data)
 {
     km_payers_free(data);
 }
 
-int km_call_find_payers(struct km_call *call, struct km_err *err)
+/* What its caller named; the list is in the call's arena. */
+static void read_names(struct km_call *call, struct said *said, struct km_payers_ask *ret)
 {
-    struct km_accounts *accounts = call->w->gw->accounts;
+    said->n = 0;
+    add_said_in_body(call, said);
+    add_said_in_head(call, said);
+    ret->end_user = end_user_of(call);
+    ret->tags = (struct km_str_list){ said->v, said->n };
+}
+
+/* What its caller named must be allowed it, as its key must. */
+KM_MUST_USE static enum km_right grants_named(struct km_call *call, struct km_str model,
+                                              struct km_str alias_of, struct km_err *err)
+{
+    struct km_payers_ask ask = { 0 };
+    struct said said;
+
+    read_names(call, &said, &ask);
+    return km_payers_grant_model(call->w->gw->accounts, &ask, model, alias_of, err);
+}
+
+enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
+                                   struct km_str alias_of, struct km_err *err)
+{
     const struct km_key *key = call->visit->who.key;
-    struct km_payers_ask ask = { .model = call->req.model };
-    struct said said = { .n = 0 };
+
+    if (!key)
+        return KM_GRANTED;
+    if (km_key_grants_model(key, model, alias_of, err) != KM_GRANTED)
+        return KM_DENIED;
+    return km_accounts_is_empty(call->w->gw->accounts) ? KM_GRANTED
+                                                       : grants_named(call, model, alias_of, err);
+}
+
+/* Those of the model that it goes to now. */
+static int make_payers(struct km_call *call, struct km_payers **ret, struct km_err *err)
+{
+    const struct km_key *key = call->visit->who.key;
+    struct km_payers_ask ask = { .model = call->req.model,
+                                 .meant = call->match.alias_of,
+                                 .group = call->match.group };
+    struct said said;
     int r;
 
-    if (!key || call->hold.payers || km_accounts_is_empty(accounts))
-        return 0;
-    add_said_in_body(call, &said);
-    add_said_in_head(call, &said);
+    read_names(call, &said, &ask);
     ask.team_id = key->row.team_id;
     ask.user_id = key->row.user_id;
-    ask.end_user = end_user_of(call);
-    ask.tags = (struct km_str_list){ said.v, said.n };
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
-    r = km_payers_make(accounts, &ask, &call->hold.payers, err);
-    if (r == 0 && call->hold.payers)
-        r = km_arena_defer(&call->arena, free_payers, call->hold.payers);
+    r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
+    if (r == 0 && *ret)
+        r = km_arena_defer(&call->arena, free_payers, *ret);
     if (r == KM_E_NOMEM && !err->code)
         km_fail(err, r, "out of memory");
+    return r;
+}
+
+static bool has_payers(const struct km_call *call)
+{
+    return call->visit->who.key && !km_accounts_is_empty(call->w->gw->accounts);
+}
+
+int km_call_find_payers(struct km_call *call, struct km_err *err)
+{
+    int r;
+
+    if (!has_payers(call) || call->hold.payers)
+        return 0;
+    r = make_payers(call, &call->hold.payers, err);
     if (r == 0 && call->req.model.n &&
-        km_payers_grant_model(accounts,
-                              &(struct km_payers_ask){ .end_user = ask.end_user, .tags = ask.tags },
-                              call->req.model, call->match.alias_of, err) != KM_GRANTED)
+        grants_named(call, call->req.model, call->match.alias_of, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
     return r;
+}
+
+int km_call_find_payers_anew(struct km_call *call, struct km_err *err)
+{
+    call->hold.payers = NULL; /* the arena has it */
+    return has_payers(call) ? make_payers(call, &call->hold.payers, err) : 0;
+}
+
+int km_call_widen_payers(struct km_call *call, struct km_err *err)
+{
+    struct km_payers *now, *all;
+    int r;
+
+    if (!has_payers(call))
+        return 0;
+    r = make_payers(call, &now, err);
+    if (r < 0 || km_payers_hold(call->hold.payers, now))
+        return r;
+    r = km_payers_join(call->hold.payers, now, &all, err);
+    if (r == 0)
+        r = km_arena_defer(&call->arena, free_payers, all);
+    return r < 0 ? r : km_broker_widen(call, all, err);
 }
 
 static bool counts(const struct km_payers *p)

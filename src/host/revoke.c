@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* revoke.c - see revoke.h.
  *
- *     admin ── new version of a key, or none ──> keys, their generation + 1
+ *     admin ── new version of a key or an account, or none ──> their table's generation + 1
  *     each worker, four times a second ── another generation? ──> modules: calls, sessions, listens
  *
  * Nothing is asked for each event of a stream; a worker whose keys did not change reads one number.
@@ -26,7 +26,7 @@ int km_revoke_check(struct km_worker *w, const uint8_t hash[32], struct km_err *
 
 void km_revoke_look(struct km_worker *w)
 {
-    uint64_t generation = km_keys_generation(w->gw->keys);
+    uint64_t generation = km_keys_generation(w->gw->keys) + km_accounts_generation(w->gw->accounts);
 
     if (generation == w->revoke.generation && ++w->revoke.looks < EXPIRY_LOOKS)
         return;

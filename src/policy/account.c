@@ -359,6 +359,12 @@ static void count(struct km_accounts *t, enum km_account_kind kind, int by)
         atomic_fetch_add_explicit(&t->paying, (size_t)by, memory_order_relaxed);
 }
 
+static void count_blocked(struct km_accounts *t, const struct km_account *a, int by)
+{
+    if (a && a->row.blocked)
+        atomic_fetch_add_explicit(&t->blocked, (size_t)by, memory_order_relaxed);
+}
+
 /* In the place of the version that is there, if one is; under the lock. */
 static int replace(struct km_accounts *t, const struct km_account_row *row, struct km_err *err)
 {
@@ -385,6 +391,8 @@ static int replace(struct km_accounts *t, const struct km_account_row *row, stru
         drop_purses(t, old, &fresh->account);
     else
         count(t, row->kind, 1);
+    count_blocked(t, &fresh->account, 1);
+    count_blocked(t, old, -1);
     km_account_unref(old);
     return 0;
 }
@@ -447,6 +455,7 @@ static void drop(struct km_accounts *t, struct km_account *a)
 {
     km_map_del(t->map, a->purses[0]->name);
     count(t, a->row.kind, -1);
+    count_blocked(t, a, -1);
     drop_purses(t, a, NULL);
     km_account_unref(a);
 }

@@ -330,7 +330,10 @@ enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us, struct k
         return KM_DENIED;
     }
     if (k->row.expires_us == 0 || now_us < k->row.expires_us)
-        return KM_GRANTED;
+        return km_payers_grant_use(
+            k->accounts,
+            &(struct km_payers_ask){ .team_id = k->row.team_id, .user_id = k->row.user_id }, NULL,
+            err);
     km_time_iso(k->row.expires_us, expiry);
     km_time_iso(now_us, now);
     km_fail(err, KM_E_UNAUTHENTICATED,

@@ -82,7 +82,8 @@ int64_t km_key_left(struct km_key *k);
 bool km_model_name_fits(struct km_str allowed, struct km_str model);
 enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
                                   struct km_str alias_of, struct km_err *err) KM_MUST_USE;
-/* Is it neither blocked nor expired?  Denied: KM_E_UNAUTHENTICATED with LiteLLM's texts. */
+/* Is it neither expired nor blocked, itself or an account that it fixes?  Denied:
+ * KM_E_UNAUTHENTICATED with LiteLLM's texts. */
 enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us,
                                 struct km_err *err) KM_MUST_USE;
 
@@ -136,6 +137,10 @@ struct km_headroom {
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
                    struct km_headroom *ret_headroom, bool *ret_rolled,
                    struct km_err *err) KM_MUST_USE;
+/* a->payers, which has those that the permit has and more behind them, pay from now on: the further
+ * ones are asked for what it holds (a->reserve), all or nothing. */
+int km_permit_widen(struct km_permit *permit, const struct km_admission *a,
+                    struct km_err *err) KM_MUST_USE;
 /* Gives it back with what it really cost; a second call is harmless. */
 void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms);
 

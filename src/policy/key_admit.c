@@ -192,6 +192,31 @@ int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bo
     return 0;
 }
 
+/* t->payers are all of them: those that paid before are not asked again. */
+static int widen_one(struct km_tills *t, struct km_till *till, struct km_err *err)
+{
+    if (till == &t->own || (size_t)(till - t->v) < t->paying)
+        return 0;
+    return take_one(t, till, err);
+}
+
+int km_permit_widen(struct km_permit *permit, const struct km_admission *a, struct km_err *err)
+{
+    struct km_tills t;
+    int r;
+
+    if (!permit->key)
+        return 0;
+    km_tills_init(&t, permit->key, a->payers, a);
+    t.paying = permit->payers ? permit->payers->n : 0;
+    r = km_tills_ask(&t, widen_one, err);
+    if (r < 0)
+        return r;
+    km_tills_keep_tokens(&t);
+    permit->payers = a->payers;
+    return 0;
+}
+
 static void charge_one(struct km_purse *p, const struct km_permit *permit, int64_t cost,
                        int64_t tokens, uint64_t now_ms)
 {

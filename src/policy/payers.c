@@ -7,9 +7,11 @@
  *        [ purse, further windows, the model's ] of each, in this order
  *
  * An account's purse for a model is taken where it names the model as the caller does, or without
- * the provider before it; the first that fits, so a call counts once.  A user's own budget refuses
- * nothing of a key that has a team, as LiteLLM has it, unless the configuration says otherwise: it
- * is charged in any case.
+ * the provider before it (the first that fits, so a call counts once); where it names what the
+ * caller's name stands for, or the group that serves it: by an alias, a deployment's id or another
+ * group that leads there nobody gets round it; and where its pattern fits.  A user's own budget
+ * refuses nothing of a key that has a team, as LiteLLM has it, unless the configuration says
+ * otherwise: it is charged in any case.
  */
 #include "policy/payers.h"
 
@@ -28,16 +30,14 @@ struct finding {
     struct km_err *err;
 };
 
-static void refuse_blocked(struct finding *f, const struct km_account_row *row)
+static int refuse_blocked(const struct km_account_row *row, struct km_err *err)
 {
-    f->r = KM_E_UNAUTHENTICATED;
-    if (row->kind == KM_ACCOUNT_TEAM)
-        km_fail(f->err, f->r,
-                "Team=%.*s is blocked. Update via `/team/unblock` if you're an admin.",
-                KM_STR_ARG(row->id));
-    else
-        km_fail(f->err, f->r, "Authentication Error, the %s %.*s is blocked.",
-                km_account_words[row->kind].kind, KM_STR_ARG(row->id));
+    return row->kind == KM_ACCOUNT_TEAM
+               ? km_fail(err, KM_E_UNAUTHENTICATED,
+                         "Team=%.*s is blocked. Update via `/team/unblock` if you're an admin.",
+                         KM_STR_ARG(row->id))
+               : km_fail(err, KM_E_UNAUTHENTICATED, "Authentication Error, the %s %.*s is blocked.",
+                         km_account_words[row->kind].kind, KM_STR_ARG(row->id));
 }
 
 static void add(struct finding *f, struct km_purse *p, bool unasked)
@@ -61,37 +61,64 @@ static struct km_purse *purse_of_model(const struct km_account *a, struct km_str
     return NULL;
 }
 
+static void add_once(struct finding *f, struct km_purse *p, bool unasked)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->v[i].purse == p)
+            return;
+    if (p && f->r == 0)
+        add(f, p, unasked);
+}
+
+static void add_models(struct finding *f, const struct km_account *a, bool unasked)
+{
+    const struct km_str names[] = { f->ask->model, f->ask->meant, f->ask->group };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct km_purse *p = names[i].n ? purse_of_model(a, names[i]) : NULL;
+
+        if (names[i].n && !p)
+            p = purse_of_model(a, km_str_skip(names[i], km_str_chr(names[i], '/') + 1));
+        add_once(f, p, unasked);
+        for (size_t k = 1; k < a->npurses; k++)
+            if (km_str_chr(a->purses[k]->model, '*') < a->purses[k]->model.n &&
+                km_model_name_fits(a->purses[k]->model, names[i]))
+                add_once(f, a->purses[k], unasked);
+    }
+}
+
 static void add_account(struct finding *f, enum km_account_kind kind, struct km_str id,
                         struct km_str of, bool unasked)
 {
     const struct km_account *a = f->r == 0 && id.n ? km_accounts_at(f->t, kind, id, of) : NULL;
-    const struct km_str model = f->ask->model;
-    struct km_purse *p = NULL;
 
     if (!a)
         return;
     if (a->row.blocked) {
-        refuse_blocked(f, &a->row);
+        f->r = refuse_blocked(&a->row, f->err);
         return;
     }
     for (size_t i = 0; f->r == 0 && i < a->npurses; i++)
         if (!a->purses[i]->model.n)
             add(f, a->purses[i], unasked);
-    if (a->npurses > 1 && model.n && !(p = purse_of_model(a, model)))
-        p = purse_of_model(a, km_str_skip(model, km_str_chr(model, '/') + 1));
-    if (p && f->r == 0)
-        add(f, p, unasked);
+    if (a->npurses > 1)
+        add_models(f, a, unasked);
+}
+
+/* The key's, else its team's. */
+static struct km_str organization_of(const struct km_accounts *t, const struct km_payers_ask *ask)
+{
+    const struct km_account *team =
+        ask->team_id.n ? km_accounts_at(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE) : NULL;
+
+    return ask->organization_id.n || !team ? ask->organization_id : team->row.organization_id;
 }
 
 static void add_all(struct finding *f)
 {
     const struct km_payers_ask *ask = f->ask;
-    struct km_str organization = ask->organization_id;
-    const struct km_account *team =
-        ask->team_id.n ? km_accounts_at(f->t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE) : NULL;
+    const struct km_str organization = organization_of(f->t, ask);
 
-    if (!organization.n && team)
-        organization = team->row.organization_id;
     add_account(f, KM_ACCOUNT_GATEWAY, KM_STR("gateway"), KM_STR_NONE, false);
     add_account(f, KM_ACCOUNT_ORGANIZATION, organization, KM_STR_NONE, false);
     if (organization.n)
@@ -179,6 +206,38 @@ int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struc
     return f.r;
 }
 
+bool km_payers_hold(const struct km_payers *p, const struct km_payers *more)
+{
+    size_t held = 0;
+
+    for (size_t i = 0; more && i < more->n; i++)
+        for (size_t k = 0; p && k < p->n; k++)
+            held += p->v[k].purse == more->v[i].purse;
+    return !more || held == more->n;
+}
+
+int km_payers_join(const struct km_payers *p, const struct km_payers *more, struct km_payers **ret,
+                   struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_PAYERS_BYTES);
+    struct finding f = { .err = err };
+    const size_t n = p ? p->n : 0;
+
+    *ret = NULL;
+    for (size_t i = 0; i < n; i++) {
+        f.v[f.n] = p->v[i];
+        km_purse_ref(f.v[f.n++].purse);
+    }
+    for (size_t i = 0; i < more->n; i++)
+        add_once(&f, more->v[i].purse, more->v[i].unasked);
+    write_text(f.v, f.n, &text);
+    if (f.r == 0 && (km_buf_failed(&text) || !(*ret = payers_new(f.v, f.n, km_buf_view(&text)))))
+        f.r = km_fail(err, KM_E_NOMEM, "out of memory");
+    if (f.r < 0)
+        unref_all(f.v, f.n);
+    return f.r;
+}
+
 struct km_payers *km_payers_of_text(struct km_accounts *t, struct km_str text)
 {
     struct km_share v[KM_PURSES_MOST];
@@ -213,6 +272,56 @@ int64_t km_payers_left(const struct km_payers *p)
             least = left;
     }
     return least;
+}
+
+/* --- who is blocked --- */
+
+KM_MUST_USE static enum km_right grant_use(const struct km_accounts *t, enum km_account_kind kind,
+                                           struct km_str id, struct km_str of, struct km_err *err)
+{
+    const struct km_account *a = id.n ? km_accounts_at(t, kind, id, of) : NULL;
+
+    if (!a || !a->row.blocked)
+        return KM_GRANTED;
+    (void)refuse_blocked(&a->row, err);
+    return KM_DENIED;
+}
+
+KM_MUST_USE static enum km_right grant_use_all(const struct km_accounts *t,
+                                               const struct km_payers_ask *ask, struct km_err *err)
+{
+    const struct km_str organization = organization_of(t, ask);
+    enum km_right right = grant_use(t, KM_ACCOUNT_ORGANIZATION, organization, KM_STR_NONE, err);
+
+    if (right == KM_GRANTED && organization.n)
+        right = grant_use(t, KM_ACCOUNT_ORG_MEMBER, ask->user_id, organization, err);
+    if (right == KM_GRANTED)
+        right = grant_use(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE, err);
+    if (right == KM_GRANTED && ask->team_id.n)
+        right = grant_use(t, KM_ACCOUNT_MEMBER, ask->user_id, ask->team_id, err);
+    if (right == KM_GRANTED)
+        right = grant_use(t, KM_ACCOUNT_USER, ask->user_id, KM_STR_NONE, err);
+    if (right == KM_GRANTED)
+        right = grant_use(t, KM_ACCOUNT_END_USER, ask->end_user, KM_STR_NONE, err);
+    return right;
+}
+
+enum km_right km_payers_grant_use(struct km_accounts *t, const struct km_payers_ask *ask,
+                                  const struct km_payers *payers, struct km_err *err)
+{
+    enum km_right right;
+
+    if (!t || atomic_load_explicit(&t->blocked, memory_order_relaxed) == 0)
+        return KM_GRANTED;
+    pthread_rwlock_rdlock(&t->lock);
+    right = grant_use_all(t, ask, err);
+    for (size_t i = 0; payers && right == KM_GRANTED && i < payers->n; i++) {
+        const struct km_purse *p = payers->v[i].purse;
+
+        right = grant_use(t, p->kind, p->id, p->of, err);
+    }
+    pthread_rwlock_unlock(&t->lock);
+    return right;
 }
 
 /* --- models --- */
@@ -257,16 +366,13 @@ KM_MUST_USE static enum km_right grant(const struct km_accounts *t, enum km_acco
 enum km_right km_payers_grant_model(struct km_accounts *t, const struct km_payers_ask *ask,
                                     struct km_str model, struct km_str alias_of, struct km_err *err)
 {
-    const struct km_account *team;
-    struct km_str organization = ask->organization_id;
+    struct km_str organization;
     enum km_right right;
 
     if (km_accounts_is_empty(t))
         return KM_GRANTED;
     pthread_rwlock_rdlock(&t->lock);
-    team = ask->team_id.n ? km_accounts_at(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE) : NULL;
-    if (!organization.n && team)
-        organization = team->row.organization_id;
+    organization = organization_of(t, ask);
     right = grant(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE, model, alias_of, err);
     if (right == KM_GRANTED && ask->team_id.n)
         right = grant(t, KM_ACCOUNT_MEMBER, ask->user_id, ask->team_id, model, alias_of, err);

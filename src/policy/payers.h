@@ -31,6 +31,8 @@ struct km_payers_ask {
     struct km_str end_user; /* of the caller, as the next */
     struct km_str_list tags;
     struct km_str model; /* as requested */
+    /* What that stands for, and the group that serves it: their limits count, too. */
+    struct km_str meant, group;
     bool user_of_team_key_pays; /* LiteLLM's apply_user_budget_to_team_keys */
 };
 
@@ -40,10 +42,23 @@ int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struc
 struct km_payers *
 km_payers_free(struct km_payers *p); /* NULL is fine; nothing of a permit is held */
 
+/* Are all purses of the other among its own?  Either may be NULL. */
+bool km_payers_hold(const struct km_payers *p, const struct km_payers *more);
+/* *ret: those of p (NULL: none) in their order, and behind them those of `more` that are not among
+ * them. */
+int km_payers_join(const struct km_payers *p, const struct km_payers *more, struct km_payers **ret,
+                   struct km_err *err) KM_MUST_USE;
+
 /* May all of them use the model?  As km_key_grants_model(). */
 enum km_right km_payers_grant_model(struct km_accounts *t, const struct km_payers_ask *ask,
                                     struct km_str model, struct km_str alias_of,
                                     struct km_err *err) KM_MUST_USE;
+
+/* Is nobody blocked of those that the key fixes, of the end user that is named, and of those that
+ * pay for a call (NULL: it is none)?  Denied: KM_E_UNAUTHENTICATED says who is.  One look at a
+ * number where nobody is at all. */
+enum km_right km_payers_grant_use(struct km_accounts *t, const struct km_payers_ask *ask,
+                                  const struct km_payers *payers, struct km_err *err) KM_MUST_USE;
 
 /* The purses of a text of the ledger's that are there; the same object, for what another process or
  * a crash left.  NULL: none. */

@@ -24,6 +24,7 @@ void km_tills_init(struct km_tills *t, const struct km_key *key, struct km_payer
     t->payers = payers;
     t->a = a;
     t->more = 0;
+    t->paying = 0;
     t->rolled = false;
     t->own.purse = key->live;
     t->own.limits = (struct km_limits){ key->row.rpm, key->row.tpm, key->row.max_parallel };

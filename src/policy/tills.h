@@ -23,6 +23,7 @@ struct km_tills {
     struct km_payers *payers; /* NULL: the key's alone pays */
     const struct km_admission *a;
     int64_t more; /* of a reservation that changes */
+    size_t paying; /* of widening: so many of the payers have paid before */
     bool rolled; /* a window of the key's budget began */
     struct km_till own;
     struct km_till v[KM_PURSES_MOST]; /* as many as payers has; unset without */

@@ -436,6 +436,18 @@ def test_what_is_too_large_wrong_or_unknown_is_refused_whole(gateway):
     post(gateway, "/team/member_add", {"team_id": new_team(gateway), "member": many}, 400)
 
 
+def test_the_end_of_a_users_key_is_never_overlooked(gateway):
+    # Years beyond what a time can say came out as the past; a number, or none at all, as no end.
+    for duration in ("9223372036854775807s", 3600, True, "soon"):
+        for path in ("/user/new", "/key/generate"):
+            post(gateway, path, {"duration": duration}, 400)
+    post(gateway, "/team/new", {"max_budget": 1, "budget_duration": "9223372036854775807s"}, 400)
+    far = post(gateway, "/key/generate", {"duration": "9999999d"})
+    assert gateway.chat(key=far["key"]).status == 200
+    gone = post(gateway, "/user/new", {"duration": "0s"})["key"]
+    assert gateway.chat(key=gone).status == 401
+
+
 def test_all_or_nothing_where_one_of_several_is_missing(gateway):
     team = new_team(gateway)
     post(gateway, "/team/delete", {"team_ids": [team, "no-such-team"]}, 404)

@@ -204,7 +204,7 @@ static void a_moment_is_a_time_or_a_length_of_time_before_now(void **state)
 static void durations_have_litellms_units(void **state)
 {
     static const char *const bad[] = { "",     "s",    "30",   "30x", "-1s",
-                                       "1.5h", "30 s", "1mon", "1M",  "9223372036854775807w" };
+                                       "1.5h", "30 s", "1mon", "1M",  "9223372036854775807s" };
     static const struct {
         const char *text;
         int64_t seconds;

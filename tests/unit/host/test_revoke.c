@@ -41,9 +41,12 @@ static int begin(void **state)
     f.args.modules = rows;
     f.gw.args = &f.args;
     f.gw.keys = km_keys_new(10);
+    f.gw.accounts = km_accounts_new(10);
+    if (f.gw.keys)
+        km_keys_use_accounts(f.gw.keys, f.gw.accounts);
     f.w.gw = &f.gw;
     f.w.revoke.generation = f.gw.keys ? km_keys_generation(f.gw.keys) : 0;
-    return f.gw.keys ? km_modules_worker_init(&f.w, &err) : -1;
+    return f.gw.keys && f.gw.accounts ? km_modules_worker_init(&f.w, &err) : -1;
 }
 
 static int end(void **state)
@@ -51,6 +54,7 @@ static int end(void **state)
     (void)state;
     km_modules_worker_free(&f.w);
     km_keys_free(f.gw.keys);
+    km_accounts_free(f.gw.accounts);
     return 0;
 }
 
@@ -110,12 +114,39 @@ static void a_key_may_go_on_until_it_is_blocked_or_gone(void **state)
     assert_non_null(strstr(err.text, "blocked"));
 }
 
+static void a_key_of_a_team_may_go_on_until_that_is_blocked(void **state)
+{
+    struct km_account_row team = km_account_row_none(KM_ACCOUNT_TEAM, KM_STR("t1"), KM_STR_NONE);
+    struct km_key_row r = row();
+    struct km_err err = { 0 };
+
+    (void)state;
+    r.team_id = team.id;
+    put(&r);
+    assert_int_equal(km_accounts_put(f.gw.accounts, &team, &err), 0);
+    km_revoke_look(&f.w);
+    assert_int_equal(km_revoke_check(&f.w, r.hash, &err), 0);
+    f.told = 0;
+    team.blocked = true;
+    assert_int_equal(km_accounts_put(f.gw.accounts, &team, &err), 0);
+    km_revoke_look(&f.w);
+    assert_int_equal(f.told, 1);
+    assert_int_equal(km_revoke_check(&f.w, r.hash, &err), KM_E_UNAUTHENTICATED);
+    assert_non_null(strstr(err.text, "Team=t1 is blocked"));
+    /* Gone, or not blocked any more: nobody is looked for. */
+    team.blocked = false;
+    assert_int_equal(km_accounts_put(f.gw.accounts, &team, &err), 0);
+    assert_int_equal(km_revoke_check(&f.w, r.hash, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nobody_is_told_while_nothing_changes, begin, end),
         cmocka_unit_test_setup_teardown(all_are_told_once_of_a_change, begin, end),
         cmocka_unit_test_setup_teardown(a_key_may_go_on_until_it_is_blocked_or_gone, begin, end),
+        cmocka_unit_test_setup_teardown(a_key_of_a_team_may_go_on_until_that_is_blocked, begin,
+                                        end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
