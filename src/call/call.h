@@ -181,6 +181,8 @@ struct km_call {
     struct km_own_fallbacks own_fallbacks; /* its caller's */
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_str economy; /* what cost decided (economy.h) */
+    struct km_str end_user, named_user; /* that its head named (caller.h); empty: not read yet,
+                                         * or none */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
     unsigned followers; /* groups that wait for their turn */
@@ -344,7 +346,7 @@ int km_call_widen_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
 enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
                                    struct km_str alias_of, struct km_err *err) KM_MUST_USE;
 /* Is none of those that pay for it blocked, nor its end user? */
-bool km_call_payers_go_on(const struct km_call *call, struct km_err *err) KM_MUST_USE;
+bool km_call_payers_go_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* Has its key a budget, or one of its accounts? */
 bool km_call_has_budget(const struct km_call *call);
 int64_t km_call_left(const struct km_call *call); /* nano-USD; INT64_MAX without any budget */

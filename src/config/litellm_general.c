@@ -32,8 +32,6 @@ static const struct km_setting rows[] = {
             "Models and routes by role; kanmon has no roles beside admin and key yet."),
     REFUSED("enforce_rbac", KM_SET_BOOL, "false",
             "Callers without a role are refused; kanmon has no such roles yet."),
-    REFUSED("enforce_user_param", KM_SET_BOOL, "false",
-            "Requests without a user are refused; kanmon lets them pass."),
     REFUSED("enforced_params", KM_SET_STR_LIST, NULL,
             "Requests without these members are refused; kanmon lets them pass."),
     REFUSED("service_account_settings", KM_SET_NODE, NULL,
@@ -240,11 +238,6 @@ static const struct km_setting rows[] = {
             "Usage in every stream; kanmon sends it when the client asks."),
     IGNORED("sse_keepalive_ping_interval_seconds", KM_SET_INT,
             "Sends comments in quiet streams; kanmon relays what the provider sends."),
-    /* Who the end user is. */
-    IGNORED("user_header_name", KM_SET_STR,
-            "The header that names the end user; kanmon does not count by end user yet."),
-    IGNORED("user_header_mappings", KM_SET_NODE,
-            "Headers that name users; kanmon does not count by user yet."),
     /* Routes and pages kanmon does not have. */
     IGNORED("image_generation_model", KM_SET_STR,
             "The model for images; here a request names it."),

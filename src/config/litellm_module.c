@@ -209,8 +209,6 @@ static const struct km_setting rows[] = {
             "Logs what is sent and answered; kanmon has kanmon_settings.log_prompts."),
     IGNORED("log_client_error_tracebacks", KM_SET_BOOL,
             "Python's traces of callers' errors; kanmon has none."),
-    IGNORED("extra_spend_tag_headers", KM_SET_STR_LIST,
-            "Headers whose values tag a call; kanmon does not count by tag yet."),
     IGNORED("disable_add_user_agent_to_request_tags", KM_SET_BOOL,
             "Does not tag calls with the client's name; kanmon does not either."),
     IGNORED("add_user_information_to_llm_headers", KM_SET_BOOL,

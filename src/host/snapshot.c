@@ -12,6 +12,7 @@
 #include "base/veil.h"
 #include "host/module.h"
 #include "mcp/oauth/settings.h"
+#include "policy/caller_settings.h"
 #include "policy/execution.h"
 #include "policy/gate_settings.h"
 #include "store/store.h"
@@ -56,6 +57,8 @@ static void take_settings(struct km_snapshot *s)
     s->routing = km_config_get(s->config, &km_router_settings_table);
     s->breaker = km_config_get(s->config, &km_breaker_settings_table);
     s->execution = km_config_get(s->config, &km_execution_settings_table);
+    s->callers = km_config_get(s->config, &km_caller_settings_table);
+    s->caller_tags = km_config_get(s->config, &km_caller_tag_settings_table);
     s->waiting = km_config_get(s->config, &km_gate_settings_table);
     s->has_master = s->general->master_key.n > 0;
     if (s->has_master)
