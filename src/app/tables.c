@@ -74,7 +74,8 @@
 const struct km_settings_table *const km_app_tables[] = {
     &km_model_settings_table, &km_llm_defaults_table, &km_router_settings_table,
     &km_general_settings_table, &km_pass_settings_table, &km_mcp_general_table,
-    &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
+    &km_litellm_logging_table,
+    &km_litellm_router_logging_table, &km_gateway_settings_table, &km_things_settings_table,
     &km_mirror_settings_table, &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,

@@ -96,8 +96,10 @@ static int build_models(struct km_snapshot *s, const struct km_snapshot_args *sn
                                    .paces = snapshot->paces,
                                    .gates = snapshot->gates,
                                    .waiting = s->waiting };
-    int r = km_tls_client_new(&plain, &s->tls, err);
+    int r;
 
+    args.unverified = !km_llm_verifies(s->llm, &s->arena, &plain.ca_file);
+    r = km_tls_client_new(&plain, &s->tls, err);
     if (r == 0)
         r = km_tls_client_new(&insecure, &s->tls_insecure, err);
     s->prices = km_prices_new();
