@@ -205,6 +205,7 @@ struct km_call {
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
     bool have_body; /* it was given */
+    struct km_named_price *named_price; /* price.c's; NULL: none is asked for by name yet */
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */

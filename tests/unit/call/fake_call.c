@@ -405,7 +405,9 @@ bool make_world(void)
                                    .keys = &f.keys,
                                    .llm = &f.llm,
                                    .routing = &f.routing,
-                                   .execution = &f.execution };
+                                   .execution = &f.execution,
+                                   .callers = &f.callers,
+                                   .caller_tags = &f.caller_tags };
     f.view = (struct km_view){ .snap = &f.snap, .refs = 1 };
     f.w.gw = &f.gw;
     f.w.loop = f.loop;
