@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* caller_settings.c - see caller_settings.h.  The keys are LiteLLM's and mean what they mean there,
- * but that no header puts another user in the place of the key's. */
+/* caller_settings.c - see caller_settings.h.
+ *
+ * The keys are LiteLLM's and mean what they mean there, but that no header puts another user in the
+ * place of the key's: what a caller says may add a limit and never take one away.  Names of headers
+ * are read once, here; who said what in a call is call/caller.c's.
+ */
 #include "policy/caller_settings.h"
 
 static const char *const roles[] = { "customer", "internal_user", NULL };
