@@ -32,6 +32,7 @@ struct km_hold {
         *payers; /* who pays beside its key; NULL: nobody.  In the call's arena's care */
     struct km_headroom room; /* as it was then */
     bool away; /* the permit lies in another process */
+    int64_t gateway; /* nano-USD, of the gateway's budget (gateway_budget.h) */
     bool widened; /* more pay than its first record says */
     struct km_broker_ask *asks; /* what it waits for, in order: the first may be under way */
 };
