@@ -73,9 +73,8 @@ static int64_t end_of(const struct window *w)
 
 static int64_t begin_of(const struct window *w)
 {
-    return w->budget.duration_s > 0
-               ? km_time_budget_begin(w->budget.reset_us, w->budget.duration_s)
-               : INT64_MIN;
+    return w->budget.duration_s > 0 ? km_time_budget_begin(w->budget.reset_us, w->budget.duration_s)
+                                    : INT64_MIN;
 }
 
 /* Which lines what is spent has crossed. */
@@ -131,9 +130,8 @@ static void turn(struct km_gateway_budget *b, int64_t now_us)
 
 static unsigned percent_of(const struct window *w)
 {
-    const double percent = w->budget.max > 0
-                               ? (double)w->budget.spent * 100 / (double)w->budget.max
-                               : 100;
+    const double percent =
+        w->budget.max > 0 ? (double)w->budget.spent * 100 / (double)w->budget.max : 100;
 
     return w->budget.max < 0 ? 0 : percent < 1e6 ? (unsigned)percent : 1000000;
 }
@@ -173,8 +171,8 @@ static void add_window(struct km_gateway_budget *b, enum km_gateway_window_kind 
     /* Days and months are the calendar's; all others follow each other from 1970 on. */
     if (length_s > 0)
         w->budget.reset_us = km_time_budget_end(now_us, length_s, 0);
-    w->alert_at = max < 0 ? INT64_MAX
-                          : (int64_t)((double)max * (double)b->alert_percent / 100.0 + 0.5);
+    w->alert_at =
+        max < 0 ? INT64_MAX : (int64_t)((double)max * (double)b->alert_percent / 100.0 + 0.5);
     w->told_end_us = end_of(w);
     b->blocks = b->blocks || w->blocks;
 }
@@ -187,8 +185,8 @@ int km_gateway_budget_new(const struct km_gateway_budget_settings *s,
     struct km_gateway_budget *b;
 
     *ret = NULL;
-    if (s->max[KM_GATEWAY_HOUR] < 0 && s->max[KM_GATEWAY_DAY] < 0 &&
-        s->max[KM_GATEWAY_MONTH] < 0 && proxy->max_budget <= 0)
+    if (s->max[KM_GATEWAY_HOUR] < 0 && s->max[KM_GATEWAY_DAY] < 0 && s->max[KM_GATEWAY_MONTH] < 0 &&
+        proxy->max_budget <= 0)
         return 0;
     b = calloc(1, sizeof *b);
     if (!b || pthread_mutex_init(&b->lock, NULL) != 0) {
@@ -416,12 +414,15 @@ static int refuse(const struct window *w, struct km_err *err)
     km_time_iso(end_of(w), end);
     end[10] = ' '; /* "2026-11-20 08:00:00" of "2026-11-20T08:00:00.000000Z" */
     if (w->budget.duration_s > 0)
-        return km_fail(err, KM_E_BUDGET, "%s. This is the gateway's budget of this %s (%s), which "
-                       "ends at %.19s UTC.", text,
-                       w->kind == KM_GATEWAY_PROXY ? "period" : words[w->kind].name,
+        return km_fail(err, KM_E_BUDGET,
+                       "%s. This is the gateway's budget of this %s (%s), which "
+                       "ends at %.19s UTC.",
+                       text, w->kind == KM_GATEWAY_PROXY ? "period" : words[w->kind].name,
                        words[w->kind].setting, end);
-    return km_fail(err, KM_E_BUDGET, "%s. This is the gateway's budget (%s), which does not start "
-                   "anew.", text, words[w->kind].setting);
+    return km_fail(err, KM_E_BUDGET,
+                   "%s. This is the gateway's budget (%s), which does not start "
+                   "anew.",
+                   text, words[w->kind].setting);
 }
 
 /* Under the lock. */
@@ -500,8 +501,7 @@ static int64_t thirds_of(enum km_priority p)
 static bool is_paced(const struct window *w, enum km_priority p)
 {
     return w->budget.max >= 0 && w->budget.duration_s > 0 &&
-           w->budget.spent >=
-               w->alert_at + (w->budget.max - w->alert_at) / 3 * thirds_of(p);
+           w->budget.spent >= w->alert_at + (w->budget.max - w->alert_at) / 3 * thirds_of(p);
 }
 
 /* Between two calls, so that those of mean cost use what is left just at the end; at most the most

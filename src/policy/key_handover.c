@@ -153,7 +153,9 @@ static void import_purse(struct km_accounts *t, const uint8_t hash[32], const in
 static void import_gateway(struct km_gateway_budget *b, const uint8_t hash[32],
                            const int64_t v[FIELDS])
 {
-    struct km_gateway_line line = { .spent = v[SPENT], .reserved = v[RESERVED], .end_us = v[RESET] };
+    struct km_gateway_line line = { .spent = v[SPENT],
+                                    .reserved = v[RESERVED],
+                                    .end_us = v[RESET] };
 
     memcpy(line.hash, hash, sizeof line.hash);
     km_gateway_budget_import(b, &line);

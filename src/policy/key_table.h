@@ -22,7 +22,8 @@ struct km_keys {
     struct km_map *map; /* hash (32 bytes, in the object) to struct km_key_object */
     _Atomic uint64_t generation; /* counts changes */
     struct km_accounts *accounts; /* NULL: there are none */
-    struct km_gateway_budget *gateway; /* all that calls cost counts there, too; NULL: there is none */
+    struct km_gateway_budget
+        *gateway; /* all that calls cost counts there, too; NULL: there is none */
 };
 
 #endif

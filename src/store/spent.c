@@ -65,8 +65,7 @@ static void id_at(int64_t wall_us, uint8_t ret[16])
         ret[i] = (uint8_t)(ms >> (40 - 8 * i));
 }
 
-int km_store_spent(struct km_store *store, int64_t begin_us, int64_t *ret_spent,
-                   struct km_err *err)
+int km_store_spent(struct km_store *store, int64_t begin_us, int64_t *ret_spent, struct km_err *err)
 {
     struct range range = { .begin_us = begin_us };
     int64_t days, some = 0;
