@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* budget.h - what all calls together may cost: made and filled at the start, told where alerts go. */
+/* budget.h - what all calls together may cost: made and filled at the start, and heard. */
 #ifndef KM_HOST_BUDGET_H
 #define KM_HOST_BUDGET_H
 

@@ -62,6 +62,8 @@ enum km_filter_on {
     KM_FILTER_FITS = 1 << 0, /* enable_pre_call_checks */
     KM_FILTER_TAGS = 1 << 1, /* enable_tag_filtering */
     KM_FILTER_COSTS = 1 << 2, /* none of the table: the cheapest of the rest is taken (economy.h) */
+    /* None either: COSTS and FITS while the gateway's budget is past its threshold. */
+    KM_FILTER_CHEAPER = 1 << 3,
 };
 
 /* What they judge by. */

@@ -5,10 +5,10 @@
  *                         action says what else happens
  *     proxy               litellm_settings.max_budget: refuses what it does not cover
  *
- * Every call that costs anything pays, whoever made it; so these are no purses of an account that
- * each call would have to name (payers.h), but one object with one lock.  Windows are the calendar's
- * as a key's are (budget.h).  What was spent comes from the ledger at the start, and from the
- * process before this one at a hand-over.
+ * Every call that costs anything pays, whoever made it.  So these are no purses of an account,
+ * which each call would have to name (payers.h), but one object with one lock.  Windows are the
+ * calendar's, as a key's are (budget.h).  What was spent the ledger says at the start, and at a
+ * hand-over the process before this one.
  *
  * An alert is told once a window by whoever's call crossed the line, so all workers together tell
  * it once.  Any thread; NULL is a gateway without such budgets wherever a pointer is taken.
@@ -45,6 +45,9 @@ struct km_gateway_budget_settings { /* kanmon_settings */
     int64_t throttle_wait_ms; /* a call is held back for so long at most */
 };
 extern const struct km_settings_table km_gateway_budget_settings_table;
+
+/* Is there a budget whose action is `cheaper`? */
+bool km_gateway_budget_makes_cheaper(const struct km_gateway_budget_settings *s);
 
 struct km_proxy_budget_settings { /* litellm_settings */
     int64_t max_budget; /* nano-USD; 0 and less: none */

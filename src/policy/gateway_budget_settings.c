@@ -56,7 +56,7 @@ static const struct km_setting rows[] = {
       .min = 0,
       .max = 600000,
       .flags = KM_SET_RESTART,
-      .help = "How long `cost_budget_action: throttle` holds a call back at most; then it goes on." },
+      .help = "How long `cost_budget_action: throttle` holds a call back at most." },
     { 0 },
 };
 
@@ -66,6 +66,15 @@ const struct km_settings_table km_gateway_budget_settings_table = {
     .size = sizeof(struct km_gateway_budget_settings),
     .extra = SIZE_MAX,
 };
+
+bool km_gateway_budget_makes_cheaper(const struct km_gateway_budget_settings *s)
+{
+    bool any = false;
+
+    for (int kind = 0; kind < KM_GATEWAY_PROXY; kind++)
+        any = any || s->max[kind] >= 0;
+    return any && s->action == KM_GATEWAY_CHEAPER;
+}
 
 static const struct km_setting proxy_rows[] = {
     { .name = "max_budget",

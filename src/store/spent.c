@@ -18,7 +18,7 @@
 
 #define DAY_US (86400 * (int64_t)1000000)
 #define REACH_US (2 * 3600 * (int64_t)1000000) /* no call is looked for that began earlier */
-#define SLACK_US (60 * (int64_t)1000000) /* an id's time and its call's start were not read at once */
+#define SLACK_US (60 * (int64_t)1000000) /* between an id and its call's start */
 
 struct range {
     uint8_t low[16], high[16]; /* of ids: they begin with their time */
