@@ -6,7 +6,6 @@
 #include "app/cli.h"
 #include "call/hedge.h"
 #include "call/hooks.h"
-#include "call/throttle.h"
 #include "gateway/llm/kind.h"
 #include "gateway/llm/mirror.h"
 #include "gateway/mcp/chat.h"
@@ -21,7 +20,6 @@ static const struct km_call_hook *const prepared[] = {
     &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
-static const struct km_call_hook *const guarded[] = { &km_throttle_hook, NULL };
 static const struct km_call_hook *const routed[] = { &km_together_hook, &km_hedge_hook, NULL };
 static const struct km_call_hook *const settled[] = { &km_hedge_learn_hook, &km_mirror_hook, NULL };
 
@@ -29,7 +27,6 @@ static const struct km_call_unit *const fetched[] = { &km_made_unit, NULL };
 static const struct km_call_unit *const shown[] = { &km_answers_unit, NULL };
 
 const struct km_call_hooks km_app_hooks = { .at = { [KM_HOOK_PREPARED] = prepared,
-                                                    [KM_HOOK_GUARDED] = guarded,
                                                     [KM_HOOK_ROUTED] = routed,
                                                     [KM_HOOK_SETTLED] = settled },
                                             .units = { [KM_UNITS_FETCH] = fetched,

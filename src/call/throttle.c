@@ -58,19 +58,17 @@ static bool counts(const struct km_call *call)
     return call->reserve > 0 && !call->kind->outer && !call->kind->own;
 }
 
-static int hold_back(struct km_call *call, struct km_err *err)
+int km_call_throttle(struct km_call *call, struct km_err *err)
 {
     struct km_gateway_budget *b = call->w->gw->budget;
     const struct wait *wait;
     uint64_t ms;
 
-    if (!b || km_gateway_budget_action(b) != KM_GATEWAY_THROTTLE || !counts(call))
-        return KM_HOOK_PASS;
+    if (km_gateway_budget_action(b) != KM_GATEWAY_THROTTLE || !counts(call))
+        return 0;
     wait = km_call_note(call, &tag);
     if (wait)
-        return wait->over ? KM_HOOK_PASS : KM_E_AGAIN;
+        return wait->over ? 0 : KM_E_AGAIN;
     ms = km_gateway_budget_pace(b, km_call_priority(call), km_wall_us());
-    return ms ? begin(call, ms, err) : KM_HOOK_PASS;
+    return ms ? begin(call, ms, err) : 0;
 }
-
-const struct km_call_hook km_throttle_hook = { .name = "the gateway's budget", .run = hold_back };

@@ -4,8 +4,12 @@
 #ifndef KM_CALL_THROTTLE_H
 #define KM_CALL_THROTTLE_H
 
-#include "call/hooks.h"
+#include "base/err.h"
 
-extern const struct km_call_hook km_throttle_hook; /* at `guarded` */
+struct km_call;
+
+/* Of a gateway that has a budget, when the call is admitted and before its hooks at `guarded`.  0: it
+ * goes on; KM_E_AGAIN: it waits, and km_call_resume() follows. */
+int km_call_throttle(struct km_call *call, struct km_err *err) KM_MUST_USE;
 
 #endif

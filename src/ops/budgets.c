@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* budgets.c - see budgets.h.
  *
- * Asked when somebody looks, and not kept: the budget itself is the state.  Amounts are USD.
+ *     /kanmon/status   "budget": {"action", "windows": [...], "projected_month", ...}
+ *     /metrics         kanmon_budget_spent_usd{window}, kanmon_budget_limit_usd{window} ...
+ *
+ * Asked when somebody looks, and not kept: the budget itself is the state.  Amounts are USD.  The
+ * month is counted for its projection also where nothing limits it; then it is no window here.
  */
 #include "ops/budgets.h"
 
