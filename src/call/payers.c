@@ -11,6 +11,7 @@
  */
 #include "call/call.h"
 #include "http/json.h"
+#include "policy/gateway_budget.h"
 
 /* The names that its caller gave it. */
 struct said {
@@ -191,7 +192,9 @@ bool km_call_has_budget(const struct km_call *call)
 int64_t km_call_left(const struct km_call *call)
 {
     const int64_t key = call->visit->who.key ? km_key_left(call->visit->who.key) : INT64_MAX,
-                  others = km_payers_left(call->hold.payers);
+                  others = km_payers_left(call->hold.payers),
+                  all = km_gateway_budget_left(call->w->gw->budget, km_wall_us()),
+                  least = key < others ? key : others;
 
-    return key < others ? key : others;
+    return all < least ? all : least;
 }

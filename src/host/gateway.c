@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "host/added.h"
+#include "host/budget.h"
 #include "host/handover/handover.h"
 #include "host/load.h"
 #include "host/module.h"
@@ -22,6 +23,7 @@
 #include "host/worker.h"
 #include "policy/account_settings.h"
 #include "policy/gate.h"
+#include "policy/gateway_budget.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -139,6 +141,8 @@ static int load_keys(struct km_gateway *gw, const struct km_config *config, stru
         r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
         r = km_store_purses(gw->store, put_purse, gw, err);
+    if (r == 0)
+        r = km_gateway_open_budget(gw, config, err);
     if (r == 0)
         r = km_store_holds(gw->store, put_hold, gw, err);
     if (r < 0)
@@ -453,6 +457,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
     km_accounts_free(gw->accounts);
+    km_gateway_budget_free(gw->budget);
     km_paces_free(gw->paces);
     km_gates_free(gw->gates);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);

@@ -102,6 +102,11 @@ void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts)
     keys->accounts = accounts;
 }
 
+void km_keys_use_gateway_budget(struct km_keys *keys, struct km_gateway_budget *budget)
+{
+    keys->gateway = budget;
+}
+
 static struct km_str label_of(const struct km_key_row *row)
 {
     if (row->alias.n)

@@ -16,6 +16,7 @@
 #include "store/holds.h"
 
 struct km_accounts;
+struct km_gateway_budget;
 struct km_payers;
 struct km_purse;
 
@@ -39,6 +40,8 @@ struct km_keys *km_keys_free(struct km_keys *keys);
 struct km_key *km_keys_nobody(struct km_keys *keys);
 /* Whose teams, users ... its keys name; before any key is put, and it lives as long. */
 void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts);
+/* What the books take without a call of this process is paid from there, too; likewise. */
+void km_keys_use_gateway_budget(struct km_keys *keys, struct km_gateway_budget *budget);
 
 /* A reference, or NULL. */
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32]);

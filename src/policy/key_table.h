@@ -23,6 +23,8 @@ struct km_keys {
     _Atomic uint64_t generation; /* counts changes */
     struct km_accounts *accounts; /* NULL: there are none */
     struct km_key *nobody; /* km_keys_nobody(); in no map */
+    struct km_gateway_budget
+        *gateway; /* all that calls cost counts there, too; NULL: there is none */
 };
 
 #endif

@@ -258,7 +258,7 @@ static void a_key_of_another_section_is_told_where_it_belongs(void **state)
            "it belongs in model_list[0].litellm_params");
     /* One that restricts where it belongs restricts nothing here. */
     expect("litellm_settings: {master_key: k}\n", 1, 0, "it belongs in general_settings");
-    expect("general_settings: {max_budget: 3}\n", 1, 0, "it belongs in litellm_settings");
+    expect("general_settings: {blocked_user_list: [u]}\n", 1, 0, "it belongs in litellm_settings");
     expect("master_key: k\n", 1, 0, "it belongs in general_settings");
     expect("general_settings: {callbacks: [my_module.check]}\n", 1, 0,
            "it belongs in litellm_settings");
