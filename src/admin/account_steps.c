@@ -109,8 +109,13 @@ int km_account_step_key(struct km_admin *a, const struct km_key_row *row, struct
 
 int km_account_step_key_del(struct km_admin *a, const uint8_t hash[32], struct km_err *err)
 {
-    struct km_account_step *s = add_step(a, KEY_DELETE, err);
+    const struct km_account_work *w = a->state;
+    struct km_account_step *s;
 
+    for (s = w->first; s; s = s->next) /* of a team and of its organisation: it goes once */
+        if (s->what == KEY_DELETE && memcmp(s->hash, hash, sizeof s->hash) == 0)
+            return 0;
+    s = add_step(a, KEY_DELETE, err);
     if (!s)
         return err->code;
     s->verb = "key.delete";

@@ -20,10 +20,6 @@
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
 static const char *const restrictive[] = {
-    "budget_limits",
-    "model_rpm_limit",
-    "model_tpm_limit",
-    "model_max_budget",
     "allowed_routes",
     "allowed_passthrough_routes",
     "denied_passthrough_routes",
@@ -31,7 +27,6 @@ static const char *const restrictive[] = {
     "guardrails",
     "policies",
     "allowed_cache_controls",
-    "budget_id",
     "end_user_budget_id",
     "tpd_limit",
     "mcp_rpm_limit",
@@ -205,9 +200,9 @@ void km_key_row_init(struct km_key_row *row)
 
 /* Members of LiteLLM's row that are always empty here; clients look for them. */
 #define EMPTY_MEMBERS                                                                              \
-    ",\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
+    ",\"config\":{},\"permissions\":{},\"model_spend\":{},"                                      \
     "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
-    "\"budget_id\":null,\"budget_limits\":null,\"litellm_budget_table\":null"
+    "\"litellm_budget_table\":null"
 
 /* Members of LiteLLM's row that are empty where the key has none of them. */
 static void put_empty(const struct km_key_row *row, struct km_buf *out)
@@ -216,7 +211,6 @@ static void put_empty(const struct km_key_row *row, struct km_buf *out)
         struct km_str name, empty;
     } others[] = {
         { { "\"object_permission\":", 20 }, { "null", 4 } },
-        { { "\"organization_id\":", 18 }, { "null", 4 } },
         { { "\"project_id\":", 13 }, { "null", 4 } },
         { { "\"agent_id\":", 11 }, { "null", 4 } },
         { { "\"aliases\":", 10 }, { "{}", 2 } },

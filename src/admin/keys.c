@@ -13,6 +13,7 @@
 #include "admin/key_inside.h"
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "policy/key_limits.h"
 #include "store/key_row.h"
 
 #define BODY_BYTES (256 * 1024)
@@ -134,8 +135,22 @@ int km_key_check_alias(struct km_admin *a, const struct km_key_row *row, struct 
                          KM_STR_ARG(km_str_sub(row->alias, 0, 100)));
 }
 
+/* What the row would be can be: its alias is its own, what it names is there, its limits read. */
+static int check_row(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
+{
+    int r = km_key_check_alias(a, row, err);
+
+    if (r == 0 && km_json_get(a->body, "organization_id"))
+        r = km_account_check_there(a, KM_ACCOUNT_ORGANIZATION, row->organization_id, err);
+    if (r == 0 && km_json_get(a->body, "budget_id"))
+        r = km_account_check_there(a, KM_ACCOUNT_BUDGET, row->budget_id, err);
+    return r < 0 ? r : km_key_limits_check(row, err);
+}
+
 static void stamp(struct km_admin *a, struct km_key_row *row, int64_t now)
 {
+    if (km_key_has_account(row) && !row->limits_id.n)
+        row->limits_id = km_account_fresh_id(a);
     row->updated_us = now;
     row->updated_by = km_admin_actor(a);
     if (row->created_us)
@@ -170,7 +185,7 @@ static int generate(struct km_admin *a, struct km_err *err)
     name_key(a, &c->row, c->secret);
     r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = km_key_check_alias(a, &c->row, err);
+        r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
     existing = km_keys_find(a->v->w->gw->keys, c->row.hash);
@@ -206,7 +221,7 @@ static int update(struct km_admin *a, struct km_err *err)
     if (r == 0)
         r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = km_key_check_alias(a, &c->row, err);
+        r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
     c->secret = km_admin_text(a, "key"); /* told back as it was said */
@@ -281,6 +296,8 @@ static int regenerate(struct km_admin *a, struct km_err *err)
         r = make_secret(a, km_admin_text(a, "new_key"), &c->secret, err);
     if (r == 0)
         r = km_key_fields_read(a, km_wall_us(), &c->row, err);
+    if (r == 0)
+        r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
     name_key(a, &c->row, c->secret);

@@ -18,6 +18,7 @@
 
 #include "base/crypto.h"
 #include "policy/account_purses.h"
+#include "policy/key_limits.h"
 
 /* A version.  `account` first: the public pointer is the object's. */
 struct object {
@@ -70,7 +71,8 @@ struct km_accounts *km_accounts_new(size_t max_accounts)
 
     if (!t)
         return NULL;
-    t->map = km_map_new_borrowed(max_accounts);
+    t->max = max_accounts;
+    t->map = km_map_new_borrowed(SIZE_MAX / 2);
     t->purses = km_map_new_borrowed(SIZE_MAX / 2);
     if (!t->map || !t->purses || pthread_rwlock_init(&t->lock, NULL) != 0) {
         if (t->map)
@@ -324,12 +326,15 @@ static int make(struct km_accounts *t, const struct km_account_row *row, struct 
 {
     const struct km_account *budget =
         row->budget_id.n ? km_accounts_at(t, KM_ACCOUNT_BUDGET, row->budget_id, KM_STR_NONE) : NULL;
-    const struct km_account_row limits = with_budget(row, budget ? &budget->row : NULL);
+    struct km_account_row limits = with_budget(row, budget ? &budget->row : NULL);
     struct km_purse_plan *plans = km_arena_alloc(arena, KM_ACCOUNT_PURSES * sizeof *plans);
     struct object *o;
     size_t n = 0;
-    int r = plans ? km_account_plans(&limits, arena, plans, &n, err) : KM_E_NOMEM;
+    int r;
 
+    if (row->kind == KM_ACCOUNT_KEY)
+        km_key_account_leave(&limits, row);
+    r = plans ? km_account_plans(&limits, false, arena, plans, &n, err) : KM_E_NOMEM;
     if (r < 0)
         return r == KM_E_NOMEM ? km_fail(err, r, "accounts: out of memory") : r;
     o = object_new(row, &limits, n);
@@ -365,6 +370,28 @@ static void count_blocked(struct km_accounts *t, const struct km_account *a, int
         atomic_fetch_add_explicit(&t->blocked, (size_t)by, memory_order_relaxed);
 }
 
+/* A key's account is bounded by the table of keys. */
+static bool has_room(const struct km_accounts *t, size_t more)
+{
+    const size_t keys = atomic_load_explicit(&t->of_kind[KM_ACCOUNT_KEY], memory_order_relaxed);
+
+    return km_map_count(t->map) - keys + more <= t->max;
+}
+
+int km_accounts_make_room(struct km_accounts *t, size_t more, struct km_err *err)
+{
+    bool room;
+
+    pthread_rwlock_rdlock(&t->lock);
+    room = has_room(t, more);
+    pthread_rwlock_unlock(&t->lock);
+    return room ? 0
+                : km_fail(err, KM_E_LIMIT,
+                          "There are %zu accounts already, as many as "
+                          "kanmon_settings.max_accounts allows.",
+                          t->max);
+}
+
 /* In the place of the version that is there, if one is; under the lock. */
 static int replace(struct km_accounts *t, const struct km_account_row *row, struct km_err *err)
 {
@@ -376,6 +403,8 @@ static int replace(struct km_accounts *t, const struct km_account_row *row, stru
 
     km_arena_init(&arena, 1u << 20, NULL);
     old = km_accounts_at(t, row->kind, row->id, row->of);
+    if (!old && row->kind != KM_ACCOUNT_KEY && !has_room(t, 1))
+        return km_fail(err, KM_E_LIMIT, "accounts: the table is full (max_accounts)");
     r = make(t, row, &arena, &fresh, err);
     if (r < 0)
         return r;
@@ -383,9 +412,7 @@ static int replace(struct km_accounts *t, const struct km_account_row *row, stru
     if (r < 0) {
         drop_purses(t, &fresh->account, old);
         object_free(fresh);
-        return km_fail(err, r,
-                       r == KM_E_LIMIT ? "accounts: the table is full (max_accounts)"
-                                       : "accounts: out of memory");
+        return km_fail(err, r, "accounts: out of memory");
     }
     if (old)
         drop_purses(t, old, &fresh->account);
@@ -447,7 +474,7 @@ int km_accounts_check(const struct km_account_row *row, struct km_err *err)
     plans = km_arena_alloc(&arena, KM_ACCOUNT_PURSES * sizeof *plans);
     if (!plans)
         return km_fail(err, KM_E_NOMEM, "accounts: out of memory");
-    return km_account_plans(row, &arena, plans, &n, err);
+    return km_account_plans(row, true, &arena, plans, &n, err);
 }
 
 /* One goes; under the lock. */

@@ -8,6 +8,7 @@
 
 struct km_accounts {
     pthread_rwlock_t lock; /* guards both maps; an entry holds one reference */
+    size_t max; /* entries of the map; those of keys (key_limits.h) are beside */
     struct km_map *map; /* name of its own purse (there) to struct km_account */
     struct km_map *purses; /* hash (32 bytes, there) to struct km_purse */
     _Atomic uint64_t generation; /* counts changes */

@@ -23,6 +23,7 @@ struct km_key {
     struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
     struct km_purse *live;
     struct km_accounts *accounts; /* of its team, user ...; NULL: there are none */
+    struct km_str payer; /* its account of further limits (key_limits.h); empty: it has none */
     bool master; /* the master key's own pseudo key */
     bool routes; /* its row says where its calls go (key_routes.h) */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
