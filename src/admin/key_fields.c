@@ -16,6 +16,7 @@
 #include "base/near.h"
 #include "llm/api/priced.h"
 #include "policy/budget.h"
+#include "policy/key_retired.h"
 #include "policy/key_routes.h"
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
@@ -35,6 +36,9 @@ static const char *const restrictive[] = {
     "allowed_vector_store_indexes",
     NULL,
 };
+
+/* Members that promise what this version does not do, and that somebody would count on. */
+static const char *const unbuilt[] = { "auto_rotate", "rotation_interval", NULL };
 
 /* Members of the request itself, or that only the gateway writes. */
 static const char *const transient[] = { "key",
@@ -117,6 +121,42 @@ static bool other_kind(struct km_str name, const struct km_json *v)
            !km_str_eq(kind, KM_STR("default")) && !km_str_eq(kind, KM_STR("llm_api"));
 }
 
+/* LiteLLM's kinds of rate: ours are kept as they are said, whatever others have or the provider
+ * answers. */
+static bool other_rate(struct km_str name, const struct km_json *v)
+{
+    struct km_str kind;
+
+    return (km_str_eq(name, KM_STR("rpm_limit_type")) ||
+            km_str_eq(name, KM_STR("tpm_limit_type"))) &&
+           !km_column_inert(v) &&
+           !(km_json_string(v, &kind) && km_str_eq(kind, KM_STR("best_effort_throughput")));
+}
+
+/* What has no column and is not kept either: 0 if it may be. */
+static int check_other(struct km_admin *a, struct km_str name, const struct km_json *v,
+                       struct km_err *err)
+{
+    const char *param = km_arena_cstr(&a->arena, name);
+
+    if ((km_column_listed(restrictive, name) && !km_column_inert(v)) || other_kind(name, v))
+        return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                             "'%.*s' would restrict the key, and this version does not enforce "
+                             "it: leave it out.",
+                             KM_STR_ARG(name));
+    if (km_column_listed(unbuilt, name) && !km_column_inert(v))
+        return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                             "'%.*s' is not built: keys are rotated by /key/{key}/regenerate, with "
+                             "a grace_period for the old secret.",
+                             KM_STR_ARG(name));
+    if (other_rate(name, v))
+        return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                             "'%.*s' may be best_effort_throughput alone: limits are kept as they "
+                             "are said, and none is promised or passed.",
+                             KM_STR_ARG(name));
+    return 0;
+}
+
 /* An empty one is kept: it allows nothing, where none at all allows everything. */
 static int take_permission(struct km_admin *a, const struct km_json *v, struct km_buf *extra,
                            struct km_err *err)
@@ -177,12 +217,8 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
             r = take_tools(v, &extra, err);
         else if (km_key_routes_check(name, v, err) < 0)
             r = KM_E_INVALID;
-        else if ((km_column_listed(restrictive, name) && !km_column_inert(v)) ||
-                 other_kind(name, v))
-            r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
-                              "'%.*s' would restrict the key, and this version does not enforce "
-                              "it: leave it out.",
-                              KM_STR_ARG(name));
+        else if (check_other(a, name, v, err) < 0)
+            r = err->code;
         else if (!km_column_listed(transient, name) &&
                  (!km_column_inert(v) || nearly_tools(name, v)))
             r = keep_other(a, name, v, &extra, err);
@@ -226,6 +262,28 @@ static void put_empty(const struct km_key_row *row, struct km_buf *out)
     }
 }
 
+/* Former secrets that still work, in the words of LiteLLM's table of them. */
+static void put_retired(const struct km_key_row *row, struct km_buf *out)
+{
+    const int64_t now_us = km_wall_us();
+    struct km_str text = row->retired;
+    struct km_key_retired r;
+    char hex[65];
+    bool any = false;
+
+    while (km_key_retired_next(&text, &r)) {
+        if (r.until_us <= now_us)
+            continue;
+        km_hex(hex, r.hash, sizeof r.hash);
+        km_buf_printf(out, "%s{\"token\":\"%s\"", any ? "," : ",\"deprecated_tokens\":[", hex);
+        km_column_write_time(out, "revoke_at", r.until_us);
+        km_buf_byte(out, '}');
+        any = true;
+    }
+    if (any)
+        km_buf_byte(out, ']');
+}
+
 void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,
                          struct km_buf *out)
 {
@@ -247,6 +305,7 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
     }
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
     put_empty(row, out);
+    put_retired(row, out);
     if (row->extra.n > 2) { /* "{...}": its members join ours */
         km_buf_byte(out, ',');
         km_buf_str(out, km_str_sub(row->extra, 1, row->extra.n - 2));

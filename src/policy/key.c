@@ -97,9 +97,12 @@ struct km_keys *km_keys_new(size_t max_keys)
     if (!keys)
         return NULL;
     keys->map = km_map_new_borrowed(max_keys);
-    if (!keys->map || pthread_rwlock_init(&keys->lock, NULL) != 0) {
+    keys->retired = km_map_new(SIZE_MAX / 2);
+    if (!keys->map || !keys->retired || pthread_rwlock_init(&keys->lock, NULL) != 0) {
         if (keys->map)
             km_map_free(keys->map, NULL);
+        if (keys->retired)
+            km_map_free(keys->retired, NULL);
         free(keys);
         return NULL;
     }
@@ -110,6 +113,7 @@ struct km_keys *km_keys_free(struct km_keys *keys)
 {
     if (!keys)
         return NULL;
+    km_map_free(keys->retired, NULL);
     km_map_free(keys->map, unref_value);
     pthread_rwlock_destroy(&keys->lock);
     free(keys);
@@ -122,6 +126,8 @@ struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])
 
     pthread_rwlock_rdlock(&keys->lock);
     k = km_map_get(keys->map, hash_view(hash));
+    if (!k)
+        k = km_keys_at_retired(keys, hash);
     if (k)
         km_key_ref(k);
     pthread_rwlock_unlock(&keys->lock);
@@ -214,7 +220,10 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
         /* A borrowed name lives in its object: the old pair must go before the new one comes. */
         if (kin)
             km_map_del(keys->map, hash_view(kin->key.row.hash));
+        km_keys_retire(keys, kin, NULL);
         r = km_map_set(keys->map, hash_view(o->key.row.hash), o, &replaced);
+        if (r == 0)
+            km_keys_retire(keys, NULL, o);
     }
     atomic_fetch_add_explicit(&keys->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&keys->lock);
@@ -253,6 +262,7 @@ bool km_keys_del(struct km_keys *keys, const uint8_t hash[32])
 
     pthread_rwlock_wrlock(&keys->lock);
     k = km_map_del(keys->map, hash_view(hash));
+    km_keys_retire(keys, (struct km_key_object *)(void *)k, NULL);
     atomic_fetch_add_explicit(&keys->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&keys->lock);
     if (k)

@@ -2,11 +2,17 @@
 """What a virtual key may have as limits beside one budget and one set of rates: budgets in several
 windows, budgets and rates of single models, a shared budget, a raise for a while."""
 
-import pytest
+import concurrent.futures
+import hashlib
+import sqlite3
 
-from gateway import Gateway
+import pytest
+from openai import AuthenticationError, OpenAI, RateLimitError
+
+from gateway import Gateway, wait_until
 from test_account_reach import WAYS, ask
 from test_account_routes import name, new_team, post
+from test_handover import Call, Daemon, running
 
 CONFIG = """
 model_list:
@@ -20,6 +26,8 @@ model_list:
     litellm_params: {{<<: *p, model: openai/err-500}}
   - model_name: dear
     litellm_params: {{<<: *p, model: openai/ok-dear, input_cost_per_token: 1}}
+  - model_name: gate
+    litellm_params: {{<<: *p, model: openai/gate-stream}}
 router_settings:
   model_group_alias: {{nickname: chat, hidden: {{model: chat, hidden: true}}}}
   fallbacks: [{{bad: [chat]}}]
@@ -152,3 +160,160 @@ def test_an_organisation_of_a_key_pays_and_goes_with_it(limits):
 def test_a_limit_that_does_not_read_is_refused(limits, limit, path):
     error = post(limits, path, limit, 400)["error"]
     assert next(iter(limit)) in error["message"], error
+
+
+def regenerate(gateway, key, **more):
+    return post(gateway, f"/key/{key}/regenerate", more)
+
+
+def hash_of(key):
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def test_a_former_secret_works_for_its_time_and_shares_all(limits):
+    key = limits.new_key(rpm_limit=3, model_rpm_limit={"other": 1})
+    made = regenerate(limits, key, grace_period="1h")
+    fresh = made["key"]
+    assert fresh != key and [ask(limits, "chat", k).status for k in (key, fresh)] == [200, 200]
+    assert [ask(limits, "other", k).status for k in (key, fresh)] == [200, 429]
+    assert [ask(limits, "chat", k).status for k in (key, fresh)] == [429, 429]
+    # It is the same key, and told with it.
+    info = limits.key_info(fresh)
+    former, = info["deprecated_tokens"]
+    assert former["token"] == hash_of(key) and limits.key_info(key)["token"] == hash_of(fresh)
+    wait_until(lambda: limits.key_info(fresh)["spend"] > 0, 10, "the calls to be booked")
+    assert limits.key_info(key)["spend"] == limits.key_info(fresh)["spend"]
+    audit = limits.call("GET", "/kanmon/audit?action=key.regenerate").body.decode()
+    assert hash_of(key) in audit and former["revoke_at"] in audit
+    post(limits, "/key/generate", {"key": key}, 409)
+    # Without grace all that were before are gone at once.
+    last = regenerate(limits, fresh)["key"]
+    assert [ask(limits, "dear", k).status for k in (key, fresh, last)] == [401, 401, 429]
+
+
+def test_a_time_of_grace_ends(limits):
+    key = limits.new_key()
+    fresh = regenerate(limits, key, grace_period="1s")["key"]
+    wait_until(lambda: ask(limits, "chat", key).status == 401, 10, "the end of the grace")
+    assert ask(limits, "chat", fresh).status == 200
+    assert "deprecated_tokens" not in limits.key_info(fresh)
+
+
+@pytest.mark.parametrize("body, param", [
+    ({"grace_period": "soon"}, "grace_period"), ({"grace_period": 5}, "grace_period"),
+    ({"grace_period": "99999999999999d"}, "grace_period"),
+    ({"auto_rotate": True}, "auto_rotate"), ({"rotation_interval": "30d"}, "rotation_interval"),
+    ({"rpm_limit_type": "dynamic"}, "rpm_limit_type"),
+    ({"tpm_limit_type": "guaranteed_throughput"}, "tpm_limit_type")])
+def test_what_a_rotation_cannot_do_is_refused_by_name(limits, body, param):
+    key = limits.new_key(rpm_limit_type="best_effort_throughput", auto_rotate=False)
+    error = post(limits, f"/key/{key}/regenerate", body, 400)["error"]
+    assert error["param"] == param and param in error["message"]
+    assert ask(limits, "chat", key).status == 200
+
+
+def test_no_more_than_eight_former_secrets_work(limits):
+    keys = [limits.new_key()]
+    for _ in range(8):
+        keys.append(regenerate(limits, keys[-1], grace_period="1d")["key"])
+    post(limits, f"/key/{keys[-1]}/regenerate", {"grace_period": "1d"}, 400)
+    assert [ask(limits, "chat", key).status for key in keys] == [200] * 9
+    post(limits, "/key/delete", {"keys": [keys[-1]]})
+    assert [ask(limits, "chat", key).status for key in keys] == [401] * 9
+
+
+# -- restart, hand-over, three workers at once ------------------------------------------------
+
+
+@pytest.fixture
+def daemon(upstream, tmp_path):
+    gateway = Gateway(tmp_path, CONFIG.format(url=upstream.url, state=tmp_path / "state"))
+    it = Daemon(gateway)
+    yield it
+    upstream.open_gate()
+    it.stop()
+
+
+def client(gateway, key):
+    return OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
+
+
+def say(gateway, key, model="chat", **more):
+    return client(gateway, key).chat.completions.create(
+        model=model, messages=[{"role": "user", "content": "hello"}], max_tokens=20, **more)
+
+
+def test_limits_and_former_secrets_outlive_hand_overs(daemon, upstream):
+    """A stream under the old secret runs through the regeneration and two processes, and all that
+    was counted and promised before still is."""
+    gateway = daemon.gateway
+    key = gateway.new_key(model_rpm_limit={"chat": 4, "other": 1}, max_parallel_requests=2,
+                          model_max_budget={"gate": {"budget_limit": 50, "time_period": "1d"}})
+    call = Call(gateway, "gate", key=key, stream=True)
+    running(upstream, "gate-stream")
+    say(gateway, key)
+    say(gateway, key, "other")
+    fresh = regenerate(gateway, key, grace_period="1h")["key"]
+    say(gateway, key)
+    say(gateway, fresh)
+    daemon.restart()
+    daemon.restart()
+    say(gateway, key)
+    for secret in (key, fresh):
+        with pytest.raises(RateLimitError, match="model_per_key: [0-9a-f]{64}:chat"):
+            say(gateway, secret)
+        with pytest.raises(RateLimitError, match="model_per_key: [0-9a-f]{64}:other"):
+            say(gateway, secret, "other")
+    upstream.open_gate()
+    assert call.result().events()[-1] == "[DONE]"
+    wait_until(lambda: gateway.key_info(key)["spend"] > 0, 10, "the calls to be booked")
+    regenerate(gateway, fresh)
+    with pytest.raises(AuthenticationError):
+        say(gateway, key, "dear")
+
+
+def calls_until_refused(gateway, key):
+    with pytest.raises(RateLimitError, match="exceeded budget for model=chat"):
+        for passed in range(1000):
+            say(gateway, key)
+    return passed
+
+
+def test_what_the_windows_of_a_key_spent_outlives_its_secret_and_a_restart(daemon):
+    gateway = daemon.gateway
+    cost = cost_of_one(gateway)
+    limit = {"model_max_budget": {"chat": {"budget_limit": 0.1}},
+             "budget_limits": [{"budget_duration": "30d", "max_budget": 100}]}
+    key = gateway.new_key(**limit)
+    say(gateway, key)
+    key = regenerate(gateway, key)["key"]
+    daemon.stop()
+    daemon.__init__(gateway)
+    others = calls_until_refused(gateway, gateway.new_key(**limit))
+    assert calls_until_refused(gateway, key) == others - 1 > 0
+
+    def spent():
+        with sqlite3.connect(next(gateway.folder.rglob("kanmon.db")), timeout=10) as db:
+            return [n / 1e9 for n, in db.execute(
+                "SELECT sum(s.spend) FROM purse_spend s JOIN purses u ON u.id = s.purse"
+                " GROUP BY u.name")]
+    # Each has three: its own, the window's, the model's.
+    wait_until(lambda: spent() == pytest.approx([others * cost] * 6), 10, "the books")
+
+
+@pytest.mark.parametrize("limit", [
+    {"model_rpm_limit": {"chat": 7}},
+    {"model_max_budget": {"chat": {"budget_limit": 0.2, "time_period": "1d"}}},
+    {"budget_limits": [{"budget_duration": "1h", "max_budget": 0.2}]}])
+def test_of_many_at_once_no_more_pass_than_may(limits, limit):
+    keys = [limits.new_key(**limit)]
+    keys.append(regenerate(limits, keys[0], grace_period="1h")["key"])
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda i: ask(limits, "chat", keys[i % 2]), range(40)))
+    passed = [a for a in answers if a.status == 200]
+    assert len(passed) + sum(a.status == 429 for a in answers) == 40
+    if "model_rpm_limit" in limit:
+        assert len(passed) == 7
+    else:
+        cost = sum(float(a.header("x-litellm-response-cost")) for a in passed)
+        assert 0 < cost <= 0.2
