@@ -201,6 +201,9 @@ static int generate(struct km_admin *a, struct km_err *err)
         c->row.limits_id = km_arena_str(&a->arena, existing->row.limits_id);
     }
     stamp(a, &c->row, now);
+    r = existing ? 0 : km_keys_make_room(a->v->w->gw->keys, 1, err);
+    if (r < 0)
+        return r;
     write_row(a, "key.generate", existing == NULL);
     km_key_unref(existing);
     return 0;

@@ -387,8 +387,8 @@ int km_accounts_make_room(struct km_accounts *t, size_t more, struct km_err *err
     pthread_rwlock_unlock(&t->lock);
     return room ? 0
                 : km_fail(err, KM_E_LIMIT,
-                          "There are %zu accounts already, as many as "
-                          "kanmon_settings.max_accounts allows.",
+                          "There is no room for another account: kanmon_settings.max_accounts "
+                          "allows %zu.",
                           t->max);
 }
 
@@ -456,6 +456,27 @@ int km_accounts_put(struct km_accounts *t, const struct km_account_row *row, str
     if (r == 0 && row->kind == KM_ACCOUNT_BUDGET)
         renew_users(t, row->id);
     atomic_fetch_add_explicit(&t->generation, 1, memory_order_release);
+    pthread_rwlock_unlock(&t->lock);
+    return r;
+}
+
+int km_accounts_check_budgets(struct km_accounts *t, struct km_err *err)
+{
+    struct km_str name;
+    void *value;
+    int r = 0;
+
+    pthread_rwlock_rdlock(&t->lock);
+    for (size_t it = 0; r == 0 && km_map_next(t->map, &it, &name, &value);) {
+        const struct km_account_row *row = &((const struct km_account *)value)->row;
+
+        if (row->budget_id.n && !km_accounts_at(t, KM_ACCOUNT_BUDGET, row->budget_id, KM_STR_NONE))
+            r = km_fail(err, KM_E_CONFIG,
+                        "the %s '%.*s' has its limits by the budget '%.*s', which is not there: "
+                        "without it there would be none",
+                        km_account_words[row->kind].kind, KM_STR_ARG(row->id),
+                        KM_STR_ARG(row->budget_id));
+    }
     pthread_rwlock_unlock(&t->lock);
     return r;
 }

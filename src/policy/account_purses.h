@@ -17,8 +17,8 @@ struct km_purse_plan {
 };
 
 /* Plans by the limits of a row; texts are the row's or the arena's.  The first is the account's
- * own.  strict: of a row that somebody writes now.  KM_E_INVALID names the member that does not read,
- * KM_E_LIMIT: too many. */
+ * own.  strict: of a row that somebody writes now.  KM_E_INVALID names the member that does not
+ * read, KM_E_LIMIT: too many. */
 int km_account_plans(const struct km_account_row *row, bool strict, struct km_arena *arena,
                      struct km_purse_plan plans[KM_ACCOUNT_PURSES], size_t *ret_n,
                      struct km_err *err) KM_MUST_USE;

@@ -96,6 +96,7 @@ struct km_keys *km_keys_new(size_t max_keys)
 
     if (!keys)
         return NULL;
+    keys->max = max_keys;
     keys->map = km_map_new_borrowed(max_keys);
     keys->retired = km_map_new(SIZE_MAX / 2);
     if (!keys->map || !keys->retired || pthread_rwlock_init(&keys->lock, NULL) != 0) {
@@ -118,6 +119,20 @@ struct km_keys *km_keys_free(struct km_keys *keys)
     pthread_rwlock_destroy(&keys->lock);
     free(keys);
     return NULL;
+}
+
+int km_keys_make_room(struct km_keys *keys, size_t more, struct km_err *err)
+{
+    size_t n;
+
+    pthread_rwlock_rdlock(&keys->lock);
+    n = km_map_count(keys->map);
+    pthread_rwlock_unlock(&keys->lock);
+    return n + more <= keys->max
+               ? 0
+               : km_fail(err, KM_E_LIMIT,
+                         "There are %zu keys already, and kanmon_settings.max_keys allows %zu.", n,
+                         keys->max);
 }
 
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])

@@ -38,6 +38,8 @@ struct km_keys *km_keys_free(struct km_keys *keys);
 /* Whose teams, users ... its keys name; before any key is put, and it lives as long. */
 void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts);
 
+/* Is there room for so many more?  Asked before they are stored; KM_E_LIMIT. */
+int km_keys_make_room(struct km_keys *keys, size_t more, struct km_err *err) KM_MUST_USE;
 /* A reference, or NULL.  A former secret (key_retired.h) finds its key until its time is over. */
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32]);
 /* Inserts or replaces the immutable part; the live part stays.  KM_E_LIMIT when full. */

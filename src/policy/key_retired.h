@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* key_retired.h - the secrets that a key had before and that still open it.
  *
- * A regenerated key may leave its old secret a time of grace.  Its row says which and until when, in
- * a text: "hash:end hash:end ...".  A former secret is another way to the same key, with its limits,
- * its spend and its books, and to nothing once its time is over.
+ * A regenerated key may leave its old secret a time of grace.  Its row says which and until when,
+ * in a text: "hash:end hash:end ...".  A former secret is another way to the same key, with its
+ * limits, its spend and its books, and to nothing once its time is over.
  */
 #ifndef KM_POLICY_KEY_RETIRED_H
 #define KM_POLICY_KEY_RETIRED_H

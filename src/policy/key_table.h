@@ -19,6 +19,7 @@ struct km_key_object {
 
 struct km_keys {
     pthread_rwlock_t lock; /* guards the map; an entry holds one reference */
+    size_t max; /* keys */
     struct km_map *map; /* hash (32 bytes, in the object) to struct km_key_object */
     struct km_map *retired; /* hash of a former secret to the object that is in the map above */
     _Atomic uint64_t generation; /* counts changes */

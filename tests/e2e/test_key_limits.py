@@ -9,7 +9,7 @@ import sqlite3
 import pytest
 from openai import AuthenticationError, OpenAI, RateLimitError
 
-from gateway import Gateway, wait_until
+from gateway import Gateway, patient, wait_until
 from test_account_reach import WAYS, ask
 from test_account_routes import name, new_team, post
 from test_handover import Call, Daemon, running
@@ -317,3 +317,52 @@ def test_of_many_at_once_no_more_pass_than_may(limits, limit):
     else:
         cost = sum(float(a.header("x-litellm-response-cost")) for a in passed)
         assert 0 < cost <= 0.2
+
+
+# -- what does not fit into memory ------------------------------------------------------------
+
+
+def refuses_to_start(gateway, said):
+    gateway.start(wait=False)
+    assert gateway.process.wait(patient(20)) != 0
+    assert said in gateway.log.read_text()
+
+
+@pytest.mark.parametrize("setting, kind", [("max_keys", "virtual keys"),
+                                           ("max_accounts", "accounts")])
+def test_rows_that_do_not_fit_end_the_start_and_are_not_made(upstream, tmp_path, setting, kind):
+    text = CONFIG.format(url=upstream.url, state=tmp_path / "state")
+    limited = text + f"  {setting}: 3\n"
+    with Gateway(tmp_path, limited) as gateway:
+        def make(status=200):
+            if setting == "max_keys":
+                return post(gateway, "/key/generate", {}, status)
+            return post(gateway, "/team/new", {"max_budget": 1}, status)
+        for _ in range(3):
+            make()
+        error = make(400)["error"]
+        assert setting in error["message"]
+        # A user brings a key along: both are judged before one is written.
+        post(gateway, "/user/new", {"user_id": "u", "auto_create_key": True}, 400)
+        gateway.stop()
+        gateway.start()
+        assert len(gateway.call("GET", "/key/list?size=100").json()["keys"]) == (
+            3 if setting == "max_keys" else 0)
+        gateway.stop()
+        gateway.config.write_text(text + f"  {setting}: 2\n")
+        refuses_to_start(gateway, f"the store has more {kind}")
+        gateway.config.write_text(limited)
+        gateway.start()
+
+
+def test_a_declared_budget_that_keys_count_on_does_not_vanish(upstream, tmp_path):
+    text = CONFIG.format(url=upstream.url, state=tmp_path / "state")
+    declared = text + "  budgets: [{budget_id: tight, rpm_limit: 1}]\n"
+    with Gateway(tmp_path, declared) as gateway:
+        key = gateway.new_key(budget_id="tight")
+        assert [ask(gateway, "chat", key).status for _ in range(2)] == [200, 429]
+        gateway.stop()
+        gateway.config.write_text(text)
+        refuses_to_start(gateway, "the budget 'tight', which is not there")
+        gateway.config.write_text(declared)
+        gateway.start()
