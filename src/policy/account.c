@@ -224,6 +224,7 @@ static struct km_purse *purse_for(struct km_accounts *t, const struct km_purse_p
         km_purse_unref(fresh);
         return km_purse_ref(p);
     }
+    fresh->soft_passed = &t->soft_passed;
     if (km_map_set(t->purses, hash_view(fresh), fresh, NULL) < 0)
         return km_purse_unref(fresh);
     return km_purse_ref(fresh);
@@ -289,6 +290,7 @@ static void add_window(struct km_purse *p, const struct km_paying *kept, int64_t
     else if (kept->length_s == 0 ||
              end_us == km_time_budget_end(now_us, kept->length_s, kept->end_us))
         km_budget_charge(b, spend, now_us);
+    km_purse_know_soft(p);
     pthread_mutex_unlock(&p->lock);
 }
 

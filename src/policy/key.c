@@ -20,6 +20,7 @@
 
 #include "base/encode.h"
 #include "policy/account_purses.h"
+#include "policy/account_table.h"
 #include "policy/key_limits.h"
 #include "policy/key_routes.h"
 #include "policy/payers.h"
@@ -227,11 +228,15 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
         o->key.live = km_purse_ref(kin->key.live);
     } else {
         o->key.live = km_purse_new(row->hash, row->spend);
+        if (o->key.live && keys->accounts)
+            o->key.live->soft_passed = &keys->accounts->soft_passed;
     }
     if (!o->key.live) {
         r = KM_E_NOMEM;
     } else {
         live_update(o->key.live, row);
+        if (!kin)
+            km_purse_know_soft(o->key.live);
         /* A borrowed name lives in its object: the old pair must go before the new one comes. */
         if (kin)
             km_map_del(keys->map, hash_view(kin->key.row.hash));

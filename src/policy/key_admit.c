@@ -134,7 +134,7 @@ static void settle_one(struct km_purse *p, const struct km_permit *permit, int64
 {
     pthread_mutex_lock(&p->lock);
     km_budget_settle(&p->budget, permit->reserved, 0);
-    km_budget_charge(&p->budget, cost, end_of(permit, now_ms));
+    km_purse_charge(p, cost, end_of(permit, now_ms));
     if (permit->part != KM_PERMIT_WITHIN)
         km_limit_release(&p->limit);
     if (permit->part != KM_PERMIT_PLACE)
@@ -221,7 +221,7 @@ static void charge_one(struct km_purse *p, const struct km_permit *permit, int64
                        int64_t tokens, uint64_t now_ms)
 {
     pthread_mutex_lock(&p->lock);
-    km_budget_charge(&p->budget, cost, km_wall_us());
+    km_purse_charge(p, cost, km_wall_us());
     km_limit_use(&p->limit, tokens, permit->output_tokens, now_ms);
     pthread_mutex_unlock(&p->lock);
 }

@@ -4,6 +4,7 @@ windows, budgets and rates of single models, a shared budget, a raise for a whil
 
 import concurrent.futures
 import hashlib
+import re
 import sqlite3
 
 import pytest
@@ -366,3 +367,44 @@ def test_a_declared_budget_that_keys_count_on_does_not_vanish(upstream, tmp_path
         refuses_to_start(gateway, "the budget 'tight', which is not there")
         gateway.config.write_text(declared)
         gateway.start()
+
+
+def told(gateway, word):
+    return [line for line in gateway.log.read_text().splitlines() if "budget.soft" in line
+            and word in line]
+
+
+def passed(gateway, kind):
+    text = gateway.call("GET", "/metrics").body.decode()
+    found = re.search(rf'^kanmon_soft_budget_passed_total{{kind="{kind}"}} (\d+)', text, re.M)
+    return int(found[1]) if found else 0
+
+
+def test_a_soft_budget_is_told_once_and_refuses_nothing(upstream, tmp_path):
+    with Gateway(tmp_path, CONFIG.format(url=upstream.url, state=tmp_path / "state")) as gateway:
+        cost = cost_of_one(gateway)
+        budget, team = name("b"), name("t")
+        post(gateway, "/budget/new", {"budget_id": budget, "soft_budget": cost * 1.5})
+        post(gateway, "/team/new", {"team_id": team, "soft_budget": cost * 2.5})
+        keys = {"own": gateway.new_key(key_alias="own", soft_budget=cost * 1.5),
+                "shared": gateway.new_key(key_alias="shared", budget_id=budget, team_id=team),
+                "far": gateway.new_key(key_alias="far", soft_budget=cost * 100)}
+        for count in (1, 2, 3, 4):
+            for key in keys.values():
+                assert ask(gateway, "chat", key).status == 200
+            if count == 1:
+                assert not told(gateway, "USD")
+        wait_until(lambda: told(gateway, "own") and told(gateway, "shared")
+                   and told(gateway, team), 10, "the three to be told")
+        assert [len(told(gateway, word)) for word in ("'own'", "'shared'", team, "'far'")] == [
+            1, 1, 1, 0]
+        assert [passed(gateway, kind) for kind in ("key", "team")] == [2, 1]
+        events = gateway.call("GET", "/kanmon/events").body.decode()
+        assert "key 'own' has spent" in events
+        # Not again after a restart; and a higher one is another.
+        gateway.stop()
+        gateway.start()
+        ask(gateway, "chat", keys["own"])
+        post(gateway, "/key/update", {"key": keys["own"], "soft_budget": cost * 5.5})
+        ask(gateway, "chat", keys["own"])
+        wait_until(lambda: len(told(gateway, "'own'")) == 2, 10, "the higher one to be told")
