@@ -408,3 +408,26 @@ def test_a_soft_budget_is_told_once_and_refuses_nothing(upstream, tmp_path):
         post(gateway, "/key/update", {"key": keys["own"], "soft_budget": cost * 5.5})
         ask(gateway, "chat", keys["own"])
         wait_until(lambda: len(told(gateway, "'own'")) == 2, 10, "the higher one to be told")
+
+
+@pytest.mark.parametrize("path, alias", [("/key/generate", "key_alias"), ("/team/new", "team_alias"),
+                                         ("/user/new", "user_alias")])
+def test_texts_are_bounded_and_have_no_control_characters(limits, path, alias):
+    for value in ("a\nb", "a\0b", "\x7f", "x" * 100_000):
+        for body in ({alias: value}, {"models": [value]}, {"tags": [value]},
+                     {"metadata": {"note": value.replace("\n", "\x1b")}}):
+            error = post(limits, path, body, 400)["error"]
+            assert "control characters" in error["message"] or re.search(
+                "1024 bytes|64 KiB", error["message"]), (body, error)
+    post(limits, path, {alias: name("ünï"), "metadata": {"note": "two\n\tlines"}})
+
+
+@pytest.mark.parametrize("path, size", [
+    ("/key/list", "size"), ("/team/list", "page_size"), ("/v2/team/list", "page_size"),
+    ("/user/list", "page_size")])
+def test_a_page_that_does_not_read_is_refused(limits, path, size):
+    for number in ("x", "-1", "0", "1.5", "99999999999999999999999"):
+        for member in ("page", size):
+            error = limits.call("GET", f"{path}?{member}={number}")
+            assert error.status == 400 and error.json()["error"]["param"] == member
+    assert limits.call("GET", f"{path}?page=2&{size}=5").status == 200
