@@ -59,6 +59,39 @@ static const char *const transient[] = { "key",
                                          "updated_by",
                                          NULL };
 
+/* Limits that LiteLLM keeps in a key's metadata: a caller may say them there as well, and finds
+ * them there.  They are columns of ours: what is stored of the metadata is without them. */
+static const char *const in_metadata[] = { "model_rpm_limit", "model_tpm_limit", NULL };
+
+static int read_metadata(struct km_admin *a, const struct km_key_column *f, const struct km_json *v,
+                         struct km_key_row *row, struct km_err *err)
+{
+    struct km_buf rest KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str name;
+    int r = km_column_read(f, f->said, v, &a->arena, row, err);
+    bool found = false;
+
+    if (km_json_kind(v) != KM_JSON_OBJECT)
+        return r;
+    for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &name, &item);) {
+        if (!km_column_listed(in_metadata, name)) {
+            km_extra_keep(&rest, name, item);
+            continue;
+        }
+        found = true;
+        f = km_key_column_said(name);
+        if (!km_json_get(a->body, f->said))
+            r = km_column_read(f, f->said, item, &a->arena, row, err);
+    }
+    if (r == 0 && found) {
+        km_buf_str(&rest, rest.n ? KM_STR("}") : KM_STR("{}"));
+        row->metadata = km_arena_str(&a->arena, km_buf_view(&rest));
+    }
+    return r;
+}
+
 static int read_field(struct km_admin *a, const struct km_key_column *f, const struct km_json *v,
                       int64_t now_us, struct km_key_row *row, struct km_err *err)
 {
@@ -66,6 +99,8 @@ static int read_field(struct km_admin *a, const struct km_key_column *f, const s
     int64_t seconds;
     int r;
 
+    if (f->offset == offsetof(struct km_key_row, metadata))
+        return read_metadata(a, f, v, row, err);
     if (f->given == KM_KEY_AS_IS)
         return km_column_read(f, f->said, v, &a->arena, row, err);
     r = km_column_duration(f->said, v, &text, &seconds, err);
@@ -264,6 +299,36 @@ static void put_empty(const struct km_key_row *row, struct km_buf *out)
     }
 }
 
+static void put_metadata(const struct km_key_row *row, struct km_buf *out)
+{
+    const struct km_str own = row->metadata.n > 2 ? row->metadata : KM_STR_NONE;
+    bool any = own.n > 0;
+
+    km_buf_str(out, KM_STR(",\"metadata\":{"));
+    km_buf_str(out, km_str_sub(own, 1, any ? own.n - 2 : 0));
+    for (size_t i = 0; in_metadata[i]; i++) {
+        const struct km_str limit = km_key_text(row, km_key_column_said(km_str_c(in_metadata[i])));
+
+        if (limit.n <= 2)
+            continue;
+        km_buf_printf(out, "%s\"%s\":", any ? "," : "", in_metadata[i]);
+        km_buf_str(out, limit);
+        any = true;
+    }
+    km_buf_byte(out, '}');
+}
+
+static void put_column(const struct km_key_column *c, const struct km_key_row *row,
+                       struct km_buf *out)
+{
+    if (c->offset == offsetof(struct km_key_row, metadata))
+        put_metadata(row, out);
+    else if (km_column_listed(in_metadata, km_str_c(c->name)) && km_key_text(row, c).n <= 2)
+        km_buf_printf(out, ",\"%s\":null", c->name);
+    else
+        km_column_write(out, c->name, c, row);
+}
+
 /* Former secrets that still work, in the words of LiteLLM's table of them. */
 static void put_retired(const struct km_key_row *row, struct km_buf *out)
 {
@@ -303,7 +368,7 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
         if (km_key_columns[i].offset == offsetof(struct km_key_row, max_budget))
             km_column_write_money(out, "spend", spend); /* before the budget it is of */
         if (km_key_columns[i].name)
-            km_column_write(out, km_key_columns[i].name, &km_key_columns[i], row);
+            put_column(&km_key_columns[i], row, out);
     }
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
     put_empty(row, out);

@@ -81,8 +81,24 @@ def test_what_a_key_is_given_is_shown_and_taken_away(limits):
         n: v for n, v in given.items() if n != "temp_budget_expiry"}
     post(limits, "/key/update", {"key": key, **{n: None for n in given}})
     info = limits.key_info(key)
-    assert [info[n] for n in given] == [{}, {}, {}, None, None, None, None, None]
+    assert [info[n] for n in given] == [{}, None, None, None, None, None, None, None]
     assert ask(limits, "chat", key).status == 200
+
+
+def test_limits_in_the_metadata_are_limits(limits):
+    """Where LiteLLM keeps them, and its dashboard sends them."""
+    key = limits.new_key(metadata={"model_rpm_limit": {"chat": 1}, "x": {"y": 1}})
+    assert [ask(limits, "chat", key).status for _ in range(2)] == [200, 429]
+    info = limits.key_info(key)
+    assert info["metadata"] == {"x": {"y": 1}, "model_rpm_limit": {"chat": 1}}
+    assert info["model_rpm_limit"] == {"chat": 1}
+    # What is said beside it wins; metadata that do not name it leave it.
+    post(limits, "/key/update", {"key": key, "model_rpm_limit": {"chat": 100},
+                                 "metadata": {"model_rpm_limit": {"chat": 2}}})
+    post(limits, "/key/update", {"key": key, "metadata": {"z": 1}})
+    assert limits.key_info(key)["metadata"] == {"z": 1, "model_rpm_limit": {"chat": 100}}
+    assert ask(limits, "chat", key).status == 200
+    post(limits, "/key/generate", {"metadata": {"model_tpm_limit": {"chat": -1}}}, 400)
 
 
 def test_each_window_of_a_budget_is_kept(limits):
