@@ -190,7 +190,22 @@ static int read_model(const struct plans *p, const struct km_json *v, struct km_
     return 0;
 }
 
-static int add_models(struct plans *p, struct km_str text, const char *member, struct km_err *err)
+static int read_model_rpm(const struct plans *p, const struct km_json *v,
+                          struct km_purse_plan *plan)
+{
+    return read_count(p, v, &plan->limits.rpm);
+}
+
+static int read_model_tpm(const struct plans *p, const struct km_json *v,
+                          struct km_purse_plan *plan)
+{
+    return read_count(p, v, &plan->limits.tpm);
+}
+
+typedef int read_fn(const struct plans *p, const struct km_json *v, struct km_purse_plan *plan);
+
+static int add_models(struct plans *p, struct km_str text, const char *member, read_fn *read,
+                      struct km_err *err)
 {
     const struct km_json *object, *v;
     struct km_json_iter it;
@@ -209,12 +224,7 @@ static int add_models(struct plans *p, struct km_str text, const char *member, s
             return wrong(err, member, "a model's name is too long, or none");
         if (!(plan = add(p, KM_STR_NONE, model)))
             return too_many(err, member);
-        if (text.p == p->row->model_rpm_limit.p)
-            r = read_count(p, v, &plan->limits.rpm);
-        else if (text.p == p->row->model_tpm_limit.p)
-            r = read_count(p, v, &plan->limits.tpm);
-        else
-            r = read_model(p, v, plan);
+        r = read(p, v, plan);
         if (r < 0)
             wrong(err, member,
                   "a limit of a model is a number that is not negative; one of money may be an "
@@ -252,11 +262,11 @@ int km_account_plans(const struct km_account_row *row, bool strict, struct km_ar
     add_own(&p);
     r = add_windows(&p, err);
     if (r == 0)
-        r = add_models(&p, row->model_max_budget, "model_max_budget", err);
+        r = add_models(&p, row->model_max_budget, "model_max_budget", read_model, err);
     if (r == 0)
-        r = add_models(&p, row->model_rpm_limit, "model_rpm_limit", err);
+        r = add_models(&p, row->model_rpm_limit, "model_rpm_limit", read_model_rpm, err);
     if (r == 0)
-        r = add_models(&p, row->model_tpm_limit, "model_tpm_limit", err);
+        r = add_models(&p, row->model_tpm_limit, "model_tpm_limit", read_model_tpm, err);
     *ret_n = p.n;
     return r;
 }
