@@ -143,7 +143,9 @@ static int add_key(struct km_admin *a, struct km_account_work *w, struct km_err 
     if (text.n)
         row->expires_us = row->created_us + seconds * 1000000;
     memcpy(w->hash, row->hash, sizeof w->hash);
-    r = km_key_check_alias(a, row, err);
+    r = km_key_bound(a, row->created_us, true, row, err);
+    if (r == 0)
+        r = km_key_check_alias(a, row, err);
     return r < 0 ? r : km_account_step_key(a, row, err);
 }
 

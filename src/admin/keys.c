@@ -187,6 +187,8 @@ static int generate(struct km_admin *a, struct km_err *err)
     name_key(a, &c->row, c->secret);
     r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
+        r = km_key_bound(a, now, true, &c->row, err);
+    if (r == 0)
         r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
@@ -232,6 +234,8 @@ static int update(struct km_admin *a, struct km_err *err)
 
     if (r == 0)
         r = km_key_fields_read(a, now, &c->row, err);
+    if (r == 0)
+        r = km_key_bound(a, now, false, &c->row, err);
     if (r == 0)
         r = check_row(a, &c->row, err);
     if (r < 0)
@@ -368,6 +372,8 @@ static int regenerate(struct km_admin *a, struct km_err *err)
         r = make_secret(a, km_admin_text(a, "new_key"), &c->secret, err);
     if (r == 0)
         r = km_key_fields_read(a, now, &c->row, err);
+    if (r == 0)
+        r = km_key_bound(a, now, false, &c->row, err);
     if (r == 0)
         r = check_row(a, &c->row, err);
     if (r < 0)

@@ -21,6 +21,7 @@
 #include "host/worker.h"
 #include "policy/account_settings.h"
 #include "policy/gate.h"
+#include "policy/key_params.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -149,8 +150,10 @@ static void on_corrected(void *ctx, const struct km_correction *c)
 static int load_keys(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
 {
     struct loading loading = { .gw = gw, .err = err };
-    int r = km_store_accounts(gw->store, put_account, &loading, err);
+    int r = km_key_params_check(config, err);
 
+    if (r == 0)
+        r = km_store_accounts(gw->store, put_account, &loading, err);
     if (r == 0)
         r = loading.r;
     if (r == 0)
