@@ -123,17 +123,14 @@ enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
 static int make_payers(struct km_call *call, struct km_payers **ret, struct km_err *err)
 {
     const struct km_key *key = call->visit->who.key;
-    struct km_payers_ask ask = { .model = call->req.model,
-                                 .meant = call->match.alias_of,
-                                 .group = call->match.group };
+    struct km_payers_ask ask = key ? km_payers_ask_of(key) : (struct km_payers_ask){ 0 };
     struct said said;
     int r;
 
+    ask.model = call->req.model;
+    ask.meant = call->match.alias_of;
+    ask.group = call->match.group;
     read_names(call, &said, &ask);
-    if (key) {
-        ask.team_id = key->row.team_id;
-        ask.user_id = key->row.user_id;
-    }
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
     r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
     if (r == 0 && *ret)

@@ -119,6 +119,7 @@ static void import_live(struct km_purse *live, const int64_t v[FIELDS])
 
     pthread_mutex_lock(&live->lock);
     km_budget_set_window(&live->budget, v[RESET], v[SPENT]);
+    km_purse_know_soft(live);
     live->budget.reserved += v[RESERVED];
     live->imported_reserved += v[RESERVED];
     /* Two windows that overlap become one that began with the first. */
@@ -331,7 +332,7 @@ static void settle_imported(struct km_purse *live, const struct km_permit *held,
     pthread_mutex_lock(&live->lock);
     reserved = smaller(held->reserved, live->imported_reserved);
     km_budget_settle(&live->budget, reserved, 0);
-    km_budget_charge(&live->budget, cost, km_wall_us());
+    km_purse_charge(live, cost, km_wall_us());
     live->imported_reserved -= reserved;
     if (held->part != KM_PERMIT_WITHIN && live->imported_running > 0) {
         live->imported_running--;
@@ -366,7 +367,7 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
 static void charge_imported(struct km_purse *live, int64_t cost, int64_t tokens, uint64_t now_ms)
 {
     pthread_mutex_lock(&live->lock);
-    km_budget_charge(&live->budget, cost, km_wall_us());
+    km_purse_charge(live, cost, km_wall_us());
     km_limit_use(&live->limit, tokens, 0, now_ms);
     pthread_mutex_unlock(&live->lock);
 }
