@@ -37,6 +37,7 @@ struct km_told {
     int64_t index; /* of the block or item; -1: none has begun */
     bool open; /* it is not over */
     bool part; /* Responses: its part has begun */
+    bool progress; /* Responses: response.in_progress came */
     int64_t sequence; /* Responses: of the last event; -1: none */
     struct km_str item; /* Responses: the item's id */
 

@@ -95,19 +95,95 @@ def text_of_chat(chunks):
     return "".join(choice.delta.content or "" for choice in choices)
 
 
-def events_of(up_target):
-    return {"chat": 13, "claude": 15, "converse": 14, "gemini": 9}[up_target]
+def claude(gateway):
+    return anthropic_sdk.Anthropic(base_url=gateway.url, api_key=MASTER, max_retries=0)
+
+
+def messages_stream(gateway, model, **more):
+    """The events as they came, and the message that the SDK puts together of the same."""
+    with claude(gateway).messages.stream(
+            model=model, max_tokens=1000, messages=[{"role": "user", "content": "why?"}],
+            extra_body=ON, **more) as stream:
+        raw = [event for event in stream if event.type in (
+            "message_start", "content_block_start", "content_block_delta", "content_block_stop",
+            "message_delta", "message_stop")]
+        return raw, stream.get_final_message()
+
+
+def text_of_messages(raw, message):
+    """Of a stream that is in order."""
+    kinds = [event.type for event in raw]
+    assert kinds[0] == "message_start" and kinds[-2:] == ["message_delta", "message_stop"]
+    assert kinds.count("message_start") == kinds.count("message_delta") == 1
+    open_block, blocks = None, 0
+    for event in raw:
+        if event.type == "content_block_start":
+            assert open_block is None and event.index == blocks
+            open_block, blocks = event.index, blocks + 1
+        elif event.type == "content_block_delta":
+            assert event.index == open_block
+        elif event.type == "content_block_stop":
+            assert event.index == open_block
+            open_block = None
+    assert open_block is None and message.stop_reason == "end_turn"
+    return "".join(block.text for block in message.content)
+
+
+def responses_stream(gateway, model, **more):
+    client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=MASTER, max_retries=0)
+    return list(client.responses.create(model=model, input="why?", stream=True, extra_body=ON,
+                                        **more))
+
+
+def text_of_responses(events):
+    """Of a stream that is in order."""
+    assert [e.sequence_number for e in events] == list(range(len(events)))
+    kinds = [e.type for e in events]
+    assert kinds[:2] == ["response.created", "response.in_progress"]
+    assert kinds[-1] == "response.completed" and kinds.count("response.created") == 1
+    assert kinds.count("response.output_item.added") == kinds.count("response.output_item.done") == 1
+    assert kinds.count("response.content_part.added") == kinds.count("response.content_part.done") == 1
+    assert len({e.response.id for e in events if hasattr(e, "response")}) == 1
+    assert len({e.item_id for e in events if hasattr(e, "item_id")}) == 1
+    last = events[-1].response
+    assert last.output[0].id == next(e.item_id for e in events if hasattr(e, "item_id"))
+    said = "".join(e.delta for e in events if e.type == "response.output_text.delta")
+    assert said == last.output_text == next(
+        e.text for e in events if e.type == "response.output_text.done")
+    return said
+
+
+def steps(mode, most):
+    """After how many events it breaks: each; a silence costs its time-out."""
+    return range(1, most + 1) if mode != "silence" else (1, 4)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("target", TARGETS)
 def test_chat_goes_on(gw, up, target, mode):
-    ks = range(1, 11) if mode != "silence" else (1, 4)
-    for k in ks:
+    for k in steps(mode, 10 if target != "gemini" else 8):
         up.seen.clear()
-        try:
-            chunks = chat_stream(gw, f"{target}/{mode}-{k}")
-        except openai.APIError as error:
-            raise AssertionError((k, error, gw.log.read_text()[-800:]))
+        chunks = chat_stream(gw, f"{target}/{mode}-{k}")
         assert text_of_chat(chunks) == TEXT, k
         assert chunks[0].model == f"{target}/{mode}-{k}"
+        assert [record["model"].split("/")[-1] for record in up.seen] == [f"{mode}-{k}", "whole"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_messages_go_on(gw, up, target, mode):
+    for k in steps(mode, {"claude": 13, "converse": 11, "gemini": 8}.get(target, 10)):
+        up.seen.clear()
+        raw, message = messages_stream(gw, f"{target}/{mode}-{k}")
+        assert text_of_messages(raw, message) == TEXT, k
+        assert [record["model"].split("/")[-1] for record in up.seen] == [f"{mode}-{k}", "whole"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("target", TARGETS)
+def test_responses_go_on(gw, up, target, mode):
+    for k in steps(mode, {"chat": 13, "gemini": 8}.get(target, 10)):
+        up.seen.clear()
+        events = responses_stream(gw, f"{target}/{mode}-{k}")
+        assert text_of_responses(events) == TEXT, k
+        assert [record["model"].split("/")[-1] for record in up.seen] == [f"{mode}-{k}", "whole"]

@@ -34,6 +34,7 @@ struct state {
     enum km_finish finish;
     struct km_str first; /* the first item's id, where the client was told another than ours */
     bool owes_part; /* the item under way was told, and its part was not */
+    bool owes_progress; /* likewise of the response, and that it is in progress */
 };
 
 /* --- writing --- */
@@ -526,6 +527,9 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
         response_event(a, "response.in_progress", "in_progress", KM_FINISH_NONE, NULL);
         return 0;
     }
+    if (s->owes_progress)
+        response_event(a, "response.in_progress", "in_progress", KM_FINISH_NONE, NULL);
+    s->owes_progress = false;
     if (e->kind == KM_CHAT_USAGE || e->kind == KM_CHAT_LOGPROBS || e->choice != 0)
         return 0;
     if (e->kind == KM_CHAT_CITATION) {
@@ -581,6 +585,7 @@ static int go_on(struct km_answer *a, const struct km_told *told, struct km_err 
     if (r < 0)
         return r;
     s->sequence = (uint64_t)(told->sequence + 1);
+    s->owes_progress = !told->progress;
     if (told->index < 0)
         return 0;
     s->items = 1;

@@ -230,6 +230,7 @@ void km_told_note_responses(struct km_told *t, struct km_str type, struct km_str
     type = text_of(root, "type");
     (void)km_json_i64(km_json_get(root, "sequence_number"), &n);
     t->sequence = n;
+    t->progress = t->progress || !km_str_eq(type, KM_STR("response.created"));
     if (km_str_eq(type, KM_STR("response.created")) ||
         km_str_eq(type, KM_STR("response.in_progress")) ||
         km_str_eq(type, KM_STR("response.queued")))
