@@ -17,6 +17,8 @@ bool km_resume_is_asked(const struct km_call *call)
         return false;
     if (km_execution_says(call->execution, KM_EXECUTION_RESUME))
         return call->execution->resume;
+    if (call->at->d && call->at->d->resume != KM_RESUME_UNSAID)
+        return call->at->d->resume == KM_RESUME_YES;
     return call->visit->view->snap->gateway->resume;
 }
 

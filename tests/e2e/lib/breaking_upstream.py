@@ -21,7 +21,7 @@ import urllib.parse
 
 from bedrock_upstream import frame
 
-WORDS = ["The ", "sky ", "is ", "blue,\n\n", "the \u2603 ", "is ", "white ", "\U0001f600", "."]
+WORDS = ["The ", "sky ", "is ", "blue,\n\n", "the \u2603 ", "is ", "patience ", "\U0001f600", "."]
 TEXT = "".join(WORDS)
 CREATED = 1700000000
 
