@@ -235,8 +235,11 @@ static enum km_next try_again(struct km_call *call, bool same)
 {
     struct km_err err = { 0 };
 
-    if (km_attempt_next(call, same, &err) == 0)
+    if (km_attempt_next(call, same, &err) == 0) {
+        if (call->streaming && call->resume)
+            km_told_go_on(&call->resume->told);
         return km_call_go(call, KM_STEP_route);
+    }
     call->err = err;
     return give_up(call, "memory");
 }

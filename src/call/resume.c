@@ -78,7 +78,6 @@ int km_resume_prepare(struct km_call *call, struct km_err *err)
         return km_fail(err, KM_E_UNSUPPORTED, "The answer had come to its bound.");
     call->req.max_tokens = left;
     call->alone = true; /* what goes on is asked by nobody else */
-    km_told_go_on(&r->told);
     return km_call_price_anew(call, err);
 }
 

@@ -110,8 +110,8 @@ static const struct km_setting params_rows[] = {
       .def = "100", .min = 0, .max = 100, .help = "How many of the calls silent_model gets." },
     { .name = "resume", .type = KM_SET_ENUM, .offset = AT(resume), .def = "default",
       .choices = resumes,
-      .help = "Whether a stream of this deployment's that breaks goes on at another one; `default`: "
-              "as kanmon_settings.resume says." },
+      .help = "Whether a stream of this deployment that breaks goes on at another one; `default` "
+              "is what kanmon_settings.resume says." },
     ELSEWHERE("merge_reasoning_content_in_choices", "Reasoning is passed on as it comes."),
     { .name = "use_in_pass_through", .type = KM_SET_BOOL, .offset = AT(use_in_pass_through),
       .help = "Below its provider's prefix (/anthropic/...) this deployment's credentials serve "

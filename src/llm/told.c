@@ -165,9 +165,9 @@ static struct km_str without_blank(struct km_str text)
 static const char *unfit_request(const struct km_chat *chat)
 {
     if (chat->n > 1)
-        return "several choices";
+        return "choices";
     if (chat->format != KM_FORMAT_TEXT)
-        return "structured output";
+        return "structured_output";
     if (chat->logprobs)
         return "logprobs";
     return km_chat_has(chat, KM_P_AUDIO) ? "audio" : NULL;
@@ -226,8 +226,10 @@ int km_told_continue(struct km_told *t, struct km_chat *chat, bool prefill, stru
     int r;
 
     if (why)
+        km_told_spoil(t, why);
+    if (why)
         return km_fail(err, KM_E_UNSUPPORTED,
-                       "A stream of %s that broke cannot go on at another deployment.", why);
+                       "The stream broke, and does not go on at another deployment: %s.", why);
     t->blank = km_str_skip(all, text.n);
     *ret_how = KM_TOLD_AGAIN;
     if (!text.n)

@@ -95,16 +95,22 @@ def chat(body, words, model):
 
 def messages(body, words, model):
     went_in, came_out = usage_of(body, words)
-    block = {"type": "thinking", "thinking": "", "signature": ""} if "think" in model else \
-        {"type": "text", "text": ""}
+    thought = [("content_block_start", {"index": 0, "content_block": {
+        "type": "thinking", "thinking": "", "signature": ""}}),
+        ("content_block_delta", {"index": 0, "delta": {
+            "type": "thinking_delta", "thinking": "hm"}}),
+        ("content_block_stop", {"index": 0})] if "think" in model else []
+    index = 1 if thought else 0
     events = [("message_start", {"message": {
         "id": "msg_up", "type": "message", "role": "assistant", "model": body.get("model", "m"),
         "content": [], "stop_reason": None, "stop_sequence": None,
         "usage": {"input_tokens": went_in, "output_tokens": 1}}}),
-        ("content_block_start", {"index": 0, "content_block": block}), ("ping", {}),
-        *[("content_block_delta", {"index": 0, "delta": {"type": "text_delta", "text": word}})
+        *thought,
+        ("content_block_start", {"index": index, "content_block": {"type": "text", "text": ""}}),
+        ("ping", {}),
+        *[("content_block_delta", {"index": index, "delta": {"type": "text_delta", "text": word}})
           for word in words],
-        ("content_block_stop", {"index": 0}),
+        ("content_block_stop", {"index": index}),
         ("message_delta", {"delta": {"stop_reason": "end_turn", "stop_sequence": None},
                            "usage": {"output_tokens": came_out}}),
         ("message_stop", {})]
