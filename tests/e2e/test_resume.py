@@ -3,6 +3,10 @@
 text, whatever the upstream broke after, and by what; what cannot be gone on with ends as it did."""
 
 import json
+import os
+import pathlib
+import re
+import subprocess
 
 import anthropic as anthropic_sdk
 import openai
@@ -10,7 +14,7 @@ import pytest
 
 from bedrock_upstream import AKID, SECRET, TOKEN
 from breaking_upstream import CREATED, MODES, TEXT, BreakingUpstream
-from gateway import MASTER, Gateway, guarded, request, wait_until
+from gateway import MASTER, Gateway, guarded, request, slow_factor, wait_until
 
 PRICE = "input_cost_per_token: 0.000001, output_cost_per_token: 0.000002"
 CONFIG = """
@@ -380,3 +384,17 @@ def test_a_client_that_leaves_while_it_goes_on_ends_it(gw, up):
     wait_until(lambda: gw.spend_logs(api_key=key), what="its row")
     row, = gw.spend_logs(api_key=key)
     assert len(row["attempts"]) == 2
+
+
+def test_the_node_sdks_have_one_answer(gw):
+    node = os.environ.get("KM_NODE")
+    if not node:
+        pytest.fail("KM_NODE is not set: run this by tests/e2e/run")
+    script = pathlib.Path(__file__).with_name("sdk") / "resume.test.mjs"
+    ran = subprocess.run(
+        [node, "--test", "--test-reporter=tap", str(script)],
+        env={**os.environ, "KANMON_URL": gw.url, "KANMON_KEY": MASTER, "KANMON_TEXT": TEXT},
+        capture_output=True, text=True, timeout=120 * slow_factor())
+    failed = re.findall(r"^\s*not ok .*", ran.stdout, re.M)
+    assert ran.returncode == 0, "\n".join(failed[:20]) + "\n" + ran.stdout[-3000:] + ran.stderr
+    assert int(re.search(r"^# pass (\d+)", ran.stdout, re.M)[1]) >= 130
