@@ -29,7 +29,8 @@ struct km_resume {
     struct km_usage used; /* with it: what the client is told */
     struct km_str model; /* as the client was told, of a stream that was passed on */
     int64_t said_tokens; /* the caller's bound of all of the answer; -1: none */
-    struct km_str kept_back; /* an error event that its upstream said, and the client was not told */
+    struct km_str
+        kept_back; /* an error event that its upstream said, and the client was not told */
     struct km_err broke; /* why the last upstream that said something did not say more */
     const char *why_not; /* it did not go on, static; NULL: it did, or never broke */
 };

@@ -119,8 +119,8 @@ static struct km_answer *make_voice(struct km_call *call, struct km_err *err)
                              .model = call->resume->model,
                              .id = km_str(call->visit->id_text, KM_UUID_LEN),
                              .whole_id = told->id,
-                             .created_s = told->created_s >= 0 ? told->created_s
-                                                               : call->start_us / 1000000,
+                             .created_s =
+                                 told->created_s >= 0 ? told->created_s : call->start_us / 1000000,
                              .started = true };
     a->state = km_arena_zalloc(&call->arena, to->state_size ? to->state_size : 1);
     if (!a->state) {
@@ -182,8 +182,8 @@ static int give_event(void *ctx, const struct km_sse_event *event)
 int km_llm_give_events(struct km_call *call, struct km_str bytes, struct km_err *err)
 {
     struct km_sse *sse = km_sse_new(bytes.n + 1, give_event, call);
-    int r = sse ? km_sse_feed(sse, bytes.p, bytes.n, err)
-                : km_fail(err, KM_E_NOMEM, "out of memory");
+    int r =
+        sse ? km_sse_feed(sse, bytes.p, bytes.n, err) : km_fail(err, KM_E_NOMEM, "out of memory");
 
     km_sse_free(sse);
     return r;

@@ -46,7 +46,8 @@ static void prepare(struct km_answer *a, struct chunks *c)
 
     km_buf_str(&b, KM_STR("data: {\"id\":"));
     km_buf_json(&b, km_answer_id(a, KM_STR("chatcmpl-")));
-    km_buf_printf(&b, ",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":", (long long)a->created_s);
+    km_buf_printf(&b, ",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":",
+                  (long long)a->created_s);
     km_buf_json(&b, a->model);
     km_buf_str(&b, KM_STR(",\"choices\":["));
     c->front = km_arena_str(a->arena, km_buf_view(&b));

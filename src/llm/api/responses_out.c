@@ -64,8 +64,8 @@ static void item_id(struct km_json_out *o, const struct km_answer *a, const char
         km_out_member(o, key, s->first);
         return;
     }
-    n = snprintf(id, sizeof id, "%s_%.*s_%u", prefix_of(kind),
-                     (int)(a->id.n < 100 ? a->id.n : 100), a->id.p ? a->id.p : "", index);
+    n = snprintf(id, sizeof id, "%s_%.*s_%u", prefix_of(kind), (int)(a->id.n < 100 ? a->id.n : 100),
+                 a->id.p ? a->id.p : "", index);
 
     km_out_member(o, key, km_str(id, (size_t)n));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_told.c - what is noted of a stream so that another upstream goes on with it (llm/told.h): the
- * text and the place after each event, the request that goes on, and the events that follow. */
+/* test_told.c - what is noted of a stream so that another upstream goes on with it (llm/told.h):
+ * the text and the place after each event, the request that goes on, and the events that follow. */
 #include "chat_fixture.h"
 
 #include "llm/api/openai.h"
@@ -51,8 +51,8 @@ static enum km_told_how go_on(struct fixture *x, bool prefill)
 {
     enum km_told_how how = KM_TOLD_AGAIN;
 
-    assert_int_equal(
-        km_told_continue(&x->told, &x->f.chat, prefill, &x->f.arena, &how, &x->f.err), 0);
+    assert_int_equal(km_told_continue(&x->told, &x->f.chat, prefill, &x->f.arena, &how, &x->f.err),
+                     0);
     km_told_go_on(&x->told);
     return how;
 }
@@ -237,7 +237,8 @@ static void messages_are_noted(void **state)
           "\"text\":\"a\"}}",
           "a", true, false, NULL },
         { "{\"type\":\"content_block_stop\",\"index\":0}", "a", false, false, NULL },
-        { "{\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\"}}",
+        { "{\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":"
+          "\"tool_use\"}}",
           "a", true, false, "tool_call" },
     };
     struct fixture *x = *state;

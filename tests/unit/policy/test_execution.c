@@ -41,12 +41,12 @@ static void every_member_is_read(void **state)
     struct km_execution x;
 
     (void)state;
-    assert_int_equal(
-        read_text(&x, "{\"timeout\":1.5,\"dryRun\":true,\"enableCaching\":false,"
-                      "\"enableBatching\":true,\"priority\":\"High\",\"maxRetries\":4,"
-                      "\"fallbackProvider\":\"anthropic\",\"requestedBy\":\"J\xc3\xb6rg\","
-                      "\"resumeStream\":true}"),
-        0);
+    assert_int_equal(read_text(&x,
+                               "{\"timeout\":1.5,\"dryRun\":true,\"enableCaching\":false,"
+                               "\"enableBatching\":true,\"priority\":\"High\",\"maxRetries\":4,"
+                               "\"fallbackProvider\":\"anthropic\",\"requestedBy\":\"J\xc3\xb6rg\","
+                               "\"resumeStream\":true}"),
+                     0);
     assert_int_equal(x.said, (1U << KM_EXECUTION_MEMBERS) - 1);
     assert_int_equal(x.timeout_ms, 1500);
     assert_true(x.dry_run && !x.caching && x.batching && x.resume);
