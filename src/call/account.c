@@ -13,6 +13,7 @@
 #include "call/which.h"
 
 #include "call/metrics.h"
+#include "call/resume.h"
 #include "policy/execution.h"
 
 /* A wildcard deployment's entry names what was really called. */
@@ -132,6 +133,8 @@ static int client_status(const struct km_call *call)
 {
     if (call->client_gone && !call->streaming)
         return 499;
+    if (call->streaming && km_resume_goes_on(call->resume))
+        return 200;
     if (call->streaming && !(call->failed && call->deliver.first && !call->started))
         return call->at->status ? call->at->status : 200;
     if (call->failed) /* before anything of the answer has left */
@@ -169,6 +172,8 @@ void km_call_log(struct km_call *call)
         km_call_which_log(call, &l);
     if (call->dry)
         km_line_cstr(&l, "dry_run", "true");
+    if (call->resume)
+        km_resume_log(call, &l);
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);

@@ -19,10 +19,19 @@
 #include "call/execution.h"
 #include "call/gateway_budget.h"
 #include "call/hooks.h"
+#include "call/resume.h"
 #include "policy/pace.h"
 
 #define DRY_BYTES ((size_t)1 << 20)
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
+
+/* What was said of the answer goes in as well, where it goes on elsewhere. */
+static void add_told(struct km_call *call)
+{
+    const struct km_text_size told = km_text_measure(km_told_text(&call->resume->told));
+
+    km_text_add(&call->req.size, &told);
+}
 
 /* Tokens that go in, as the one of those that may serve it has them that has the most. */
 static int64_t input_of(struct km_call *call)
@@ -30,6 +39,8 @@ static int64_t input_of(struct km_call *call)
     int64_t most = 0;
 
     call->req.size = km_text_measure(call->body);
+    if (call->resume)
+        add_told(call);
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
         int64_t n = km_pace_input(d->pace, &call->req.size);

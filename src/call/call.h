@@ -22,6 +22,7 @@
 struct km_call;
 struct km_execution; /* policy/execution.h */
 struct km_intake; /* intake.c */
+struct km_resume; /* resume.h */
 
 /* Does what failed get another attempt? */
 enum km_call_retry {
@@ -179,6 +180,7 @@ struct km_call {
     struct km_llm_request req; /* its model: of the group that is asked */
     struct km_model_match match;
     struct km_execution *execution; /* how it is to be carried out (execution.h); NULL: not said */
+    struct km_resume *resume; /* its stream goes on where it breaks (resume.h); NULL: it does not */
     struct km_own_fallbacks own_fallbacks; /* its caller's */
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_str economy; /* what cost decided (economy.h) */

@@ -253,8 +253,10 @@ static void on_head(void *ctx, const struct km_response *response)
     struct km_call *call = look_at(ctx);
 
     call->at->status = response->status;
-    call->first_ns = km_mono_ns() - call->began_ns;
-    call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
+    if (!call->streaming) { /* what goes on with a stream is not its beginning */
+        call->first_ns = km_mono_ns() - call->began_ns;
+        call->first_us = call->start_us + (int64_t)(call->first_ns / 1000);
+    }
     if (good(call, response->status) || call->kind->any_status) {
         if (call->beside)
             km_attempt_wins(call);

@@ -300,6 +300,7 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->breaking = km_cooldown_of_entry(entry, b->arena);
     d->silent = entry->params.silent_model.n ? &entry->params.silent_model : NULL;
     d->silent_percent = entry->params.silent_percent;
+    d->resume = (enum km_resume_said)entry->params.resume;
     d->check =
         (struct km_deployment_check){ .mode = km_arena_str(b->arena, entry->info.mode),
                                       .model = km_arena_str(b->arena, entry->info.check_model),

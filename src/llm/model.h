@@ -93,6 +93,7 @@ struct km_deployment {
     struct km_retry_budget retries;
     const struct km_str_list *silent; /* who gets its calls as well, unheard; NULL: nobody */
     int64_t silent_percent; /* of them */
+    enum km_resume_said resume; /* its streams that break */
     struct km_deployment_check check;
     struct km_probe_state checked; /* what the last one said */
     struct km_hedge_times begins; /* how long answers take to; learnt where its group is hedged */

@@ -30,6 +30,7 @@ struct km_litellm_params {
     bool ssl_verify;
     struct km_str_list silent_model;
     int64_t silent_percent;
+    int64_t resume; /* enum km_resume_said */
     int64_t cooldown_ms; /* 0: not said, or never: cooldown.c looks */
     bool use_in_pass_through;
     struct km_str vertex_project, vertex_location, vertex_credentials;
@@ -40,6 +41,9 @@ struct km_litellm_params {
     const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };
+
+/* Do streams of a deployment that break go on at another one? */
+enum km_resume_said { KM_RESUME_UNSAID, KM_RESUME_YES, KM_RESUME_NO };
 
 /* When a deployment that fails is left alone (policy/breaker.h). */
 struct km_cooldown_settings {
