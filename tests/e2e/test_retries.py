@@ -13,7 +13,7 @@ import uuid
 import openai
 import pytest
 
-from gateway import MASTER, Gateway, wait_until
+from gateway import MASTER, Gateway, patient, wait_until
 from test_faults import Scripted, response
 
 TAKES_S = 20
@@ -297,7 +297,7 @@ class KeptAlive:
             if not self._read(link):
                 return
             self.heads.append(1)
-            self.together.wait(20)
+            self.together.wait(patient(20))
             link.sendall(response(200, OK).replace(b"connection: close\r\n", b""))
             if self._read(link):
                 self.dropped += 1
