@@ -394,7 +394,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (r == 0)
         r = km_models_check(m, &b, err);
     if (r == 0) {
-        km_fallbacks_check(m->fallbacks, m, diags);
+        km_fallbacks_check(m->fallbacks, m, args->config, &m->arena, diags);
         km_routes_check(&m->rules, m, diags);
     }
     if (r == 0)
