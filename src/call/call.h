@@ -347,8 +347,9 @@ enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
                                    struct km_str alias_of, struct km_err *err) KM_MUST_USE;
 /* Is none of those that pay for it blocked, nor its end user? */
 bool km_call_payers_go_on(const struct km_call *call, struct km_err *err) KM_MUST_USE;
-/* Has its key a budget, or one of its accounts? */
+/* Has its key a budget, or one of its accounts, or a target that it may go to? */
 bool km_call_has_budget(const struct km_call *call);
+const char *km_call_who_has(const struct km_call *call); /* words for an error: who has one */
 int64_t km_call_left(const struct km_call *call); /* nano-USD; INT64_MAX without any budget */
 static inline struct km_str km_call_payers_text(const struct km_call *call)
 {

@@ -204,9 +204,12 @@ static void leave_group(const struct km_call *call, struct km_payers_draft *d,
     }
 }
 
+/* Each is to have what an attempt begins with; a part of that comes when all that the call needs more
+ * is asked for (recover.c). */
 static int enter_group(const struct km_call *call, struct km_payers_draft *d,
                        const struct km_payers *now, int64_t so_far, struct km_err *err)
 {
+    const int64_t need = km_call_need(call), more = need > call->reserve ? need - call->reserve : 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && now && i < now->n; i++) {
@@ -215,7 +218,7 @@ static int enter_group(const struct km_call *call, struct km_payers_draft *d,
         if (km_payers_share(d, fresh.purse))
             continue;
         fresh.before = so_far;
-        fresh.reserved = km_call_reserves(call) ? call->each : 0;
+        fresh.reserved = km_call_reserves(call) && call->each > more ? call->each - more : 0;
         r = km_payers_add(d, &fresh, err);
     }
     return r;
@@ -226,16 +229,18 @@ int km_call_move_group(struct km_call *call, struct km_err *err)
     const int64_t so_far = cost_so_far(call);
     struct km_payers_draft draft;
     struct km_payers *now;
+    size_t stayed;
     int r = km_call_payers_now(call, &now, err);
 
     if (r < 0)
         return r;
     km_payers_draft(&draft, call->hold.payers);
     leave_group(call, &draft, now, so_far);
+    stayed = draft.n;
     r = enter_group(call, &draft, now, so_far, err);
     if (r < 0 || is_same(&draft, call->hold.payers))
         return r;
-    if (call->w->frozen)
+    if (call->hold.asks || (call->w->frozen && draft.n > stayed))
         return km_fail(err, KM_E_UNSUPPORTED, "another process has the call's permit");
     return move_to(call, &draft, NULL, NULL, err);
 }

@@ -41,6 +41,12 @@ model_list:
   - model_name: falls
     litellm_params: {{<<: *a, model: groq/ok-i, order: 2}}
     model_info: {{id: falls-2}}
+  - model_name: crash
+    litellm_params: {{<<: *a, model: openai/ok-j, api_base: "http://127.0.0.1:{closed}/v1"}}
+    model_info: {{id: crash-1}}
+  - model_name: crash
+    litellm_params: {{<<: *a, model: groq/gate-y, order: 2}}
+    model_info: {{id: crash-2}}
   - model_name: lone
     litellm_params: {{<<: *a, model: deepseek/ok-d, max_budget: {deployment}, budget_duration: 1d}}
     model_info: {{id: lone-1}}
@@ -231,6 +237,23 @@ def test_a_call_that_moves_while_its_gateway_is_replaced(made, upstream):
         upstream.open_gate()
         daemon.stop()
     assert purses(gateway).get("openai", 0) == pytest.approx(told["openai"])
+
+
+def test_a_crash_charges_the_target_that_was_asked_last(made, upstream):
+    """It went to one that was not there, then to another, which had it when the gateway was killed."""
+    gateway = made()
+    call = Call(gateway, "crash", max_tokens=7)
+    running(upstream, "gate-y")
+
+    def told():
+        with store(gateway) as db:
+            return db.execute("SELECT count(*) FROM open_calls").fetchone()[0] == 1
+    wait_until(told, 10, "the intent to be written")
+    gateway.kill()
+    call.join()
+    gateway.start()
+    wait_until(lambda: spent_at(gateway, "groq") > 0, 10, "the charge")
+    assert spent_at(gateway, "openai") == 0
 
 
 def test_a_new_window_begins_with_nothing_spent(made):
