@@ -186,6 +186,15 @@ bool km_call_has_budget(const struct km_call *call)
            (call->match.filters & KM_FILTER_BUDGET) != 0;
 }
 
+const char *km_call_who_has(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return (key && key->row.max_budget >= 0) || counts(call->hold.payers)
+               ? "this key has"
+               : "a deployment of it, or a provider, has";
+}
+
 int64_t km_call_left(const struct km_call *call)
 {
     const int64_t key = call->visit->who.key ? km_key_left(call->visit->who.key) : INT64_MAX,

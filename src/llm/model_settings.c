@@ -176,8 +176,8 @@ static const struct km_setting params_rows[] = {
     { .name = "configurable_clientside_auth_params", .type = KM_SET_NODE, .offset = AT(unused),
       .class = KM_HARMLESS, .help = "A caller never picks the upstream here." },
     { .name = "max_budget", .type = KM_SET_NODE, .offset = AT(max_budget),
-      .help = "What calls may spend at this deployment, in USD: spent, it is passed over. Give it a "
-              "model_info.id, by which its spend is kept when the entry changes." },
+      .help = "What calls may spend at this deployment, in USD: spent, it is passed over. Give it "
+              "a model_info.id, by which its spend is kept when the entry changes." },
     { .name = "budget_duration", .type = KM_SET_NODE, .offset = AT(budget_duration),
       .help = "How long a window of max_budget is, as 1d or 1mo. Without it there is one for "
               "ever." },
