@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_budgets.c - see target_budgets.h for the contract.
+/* targets.c - see targets.h for the contract.
  *
  * Asked when somebody looks.  LiteLLM's gauge is of providers alone, and of what is spent: what calls
  * under way have reserved is not taken off there.  Ours beside it is of deployments.
  */
-#include "ops/target_budgets.h"
+#include "ops/targets.h"
 
 #include <stdlib.h>
 
@@ -39,7 +39,7 @@ static void put_all(struct km_accounts *accounts, enum km_account_kind kind, con
     free(all);
 }
 
-void km_target_budgets_metrics(struct km_accounts *accounts, struct km_buf *out)
+void km_targets_metrics(struct km_accounts *accounts, struct km_buf *out)
 {
     put_all(accounts, KM_ACCOUNT_PROVIDER, "litellm_provider_remaining_budget_metric",
             "api_provider", out);
