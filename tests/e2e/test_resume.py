@@ -346,7 +346,7 @@ def test_a_key_without_money_for_another_has_the_error(gw, up):
     assert chunks and len(up.seen) == 1
     wait_until(lambda: "not_resumed=budget" in gw.log.read_text()[before:], what="its log line")
     wait_until(lambda: gw.spend_logs(api_key=key), what="its row")
-    assert gw.key_info(key)["info"]["spend"] <= 0.00045
+    assert gw.key_info(key)["spend"] <= 0.00045
 
 
 def test_the_callers_bound_is_of_all_of_it(gw, up):

@@ -51,9 +51,9 @@ static enum km_told_how go_on(struct fixture *x, bool prefill)
 {
     enum km_told_how how = KM_TOLD_AGAIN;
 
+    km_told_go_on(&x->told);
     assert_int_equal(km_told_continue(&x->told, &x->f.chat, prefill, &x->f.arena, &how, &x->f.err),
                      0);
-    km_told_go_on(&x->told);
     return how;
 }
 
