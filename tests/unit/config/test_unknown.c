@@ -264,7 +264,7 @@ static void a_key_of_another_section_is_told_where_it_belongs(void **state)
            "it belongs in litellm_settings");
     /* Unless its value restricts nothing, or it is a default, which is no limit. */
     expect("general_settings: {callbacks: [otel]}\n", 0, 1, "it belongs in litellm_settings");
-    expect("general_settings: {default_key_generate_params: {duration: 24h}}\n", 0, 1,
+    expect("general_settings: {default_internal_user_params: {duration: 24h}}\n", 0, 1,
            "it belongs in litellm_settings");
     /* Known to be harmless elsewhere, whatever its name sounds like. */
     expect("general_settings: {disable_end_user_cost_tracking: true}\n", 0, 1,
