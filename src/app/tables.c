@@ -17,6 +17,7 @@
 #include "admin/mcp_pins.h"
 #include "admin/mcp_servers.h"
 #include "admin/audit.h"
+#include "admin/budgets.h"
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
@@ -64,6 +65,7 @@
 #include "ops/health.h"
 #include "policy/account_settings.h"
 #include "policy/economy.h"
+#include "policy/gateway_budget.h"
 #include "policy/key.h"
 #include "policy/key_params.h"
 #include "servers/mcp_routes.h"
@@ -83,7 +85,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_key_default_table, &km_key_most_table, &km_team_default_table,
     &km_account_settings_table, &km_breaker_settings_table, &km_hedge_settings_table,
     &km_gate_settings_table, &km_execution_settings_table, &km_route_settings_table,
-    &km_economy_settings_table,
+    &km_economy_settings_table, &km_gateway_budget_settings_table,
+    &km_proxy_budget_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
@@ -102,7 +105,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_account_routes,
     &km_key_routes,
     &km_audit_routes,
-    &km_spend_routes,
+    &km_budget_routes, &km_spend_routes,
     &km_mcp_routes,
     &km_approval_routes,
     &km_oauth_routes,

@@ -7,6 +7,7 @@
  */
 #include "call/call.h"
 
+#include "call/gateway_budget.h"
 #include "call/hooks.h"
 #include "call/veil.h"
 #include "call/which.h"
@@ -46,7 +47,7 @@ void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
 {
     km_visit_books(call->visit, ip, e);
     e->payers = km_call_payers_text(call);
-    e->budgeted = km_call_has_budget(call);
+    e->budgeted = km_call_is_budgeted(call);
     if (call->kind->books) {
         call->kind->books(call, e);
         return;
@@ -87,13 +88,13 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
     e->attempt = 0;
     e->deadline_us = 0;
     e->payers = km_call_payers_text(call);
+    e->payers_kept = call->hold.payers_kept;
 }
 
 /* Does its intent name all that its settlement would? */
 static bool is_named(const struct km_call *call)
 {
-    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books &&
-           !call->hold.widened;
+    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books;
 }
 
 /* Mostly nothing but numbers has to be written any more. */
@@ -109,6 +110,7 @@ static void settle_call(struct km_call *call, km_store_done_fn *done, bool *ret_
     e = (struct km_ledger_entry){ 0 };
     fill_numbers(call, &e);
     km_call_entry(call, &e, ip);
+    e.payers = km_call_payers_books(call);
     e.attempts = km_call_attempts_json(call);
     e.unasked = !call->intent;
     km_ledger_settle(call->w->ledger, &e, done, call, ret_wait);
@@ -231,6 +233,7 @@ enum km_next km_step_account(struct km_call *call)
     call->total_ns = km_mono_ns() - call->began_ns;
     km_call_bill(call);
     km_call_sum(call);
+    km_call_share_out(call);
     if (call->failed) {
         km_veil_failure(call);
         call->flags |= KM_CALL_FAILED;

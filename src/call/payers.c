@@ -11,6 +11,7 @@
  */
 #include "call/call.h"
 #include "http/json.h"
+#include "policy/gateway_budget.h"
 
 /* The names that its caller gave it. */
 struct said {
@@ -122,7 +123,7 @@ enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
 static int make_payers(struct km_call *call, struct km_payers **ret, struct km_err *err)
 {
     const struct km_key *key = call->visit->who.key;
-    struct km_payers_ask ask = km_payers_ask_of(key);
+    struct km_payers_ask ask = key ? km_payers_ask_of(key) : (struct km_payers_ask){ 0 };
     struct said said;
     int r;
 
@@ -141,7 +142,7 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
 
 static bool has_payers(const struct km_call *call)
 {
-    return call->visit->who.key && !km_accounts_is_empty(call->w->gw->accounts);
+    return !km_accounts_is_empty(call->w->gw->accounts);
 }
 
 int km_call_find_payers(struct km_call *call, struct km_err *err)
@@ -151,7 +152,7 @@ int km_call_find_payers(struct km_call *call, struct km_err *err)
     if (!has_payers(call) || call->hold.payers)
         return 0;
     r = make_payers(call, &call->hold.payers, err);
-    if (r == 0 && call->req.model.n &&
+    if (r == 0 && call->visit->who.key && call->req.model.n &&
         grants_named(call, call->req.model, call->match.alias_of, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
     return r;
@@ -163,20 +164,10 @@ int km_call_find_payers_anew(struct km_call *call, struct km_err *err)
     return has_payers(call) ? make_payers(call, &call->hold.payers, err) : 0;
 }
 
-int km_call_widen_payers(struct km_call *call, struct km_err *err)
+int km_call_payers_now(struct km_call *call, struct km_payers **ret, struct km_err *err)
 {
-    struct km_payers *now, *all;
-    int r;
-
-    if (!has_payers(call))
-        return 0;
-    r = make_payers(call, &now, err);
-    if (r < 0 || km_payers_hold(call->hold.payers, now))
-        return r;
-    r = km_payers_join(call->hold.payers, now, &all, err);
-    if (r == 0)
-        r = km_arena_defer(&call->arena, free_payers, all);
-    return r < 0 ? r : km_broker_widen(call, all, err);
+    *ret = NULL;
+    return has_payers(call) ? make_payers(call, ret, err) : 0;
 }
 
 static bool counts(const struct km_payers *p)
@@ -191,13 +182,16 @@ bool km_call_has_budget(const struct km_call *call)
 {
     const struct km_key *key = call->visit->who.key;
 
-    return key && (key->row.max_budget >= 0 || counts(call->hold.payers));
+    return (key && key->row.max_budget >= 0) || counts(call->hold.payers) ||
+           (call->match.filters & KM_FILTER_BUDGET) != 0;
 }
 
 int64_t km_call_left(const struct km_call *call)
 {
-    const int64_t key = km_key_left(call->visit->who.key),
-                  others = km_payers_left(call->hold.payers);
+    const int64_t key = call->visit->who.key ? km_key_left(call->visit->who.key) : INT64_MAX,
+                  others = km_payers_left(call->hold.payers),
+                  all = km_gateway_budget_left(call->w->gw->budget, km_wall_us()),
+                  least = key < others ? key : others;
 
-    return key < others ? key : others;
+    return all < least ? all : least;
 }

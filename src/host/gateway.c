@@ -15,12 +15,15 @@
 #include <unistd.h>
 
 #include "host/added.h"
+#include "host/budget.h"
 #include "host/handover/handover.h"
 #include "host/load.h"
 #include "host/module.h"
+#include "host/targets.h"
 #include "host/worker.h"
 #include "policy/account_settings.h"
 #include "policy/gate.h"
+#include "policy/gateway_budget.h"
 #include "policy/key_params.h"
 #include "sys/peer.h"
 
@@ -160,6 +163,8 @@ static int load_keys(struct km_gateway *gw, const struct km_config *config, stru
         r = km_accounts_declare(gw->accounts, km_config_get(config, &km_account_settings_table),
                                 err);
     if (r == 0)
+        r = km_targets_declare(gw, gw->current->models, true, err);
+    if (r == 0)
         r = km_store_keys(gw->store, put_key, &loading, err);
     if (r == 0)
         r = loading.r;
@@ -169,6 +174,8 @@ static int load_keys(struct km_gateway *gw, const struct km_config *config, stru
         r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
         r = km_store_purses(gw->store, put_purse, gw, err);
+    if (r == 0)
+        r = km_gateway_open_budget(gw, config, err);
     if (r == 0)
         r = km_store_holds(gw->store, put_hold, gw, err);
     if (r < 0)
@@ -203,8 +210,10 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0) {
         km_keys_use_accounts(gw->keys, gw->accounts);
-        r = load_keys(gw, config, err);
+        r = km_gateway_load_first(gw, err); /* its models say who has a budget */
     }
+    if (r == 0)
+        r = load_keys(gw, config, err);
     if (r == 0)
         r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)
@@ -272,8 +281,6 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
         r = km_gateway_open_log(gw, settings, err);
     if (r == 0)
         r = open_store(gw, args->config, err);
-    if (r == 0)
-        r = km_gateway_load_first(gw, err);
     if (r == 0)
         r = make_mcp(gw, err);
     if (r == 0)
@@ -483,6 +490,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
     km_accounts_free(gw->accounts);
+    km_gateway_budget_free(gw->budget);
     km_paces_free(gw->paces);
     km_gates_free(gw->gates);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);

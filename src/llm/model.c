@@ -14,6 +14,7 @@
 #include "llm/gating.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
+#include "policy/gateway_budget.h"
 
 #define MODELS_MAX 10000
 #define MODELS_BYTES ((size_t)256 * 1024 * 1024)
@@ -363,12 +364,13 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->hedge = args->hedge;
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     m->strategy = km_models_strategy(m->router);
-    km_models_check_strategy(args->config, m->router, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
     m->config = args->config;
     m->economy = km_config_get(args->config, &km_economy_settings_table);
+    m->cheaper = km_gateway_budget_makes_cheaper(
+        km_config_get(args->config, &km_gateway_budget_settings_table));
     m->rules = km_routes_read(args->config);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id
@@ -381,6 +383,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (r == 0)
         r = km_cooldowns_init(m->deployments, m->ndeployments + m->nlenders, &m->breaker, &m->arena,
                               &m->providers, err);
+    if (r == 0)
+        r = km_budgets_read(m, diags, err);
     if (r == 0)
         r = build_groups(m, err);
     if (r == 0)

@@ -91,37 +91,6 @@ static void unref_value(void *value)
     km_key_unref(value);
 }
 
-struct km_keys *km_keys_new(size_t max_keys)
-{
-    struct km_keys *keys = calloc(1, sizeof *keys);
-
-    if (!keys)
-        return NULL;
-    keys->max = max_keys;
-    keys->map = km_map_new_borrowed(max_keys);
-    keys->retired = km_map_new(SIZE_MAX / 2);
-    if (!keys->map || !keys->retired || pthread_rwlock_init(&keys->lock, NULL) != 0) {
-        if (keys->map)
-            km_map_free(keys->map, NULL);
-        if (keys->retired)
-            km_map_free(keys->retired, NULL);
-        free(keys);
-        return NULL;
-    }
-    return keys;
-}
-
-struct km_keys *km_keys_free(struct km_keys *keys)
-{
-    if (!keys)
-        return NULL;
-    km_map_free(keys->retired, NULL);
-    km_map_free(keys->map, unref_value);
-    pthread_rwlock_destroy(&keys->lock);
-    free(keys);
-    return NULL;
-}
-
 int km_keys_make_room(struct km_keys *keys, size_t more, struct km_err *err)
 {
     size_t n;
@@ -155,6 +124,11 @@ void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts)
     keys->accounts = accounts;
 }
 
+void km_keys_use_gateway_budget(struct km_keys *keys, struct km_gateway_budget *budget)
+{
+    keys->gateway = budget;
+}
+
 static struct km_str label_of(const struct km_key_row *row)
 {
     if (row->alias.n)
@@ -181,6 +155,61 @@ static struct km_key_object *object_new(const struct km_key_row *row)
     if (km_key_has_account(&o->key.row))
         o->key.payer = o->key.row.limits_id;
     return o;
+}
+
+/* --- the table --- */
+
+static struct km_key *nobody_new(void)
+{
+    const struct km_key_row row = {
+        .max_budget = -1, .rpm = -1, .tpm = -1, .max_parallel = -1, .name = KM_STR("nobody")
+    };
+    struct km_key_object *o = object_new(&row);
+
+    if (!o)
+        return NULL;
+    o->key.live = km_purse_new(row.hash, 0);
+    return o->key.live ? &o->key : km_key_unref(&o->key);
+}
+
+struct km_keys *km_keys_new(size_t max_keys)
+{
+    struct km_keys *keys = calloc(1, sizeof *keys);
+
+    if (!keys)
+        return NULL;
+    keys->max = max_keys;
+    keys->map = km_map_new_borrowed(max_keys);
+    keys->retired = km_map_new(SIZE_MAX / 2);
+    keys->nobody = nobody_new();
+    if (!keys->map || !keys->retired || !keys->nobody ||
+        pthread_rwlock_init(&keys->lock, NULL) != 0) {
+        if (keys->map)
+            km_map_free(keys->map, NULL);
+        if (keys->retired)
+            km_map_free(keys->retired, NULL);
+        km_key_unref(keys->nobody);
+        free(keys);
+        return NULL;
+    }
+    return keys;
+}
+
+struct km_keys *km_keys_free(struct km_keys *keys)
+{
+    if (!keys)
+        return NULL;
+    km_map_free(keys->retired, NULL);
+    km_map_free(keys->map, unref_value);
+    km_key_unref(keys->nobody);
+    pthread_rwlock_destroy(&keys->lock);
+    free(keys);
+    return NULL;
+}
+
+struct km_key *km_keys_nobody(struct km_keys *keys)
+{
+    return keys->nobody;
 }
 
 int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_err *err)

@@ -24,6 +24,9 @@ struct km_keys {
     struct km_map *retired; /* hash of a former secret to the object that is in the map above */
     _Atomic uint64_t generation; /* counts changes */
     struct km_accounts *accounts; /* NULL: there are none */
+    struct km_key *nobody; /* km_keys_nobody(); in no map */
+    struct km_gateway_budget
+        *gateway; /* all that calls cost counts there, too; NULL: there is none */
 };
 
 /* key_retired.c, under the lock.  The former secrets of the old version (NULL: none) are found no

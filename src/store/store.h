@@ -146,6 +146,10 @@ int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
 typedef void km_window_fn(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend);
 int km_store_windows(struct km_store *store, km_window_fn *each, void *ctx,
                      struct km_err *err) KM_MUST_USE;
+/* What all calls together cost that ended at begin_us or later (INT64_MIN: all there are);
+ * blocking, as above. */
+int km_store_spent(struct km_store *store, int64_t begin_us, int64_t *ret_spent,
+                   struct km_err *err) KM_MUST_USE;
 
 /* --- operations: queued, answered on the asking loop; the mailbox must live until then --- */
 
