@@ -18,6 +18,7 @@
 
 #include "call/execution.h"
 #include "call/hooks.h"
+#include "call/run.h"
 #include "policy/pace.h"
 
 #define DRY_BYTES ((size_t)1 << 20)
@@ -296,13 +297,16 @@ enum km_next km_step_admit(struct km_call *call)
         r = call->kind->prepare(call, &call->err);
     read = r == 0;
     if (read)
+        r = km_call_enter_run(call, &call->err);
+    if (r == 0)
         r = km_call_find_payers(call, &call->err);
     if (r == 0)
         r = prepared_hooks(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;
-    r = r > 0 ? 0 : r;
+    if (r >= 0)
+        r = km_call_count_in_run(call, &call->err);
     if (read && km_call_is_dry(call))
         return dry(call, r < 0 ? r : reserve(call, &call->err));
     return r < 0 ? refused(call, r) : permitted(call, take_permit(call));
