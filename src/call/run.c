@@ -26,7 +26,7 @@ static const struct km_metric_row refused = {
     .labels = { "reason" }
 };
 
-/* --- of the gateway, and of a configuration --- */
+/* --- of the gateway --- */
 
 static int runs_init(struct km_gateway *gw, void **ret_state, struct km_err *err)
 {
@@ -40,16 +40,6 @@ static void runs_free(void *state)
     km_runs_free(state);
 }
 
-static int settings_init(struct km_snapshot *s, const struct km_snapshot_args *args,
-                         struct km_diags *diags, void **ret_state, struct km_err *err)
-{
-    (void)args;
-    (void)diags;
-    (void)err;
-    *ret_state = (void *)(uintptr_t)km_config_get(s->config, &km_runs_settings_table);
-    return 0;
-}
-
 static const char place KM_MODULE_PLACE;
 
 const struct km_module km_runs_module = {
@@ -57,7 +47,6 @@ const struct km_module km_runs_module = {
     .place = &place,
     .gateway_init = runs_init,
     .gateway_free = runs_free,
-    .snapshot_init = settings_init,
 };
 
 static struct km_runs *runs_of(const struct km_call *call)
@@ -67,7 +56,7 @@ static struct km_runs *runs_of(const struct km_call *call)
 
 static const struct km_runs_settings *settings_of(const struct km_call *call)
 {
-    return km_module_state(call->visit->view->snap->slots, &km_runs_module);
+    return call->visit->view->snap->runs;
 }
 
 const struct km_hash_seed *km_call_run_seed(const struct km_call *call)

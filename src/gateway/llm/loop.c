@@ -146,6 +146,7 @@ static int say(struct km_call *call, struct km_str text, struct km_err *err)
                                 .stream = call->req.stream,
                                 .usage_asked = call->req.usage_asked,
                                 .gathers = to->gathers,
+                                .cut = true, /* what is said of its use holds: nothing was used */
                                 .model = call->req.model,
                                 .id = km_str(call->visit->id_text, KM_UUID_LEN),
                                 .created_s = call->start_us / 1000000 };
