@@ -35,7 +35,7 @@ extern const struct km_module km_runs_module;
 
 /* Once its body is read: call->run, if it has limits.  Again is harmless. */
 int km_call_enter_run(struct km_call *call, struct km_err *err) KM_MUST_USE;
-/* It asks a model: one more of its run's.  KM_E_BUDGET: it has had as many as it may.  What is never
+/* It asks a model: one more of its run's.  KM_E_BUDGET: it has had as many as it may.  What is not
  * admitted does not count; of a dry run nothing does. */
 int km_call_count_in_run(struct km_call *call, struct km_err *err) KM_MUST_USE;
 

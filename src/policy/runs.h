@@ -46,8 +46,8 @@ struct km_runs_settings { /* kanmon_settings.runs */
 };
 extern const struct km_settings_table km_runs_settings_table;
 
-/* What a key's metadata says of them, by the names of the settings; `ret` is tightened.  KM_E_INVALID
- * names the member that is no number of its kind. */
+/* What a key's metadata says of them, by the names of the settings; `ret` is tightened.
+ * KM_E_INVALID names the member that is no number of its kind. */
 int km_run_limits_of_key(struct km_str metadata, struct km_run_limits *ret,
                          struct km_err *err) KM_MUST_USE;
 /* May it say any?  One look at a text, when a key is read. */

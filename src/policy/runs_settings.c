@@ -17,8 +17,8 @@ static const struct km_setting rows[] = {
       .min = -1,
       .max = 1000000000,
       .flags = KM_SET_SAFETY,
-      .help = "Calls of models that one run (x-litellm-session-id, x-litellm-trace-id) may make; -1: "
-              "no limit." },
+      .help = "Calls of models that one run (x-litellm-session-id, x-litellm-trace-id) may make; "
+              "-1: no limit." },
     { .name = "max_budget_per_session",
       .type = KM_SET_MONEY,
       .offset = AT(budget),
@@ -31,8 +31,8 @@ static const struct km_setting rows[] = {
       .min = -1,
       .max = 1000000000,
       .flags = KM_SET_SAFETY,
-      .help = "How often in a row one tool may be called with the same arguments before the loop is "
-              "ended by an answer that says so; -1 or 0: for ever." },
+      .help = "How often in a row one tool may be called with the same arguments before the loop "
+              "is ended by an answer that says so; -1 or 0: for ever." },
     { .name = "repeatable_tools",
       .type = KM_SET_STR_LIST,
       .offset = AT(repeatable),
@@ -52,8 +52,8 @@ static const struct km_setting rows[] = {
       .min = 1,
       .max = 10000000,
       .flags = KM_SET_SAFETY,
-      .help = "Most runs that are remembered. One more takes the place of the one that has been idle "
-              "for the longest time; one that has calls under way stays." },
+      .help = "Most runs that are remembered. One more takes the place of the one that has been "
+              "idle for the longest time; one that has calls under way stays." },
     { 0 },
 };
 

@@ -3,10 +3,10 @@
  *
  *     user ── [call a, result] ── [call a, result] ── [call a, result] ──> here: a, three times
  *
- * What was called stands in the request itself, in every API, so no session is needed for it.  A turn
- * is what the assistant called before it got results; turns that called the same, in the same order,
- * are a row, and as many equal calls of one turn count as so many.  Anything the user says begins
- * a new row; what comes in the same message as a result is no new word of his.
+ * What was called stands in the request itself, in every API, so no session is needed for it.  A
+ * turn is what the assistant called before it got results; turns that called the same, in the same
+ * order, are a row, and as many equal calls of one turn count as so many.  Anything the user says
+ * begins a new row; what comes in the same message as a result is no new word of theirs.
  *
  * A request is read for that only where a limit is configured and it shows a call at all.  One that
  * cannot be read is not judged: its upstream says what is wrong with it.

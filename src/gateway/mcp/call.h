@@ -174,8 +174,8 @@ bool km_mcp_needs_approval(const struct km_mcp_work *w) KM_MUST_USE;
 /* An approved call goes on as another request (a retry of a stateless client): that is approved. */
 void km_mcp_approval_pass_on(struct km_mcp_work *w);
 
-/* loop.c: is it not the same tool's call, with the same arguments, too many times in a row?  count: it
- * is made now; once each. */
+/* loop.c: false: it was called with the same arguments too many times in a row.  count: it is made
+ * now; once each. */
 bool km_mcp_may_go_round(struct km_mcp_work *w, bool count) KM_MUST_USE;
 /* It is: the model is told so, as a result.  A step. */
 int km_mcp_end_loop(struct km_mcp_work *w);
