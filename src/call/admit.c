@@ -243,6 +243,8 @@ static int take_permit(struct km_call *call)
 /* There is not enough money for it: another model may be asked, which costs less. */
 static enum km_next permitted(struct km_call *call, int r)
 {
+    if (r == KM_E_BUDGET && call->err.reason == km_run_budget_reason)
+        km_call_count_run_refused(call, KM_RUN_REFUSED_BUDGET);
     while (r == KM_E_BUDGET && km_call_spend_elsewhere(call)) {
         call->err = (struct km_err){ 0 };
         call->refused = false;

@@ -134,7 +134,9 @@ static int enter(struct km_call_run *r, struct km_call *call, struct km_str name
         km_call_count_run_refused(call, KM_RUN_REFUSED_FULL);
         return code;
     }
-    if (km_arena_defer(&call->arena, leave, r) == 0)
+    if (r->limits.budget >= 0)
+        r->purse = km_run_purse(runs_of(call), r->run, r->shown, r->limits.budget);
+    if ((r->limits.budget < 0 || r->purse) && km_arena_defer(&call->arena, leave, r) == 0)
         return 0;
     km_runs_leave(runs_of(call), r->run, km_mono_ms());
     return km_fail(err, KM_E_NOMEM, "out of memory");
@@ -164,6 +166,11 @@ int km_call_enter_run(struct km_call *call, struct km_err *err)
     if (code == 0)
         call->run = r;
     return code;
+}
+
+struct km_purse *km_call_run_purse(const struct km_call *call)
+{
+    return call->run ? call->run->purse : NULL;
 }
 
 /* --- calls of models --- */

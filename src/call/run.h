@@ -28,6 +28,7 @@ struct km_call_run {
     struct km_run_limits limits;
     struct km_str shown; /* its name for messages and logs; empty: it has none */
     struct km_run *run; /* held until the call is gone; NULL: it has no name */
+    struct km_purse *purse; /* the run's; NULL: it has no budget */
     bool counted;
 };
 
@@ -38,6 +39,9 @@ int km_call_enter_run(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* It asks a model: one more of its run's.  KM_E_BUDGET: it has had as many as it may.  What is not
  * admitted does not count; of a dry run nothing does. */
 int km_call_count_in_run(struct km_call *call, struct km_err *err) KM_MUST_USE;
+
+/* What the run may spend, to pay beside its key; NULL: it has no budget, or no name. */
+struct km_purse *km_call_run_purse(const struct km_call *call);
 
 /* How many calls of a tool in a row may be the same; -1: any number, or this tool's may. */
 int64_t km_call_same_calls(const struct km_call *call);

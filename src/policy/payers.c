@@ -143,8 +143,11 @@ static void add_all(struct finding *f)
 static void write_text(const struct km_share *v, size_t n, struct km_buf *out)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct km_paying paying = km_purse_paying(v[i].purse);
+        struct km_paying paying;
 
+        if (v[i].unwritten)
+            continue;
+        paying = km_purse_paying(v[i].purse);
         km_paying_write(&paying, out);
     }
 }
@@ -179,6 +182,16 @@ struct km_payers *km_payers_free(struct km_payers *p)
     return NULL;
 }
 
+/* What this process alone knows of: it is gone with it. */
+static void add_run(struct finding *f, struct km_purse *purse)
+{
+    const size_t n = f->n;
+
+    add(f, purse, false);
+    if (f->n > n)
+        f->v[n].unwritten = true;
+}
+
 int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struct km_payers **ret,
                    struct km_err *err)
 {
@@ -186,11 +199,13 @@ int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struc
     struct finding f = { .t = t, .ask = ask, .err = err };
 
     *ret = NULL;
-    if (km_accounts_is_empty(t))
-        return 0;
-    pthread_rwlock_rdlock(&t->lock);
-    add_all(&f);
-    pthread_rwlock_unlock(&t->lock);
+    if (!km_accounts_is_empty(t)) {
+        pthread_rwlock_rdlock(&t->lock);
+        add_all(&f);
+        pthread_rwlock_unlock(&t->lock);
+    }
+    if (f.r == 0 && ask->run)
+        add_run(&f, ask->run);
     if (f.r == 0 && f.n) {
         write_text(f.v, f.n, &text);
         if (km_buf_failed(&text))

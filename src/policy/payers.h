@@ -18,6 +18,7 @@ struct km_share {
     struct km_purse *purse; /* referenced */
     int64_t tokens; /* of its limit of tokens a minute, as long as a permit holds them */
     bool unasked; /* it is charged, but its budget refuses nothing */
+    bool unwritten; /* the ledger is not told of it: it is in no text */
 };
 
 struct km_payers {
@@ -34,6 +35,7 @@ struct km_payers_ask {
     /* What that stands for, and the group that serves it: their limits count, too. */
     struct km_str meant, group;
     bool user_of_team_key_pays; /* LiteLLM's apply_user_budget_to_team_keys */
+    struct km_purse *run; /* of the run that the call is of (runs.h); NULL: it has none */
 };
 
 /* *ret NULL: none.  KM_E_UNAUTHENTICATED: one of them is blocked; KM_E_INVALID: too many. */

@@ -270,6 +270,8 @@ void km_run_other_tool(struct km_runs *t, struct km_run *run)
     pthread_mutex_unlock(&t->lock);
 }
 
+const char km_run_budget_reason[] = "max_budget_per_session_exceeded";
+
 struct km_purse *km_run_purse(struct km_runs *t, struct km_run *run, struct km_str shown,
                               int64_t max)
 {

@@ -86,6 +86,8 @@ void km_run_other_tool(struct km_runs *t, struct km_run *run);
 struct km_purse *km_run_purse(struct km_runs *t, struct km_run *run, struct km_str shown,
                               int64_t max);
 
+extern const char km_run_budget_reason[]; /* of the error: its purse had no more */
+
 struct km_runs_told {
     size_t remembered, running;
 };
