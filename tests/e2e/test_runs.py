@@ -17,9 +17,17 @@ model_list:
     litellm_params: {{model: openai/ok-good, api_base: "{url}/v1", api_key: sk-u}}
   - model_name: gated
     litellm_params: {{model: openai/gate-runs, api_base: "{url}/v1", api_key: sk-u}}
+  - model_name: dear
+    litellm_params: &dear {{model: openai/ok-dear, api_base: "{url}/v1", api_key: sk-u,
+                            input_cost_per_token: 0, output_cost_per_token: 0.01}}
+  - {{model_name: dear-gated, litellm_params: {{<<: *dear, model: openai/gate-runs}}}}
+  - {{model_name: dear-bad, litellm_params: {{<<: *dear, model: openai/err-503-runs}}}}
+  - model_name: endless
+    litellm_params: {{model: openai/stream-forever, api_base: "{url}/v1", api_key: sk-u,
+                      input_cost_per_token: 0, output_cost_per_token: 0.00001}}
   - model_name: bad
     litellm_params: {{model: openai/err-503-runs, api_base: "{url}/v1", api_key: sk-u}}
-router_settings: {{num_retries: 0}}
+router_settings: {{num_retries: 0, fallbacks: [{{dear-bad: [dear]}}]}}
 general_settings: {{master_key: {master}}}
 kanmon_settings:
   state_dir: "{state}"
@@ -53,9 +61,9 @@ def ask(gateway, session=None, key=MASTER, model="good", retries=0, **more):
             extra_headers={**head(session), **more.pop("headers", {})}, **more)
 
 
-def may_ask(gateway, session):
+def may_ask(gateway, session, *args, **more):
     try:
-        return ask(gateway, session)
+        return ask(gateway, session, *args, **more)
     except openai.APIStatusError:
         return None
 
@@ -203,6 +211,72 @@ def test_runs_with_calls_under_way_stay(start, upstream, pool):
     upstream.open_gate()
     assert waits.result().http_response.status_code == 200
     wait_until(lambda: may_ask(gateway, "another"), what="the room")
+
+
+# --- max_budget_per_session ---
+
+def spend_of(gateway, key):
+    return round(gateway.key_info(key)["spend"], 9)
+
+
+def test_a_run_spends_what_it_may_and_calls_at_once_no_more(start, upstream, pool):
+    gateway = start("max_budget_per_session: 0.5")
+    key = gateway.new_key()
+
+    def one(_):
+        try:  # of 10 tokens that are reserved the upstream reports 5
+            return ask(gateway, "edge", key, "dear-gated", max_tokens=10).http_response.status_code
+        except openai.RateLimitError as refused:
+            return refused.code
+    asked = [pool.submit(one, i) for i in range(20)]
+    at_gate(upstream, 5)
+    wait_until(lambda: sum(a.done() for a in asked) == 15, what="the refusals")
+    upstream.open_gate()
+    assert sorted(str(a.result()) for a in asked) == \
+        ["200"] * 5 + ["max_budget_per_session_exceeded"] * 15
+    made = 5
+    while may_ask(gateway, "edge", key, "dear", max_tokens=10):
+        made += 1
+    assert made == 9  # 0.45 spent: another one may cost 0.1
+    refused = refusal(gateway, "edge", key=key, model="dear", max_tokens=10, retries=5)
+    assert refused.type == "budget_exceeded" and refused.code == "max_budget_per_session_exceeded"
+    assert refused.response.headers["x-should-retry"] == "false"
+    assert "session edge" in refused.body["message"] and "0.45" in refused.body["message"]
+    assert spend_of(gateway, key) == 0.45
+    ask(gateway, "fresh", key, "dear", max_tokens=10)
+    other = gateway.new_key()
+    ask(gateway, "edge", other, "dear", max_tokens=10)  # another key's
+    assert 'kanmon_run_refusals_total{reason="max_budget_per_session"} 17' in metrics_of(gateway)
+
+
+def test_a_run_pays_for_its_calls_wherever_they_go(start):
+    gateway = start("max_budget_per_session: 0.12")
+    key = gateway.new_key()
+    answer = ask(gateway, "moves", key, "dear-bad", max_tokens=10)
+    assert answer.http_response.headers["x-litellm-attempted-fallbacks"] == "1"
+    assert refusal(gateway, "moves", key=key, model="dear", max_tokens=10)
+    assert spend_of(gateway, key) == 0.05
+
+
+def test_a_stream_ends_with_its_runs_budget(start):
+    gateway = start("max_budget_per_session: 0.05")
+    with openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.new_key(), max_retries=0) as client:
+        stream = client.chat.completions.create(model="endless", stream=True, extra_headers=head("cut"),
+                                                messages=[{"role": "user", "content": "hi"}])
+        last = [c.choices[0].finish_reason for c in stream if c.choices][-1]
+        assert last == "length"
+        with pytest.raises(openai.RateLimitError):
+            client.chat.completions.create(model="endless", stream=True, extra_headers=head("cut"),
+                                           messages=[{"role": "user", "content": "hi"}])
+
+
+def test_a_key_may_bound_its_runs(start):
+    gateway = start()
+    key = gateway.new_key(metadata={"max_budget_per_session": "0.12"})
+    ask(gateway, "mine", key, "dear", max_tokens=10)
+    assert refusal(gateway, "mine", key=key, model="dear", max_tokens=10)
+    gateway.call("POST", "/key/update", {"key": key, "metadata": {"max_budget_per_session": 0.2}})
+    wait_until(lambda: may_ask(gateway, "mine", key, "dear", max_tokens=10), what="the new limit")
 
 
 # --- identical calls of a tool ---
