@@ -7,8 +7,8 @@
  *
  * What a caller names is only looked up: where there is no such account it stands in the call's row
  * and nothing else happens.  It is asked once a call, when the body is read and nothing is reserved
- * yet; a call whose key is of no account, in a gateway that has none, asks one number.  The budget of
- * the run that it is of (run.h) pays beside them.
+ * yet; a call whose key is of no account, in a gateway that has none, asks one number.  The budget
+ * of the run that it is of (run.h) pays beside them.
  */
 #include "call/call.h"
 #include "call/run.h"
