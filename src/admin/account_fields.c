@@ -137,6 +137,8 @@ static int read_other(struct km_admin *a, enum km_account_kind kind, struct km_s
         return km_fail_param(err, KM_E_INVALID, km_arena_cstr(&a->arena, name),
                              "'%.*s' is unknown and would limit nothing: did you mean '%s'?",
                              KM_STR_ARG(km_str_sub(name, 0, 80)), other);
+    if (km_column_check_value(km_arena_cstr(&a->arena, name), v, err) < 0)
+        return KM_E_INVALID;
     km_extra_keep(extra, name, v);
     return 0;
 }

@@ -13,7 +13,7 @@
 #define ANSWER_BYTES (16 * 1024 * 1024)
 
 static int remove_keys(struct km_admin *a, struct km_str team, struct km_str user,
-                       struct km_err *err)
+                       struct km_str org, struct km_err *err)
 {
     size_t n;
     struct km_key **keys = km_keys_all(a->v->w->gw->keys, &n);
@@ -23,7 +23,8 @@ static int remove_keys(struct km_admin *a, struct km_str team, struct km_str use
         const struct km_key_row *row = &keys[i]->row;
 
         if (r == 0 && ((team.n && km_str_eq(row->team_id, team)) ||
-                       (user.n && km_str_eq(row->user_id, user))))
+                       (user.n && km_str_eq(row->user_id, user)) ||
+                       (org.n && km_str_eq(row->organization_id, org))))
             r = km_account_step_key_del(a, row->hash, err);
         km_key_unref(keys[i]);
     }
@@ -40,7 +41,7 @@ static int remove_teams(struct km_admin *a, struct km_str org, struct km_err *er
 
     for (size_t i = 0; i < n; i++) {
         if (r == 0)
-            r = remove_keys(a, teams[i]->row.id, KM_STR_NONE, err);
+            r = remove_keys(a, teams[i]->row.id, KM_STR_NONE, KM_STR_NONE, err);
         if (r == 0)
             r = km_account_step_del(a, &teams[i]->row, err);
         km_account_unref(teams[i]);
@@ -74,11 +75,13 @@ static int remove_one(struct km_admin *a, struct km_account *acc, struct km_err 
     int r = km_account_check_declared(acc, err);
 
     if (r == 0 && acc->row.kind == KM_ACCOUNT_TEAM)
-        r = remove_keys(a, id, KM_STR_NONE, err);
+        r = remove_keys(a, id, KM_STR_NONE, KM_STR_NONE, err);
     if (r == 0 && acc->row.kind == KM_ACCOUNT_USER)
-        r = remove_keys(a, KM_STR_NONE, id, err);
+        r = remove_keys(a, KM_STR_NONE, id, KM_STR_NONE, err);
     if (r == 0 && acc->row.kind == KM_ACCOUNT_ORGANIZATION)
         r = remove_teams(a, id, err);
+    if (r == 0 && acc->row.kind == KM_ACCOUNT_ORGANIZATION)
+        r = remove_keys(a, KM_STR_NONE, KM_STR_NONE, id, err);
     if (r == 0 && acc->row.kind == KM_ACCOUNT_BUDGET)
         r = check_unused(a, id, err);
     return r < 0 ? r : km_account_step_del(a, &acc->row, err);

@@ -70,12 +70,24 @@ static int keep_row(struct km_admin *a, const struct km_account_row *row,
     return 0;
 }
 
+static size_t count_steps(const struct km_admin *a, int what)
+{
+    const struct km_account_work *w = a->state;
+    size_t n = 0;
+
+    for (const struct km_account_step *s = w->first; s; s = s->next)
+        n += (int)s->what == what;
+    return n;
+}
+
 int km_account_step_put(struct km_admin *a, const struct km_account_row *row, bool insert,
                         const char *verb, struct km_err *err)
 {
     struct km_account_step *s;
     int r = km_accounts_check(row, err);
 
+    if (r == 0 && insert)
+        r = km_accounts_make_room(a->v->w->gw->accounts, count_steps(a, INSERT) + 1, err);
     if (r < 0)
         return r;
     s = add_step(a, insert ? INSERT : PUT, err);
@@ -97,8 +109,11 @@ int km_account_step_del(struct km_admin *a, const struct km_account_row *row, st
 
 int km_account_step_key(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
 {
-    struct km_account_step *s = add_step(a, KEY_PUT, err);
+    struct km_account_step *s;
 
+    if (km_keys_make_room(a->v->w->gw->keys, count_steps(a, KEY_PUT) + 1, err) < 0)
+        return err->code;
+    s = add_step(a, KEY_PUT, err);
     if (!s)
         return err->code;
     s->verb = "key.generate";
@@ -109,8 +124,13 @@ int km_account_step_key(struct km_admin *a, const struct km_key_row *row, struct
 
 int km_account_step_key_del(struct km_admin *a, const uint8_t hash[32], struct km_err *err)
 {
-    struct km_account_step *s = add_step(a, KEY_DELETE, err);
+    const struct km_account_work *w = a->state;
+    struct km_account_step *s;
 
+    for (s = w->first; s; s = s->next) /* of a team and of its organisation: it goes once */
+        if (s->what == KEY_DELETE && memcmp(s->hash, hash, sizeof s->hash) == 0)
+            return 0;
+    s = add_step(a, KEY_DELETE, err);
     if (!s)
         return err->code;
     s->verb = "key.delete";

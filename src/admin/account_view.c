@@ -412,14 +412,24 @@ static void put_range(struct km_admin *a, const struct list *list, uint64_t from
     km_buf_byte(out, ']');
 }
 
+static int read_page(struct km_admin *a, uint64_t most, uint64_t *page, uint64_t *size,
+                     struct km_err *err)
+{
+    int r = km_admin_number(a, "page", UINT32_MAX, page, err);
+
+    return r < 0 ? r : km_admin_number(a, "page_size", most, size, err);
+}
+
 /* All of them, or a page where one is asked for: an array either way. */
 int km_account_list(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
-    uint64_t page = km_admin_number(a, "page", 1, UINT32_MAX);
-    uint64_t size = km_admin_number(a, "page_size", UINT32_MAX, UINT32_MAX);
+    uint64_t page = 1, size = UINT32_MAX;
     struct list list = { 0 };
-    int r = open_list(a, &list, err);
+    int r = read_page(a, UINT32_MAX, &page, &size, err);
+
+    if (r == 0)
+        r = open_list(a, &list, err);
 
     if (r < 0)
         return r;
@@ -433,10 +443,12 @@ int km_account_list_page(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
     bool users = km_account_sort_of(a)->kind == KM_ACCOUNT_USER;
-    uint64_t page = km_admin_number(a, "page", 1, UINT32_MAX);
-    uint64_t size = km_admin_number(a, "page_size", users ? 25 : 10, 100);
+    uint64_t page = 1, size = users ? 25 : 10;
     struct list list = { 0 };
-    int r = open_list(a, &list, err);
+    int r = read_page(a, 100, &page, &size, err);
+
+    if (r == 0)
+        r = open_list(a, &list, err);
 
     if (r < 0)
         return r;

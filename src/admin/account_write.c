@@ -12,8 +12,8 @@
 
 #define ANSWER_BYTES (16 * 1024 * 1024)
 
-static int check_other(struct km_admin *a, enum km_account_kind kind, struct km_str id,
-                       struct km_err *err)
+int km_account_check_there(struct km_admin *a, enum km_account_kind kind, struct km_str id,
+                           struct km_err *err)
 {
     struct km_account *acc =
         id.n ? km_accounts_find(a->v->w->gw->accounts, kind, id, KM_STR_NONE) : NULL;
@@ -32,9 +32,9 @@ static int check_other(struct km_admin *a, enum km_account_kind kind, struct km_
 /* What it names is there. */
 static int check_others(struct km_admin *a, const struct km_account_row *row, struct km_err *err)
 {
-    int r = check_other(a, KM_ACCOUNT_ORGANIZATION, row->organization_id, err);
+    int r = km_account_check_there(a, KM_ACCOUNT_ORGANIZATION, row->organization_id, err);
 
-    return r < 0 ? r : check_other(a, KM_ACCOUNT_BUDGET, row->budget_id, err);
+    return r < 0 ? r : km_account_check_there(a, KM_ACCOUNT_BUDGET, row->budget_id, err);
 }
 
 /* An address names one user. */
@@ -143,7 +143,9 @@ static int add_key(struct km_admin *a, struct km_account_work *w, struct km_err 
     if (text.n)
         row->expires_us = row->created_us + seconds * 1000000;
     memcpy(w->hash, row->hash, sizeof w->hash);
-    r = km_key_check_alias(a, row, err);
+    r = km_key_bound(a, row->created_us, true, row, err);
+    if (r == 0)
+        r = km_key_check_alias(a, row, err);
     return r < 0 ? r : km_account_step_key(a, row, err);
 }
 

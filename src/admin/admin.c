@@ -198,14 +198,19 @@ struct km_str km_admin_asked(struct km_admin *a, const char *name)
     return km_admin_query(a, name, &v) ? v : KM_STR_NONE;
 }
 
-uint64_t km_admin_number(struct km_admin *a, const char *name, uint64_t otherwise, uint64_t most)
+int km_admin_number(struct km_admin *a, const char *name, uint64_t most, uint64_t *ret,
+                    struct km_err *err)
 {
     struct km_str text;
     uint64_t n;
 
-    if (!km_admin_query(a, name, &text) || km_str_u64(text, &n) < 0 || n == 0)
-        return otherwise;
-    return n > most ? most : n;
+    if (!km_admin_query(a, name, &text) || !text.n)
+        return 0;
+    if (km_str_u64(text, &n) < 0 || n == 0)
+        return km_fail_param(err, KM_E_INVALID, name, "'%s' must be a whole number from 1 on.",
+                             name);
+    *ret = n > most ? most : n;
+    return 0;
 }
 
 struct km_str km_admin_text(struct km_admin *a, const char *name)

@@ -62,8 +62,9 @@ void km_admin_error(struct km_admin *a, const struct km_err *err);
 bool km_admin_query(struct km_admin *a, const char *name, struct km_str *ret);
 /* The same: empty when absent. */
 struct km_str km_admin_asked(struct km_admin *a, const char *name);
-/* A number of at least 1 and at most `most`; `otherwise` where none is said. */
-uint64_t km_admin_number(struct km_admin *a, const char *name, uint64_t otherwise, uint64_t most);
+/* A number of at least 1, and no more than `most` where more is said; untouched when absent. */
+int km_admin_number(struct km_admin *a, const char *name, uint64_t most, uint64_t *ret,
+                    struct km_err *err) KM_MUST_USE;
 /* A string of the body; empty when absent, or no string. */
 struct km_str km_admin_text(struct km_admin *a, const char *name);
 /* {"fields": [...]}: the names of what the body says, never the values: enough to ask who did what.

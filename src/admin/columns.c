@@ -24,6 +24,48 @@ int km_column_wrong(struct km_err *err, const char *name, const char *what)
     return km_fail_param(err, KM_E_INVALID, name, "'%s' must be %s.", name, what);
 }
 
+/* Lines of a longer text are divided and indented by some. */
+static bool has_controls(struct km_str s, bool lines)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const unsigned char c = (unsigned char)s.p[i];
+
+        if ((c < 0x20 && !(lines && (c == '\n' || c == '\r' || c == '\t'))) || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+/* Of a list are names: tags, models. */
+static bool value_has_controls(const struct km_json *v, bool lines)
+{
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str text;
+
+    if (km_json_string(v, &text))
+        return has_controls(text, lines);
+    for (km_json_iter(v, &it); km_json_next(&it, &text, &item);)
+        if (has_controls(text, false) ||
+            value_has_controls(item, km_json_kind(v) == KM_JSON_OBJECT))
+            return true;
+    return false;
+}
+
+int km_column_check_value(const char *said, const struct km_json *v, struct km_err *err)
+{
+    return value_has_controls(v, true) ? km_column_wrong(err, said, "without control characters")
+                                       : 0;
+}
+
+static int check_text(const char *said, struct km_str s, struct km_err *err)
+{
+    if (s.n > KM_COLUMN_TEXT_BYTES)
+        return km_fail_param(err, KM_E_INVALID, said, "'%s' has a text of more than %d bytes.",
+                             said, KM_COLUMN_TEXT_BYTES);
+    return has_controls(s, false) ? km_column_wrong(err, said, "without control characters") : 0;
+}
+
 static int read_money(const char *said, const struct km_json *v, int64_t *at, struct km_err *err)
 {
     struct km_str text;
@@ -67,6 +109,8 @@ static int read_list(const char *said, const struct km_json *v, struct km_arena 
     for (km_json_iter(v, &it); km_json_next(&it, &key, &item);)
         if (!km_json_string(item, &items[n++]))
             return km_column_wrong(err, said, "an array of strings");
+        else if (check_text(said, items[n - 1], err) < 0)
+            return KM_E_INVALID;
     *at = (struct km_str_list){ items, n };
     return 0;
 }
@@ -84,6 +128,8 @@ static int read_object(const char *said, const struct km_json *v, struct km_aren
     }
     if (km_json_kind(v) != (list ? KM_JSON_ARRAY : KM_JSON_OBJECT))
         return km_column_wrong(err, said, list ? "an array of objects" : "an object");
+    if (km_column_check_value(said, v, err) < 0)
+        return KM_E_INVALID;
     km_json_write(v, &text);
     if (km_buf_failed(&text))
         return km_column_wrong(err, said, "at most 64 KiB");
@@ -112,11 +158,12 @@ static int read_time(const char *said, const struct km_json *v, int64_t *at, str
 static int read_text(const char *said, const struct km_json *v, struct km_str *at,
                      struct km_err *err)
 {
+    *at = KM_STR_NONE;
     if (km_json_kind(v) == KM_JSON_NULL)
-        *at = KM_STR_NONE;
-    else if (!km_json_string(v, at))
+        return 0;
+    if (!km_json_string(v, at))
         return km_column_wrong(err, said, "a string, or null");
-    return 0;
+    return check_text(said, *at, err);
 }
 
 int km_column_read(const struct km_key_column *c, const char *said, const struct km_json *v,

@@ -9,6 +9,11 @@
 #include "admin/admin.h"
 #include "store/key_columns.h"
 
+#define KM_COLUMN_TEXT_BYTES 1024 /* of a text, and of one in a list */
+
+/* KM_E_INVALID: a text in it has control characters (but for those that divide lines). */
+int km_column_check_value(const char *said, const struct km_json *v,
+                          struct km_err *err) KM_MUST_USE;
 /* null, false, {} and []: asks for nothing. */
 bool km_column_inert(const struct km_json *v);
 /* KM_E_INVALID: "'name' must be what." */

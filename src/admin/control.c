@@ -16,10 +16,12 @@
 #include "door/reply.h"
 #include "http/json_out.h"
 #include "ops/breakers.h"
+#include "ops/budgets.h"
 
 #define SAID_BYTES (4 * 1024 * 1024)
 #define WAITS_BYTES (64 * 1024)
 #define PLACE_BYTES (128 * 1024)
+#define BUDGET_BYTES (8 * 1024)
 #define LEFT_ALONE_BYTES (KM_BREAKERS_SHOWN * 2048)
 #define PRICES_BYTES (64 * 1024 * 1024)
 #define EVENTS_MOST 200
@@ -173,7 +175,7 @@ static void put_memory(const struct km_gateway *gw, struct km_json_out *o)
 static int status(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) =
-        KM_BUF(PLACE_BYTES * 2 + LEFT_ALONE_BYTES + KM_LINES_BYTES);
+        KM_BUF(PLACE_BYTES * 2 + LEFT_ALONE_BYTES + BUDGET_BYTES + KM_LINES_BYTES);
     const struct km_gateway *gw = a->v->w->gw;
     const struct km_snapshot *snap = a->v->view->snap;
     char started[KM_TIME_ISO_LEN + 1];
@@ -197,6 +199,8 @@ static int status(struct km_admin *a, struct km_err *err)
     km_out_member_i64(&o, "drain_ms", snap->gateway->drain_ms);
     km_out_key(&o, "left_alone");
     km_breakers_json(snap->models, km_loop_now_ms(a->v->w->loop), &o);
+    km_out_key(&o, "budget");
+    km_budgets_json(gw->budget, km_wall_us(), &o);
     km_out_key(&o, "supervisor");
     if (gw->args->supervisor)
         km_out_i64(&o, gw->args->supervisor);

@@ -16,15 +16,12 @@
 #include "base/near.h"
 #include "llm/api/priced.h"
 #include "policy/budget.h"
+#include "policy/key_retired.h"
 #include "policy/key_routes.h"
 #include "policy/runs.h"
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
 static const char *const restrictive[] = {
-    "budget_limits",
-    "model_rpm_limit",
-    "model_tpm_limit",
-    "model_max_budget",
     "allowed_routes",
     "allowed_passthrough_routes",
     "denied_passthrough_routes",
@@ -32,7 +29,6 @@ static const char *const restrictive[] = {
     "guardrails",
     "policies",
     "allowed_cache_controls",
-    "budget_id",
     "end_user_budget_id",
     "tpd_limit",
     "mcp_rpm_limit",
@@ -41,6 +37,9 @@ static const char *const restrictive[] = {
     "allowed_vector_store_indexes",
     NULL,
 };
+
+/* Members that promise what this version does not do, and that somebody would count on. */
+static const char *const unbuilt[] = { "auto_rotate", "rotation_interval", NULL };
 
 /* Members of the request itself, or that only the gateway writes. */
 static const char *const transient[] = { "key",
@@ -61,6 +60,39 @@ static const char *const transient[] = { "key",
                                          "updated_by",
                                          NULL };
 
+/* Limits that LiteLLM keeps in a key's metadata: a caller may say them there as well, and finds
+ * them there.  They are columns of ours: what is stored of the metadata is without them. */
+static const char *const in_metadata[] = { "model_rpm_limit", "model_tpm_limit", NULL };
+
+static int read_metadata(struct km_admin *a, const struct km_key_column *f, const struct km_json *v,
+                         struct km_key_row *row, struct km_err *err)
+{
+    struct km_buf rest KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_json_iter it;
+    const struct km_json *item;
+    struct km_str name;
+    int r = km_column_read(f, f->said, v, &a->arena, row, err);
+    bool found = false;
+
+    if (km_json_kind(v) != KM_JSON_OBJECT)
+        return r;
+    for (km_json_iter(v, &it); r == 0 && km_json_next(&it, &name, &item);) {
+        if (!km_column_listed(in_metadata, name)) {
+            km_extra_keep(&rest, name, item);
+            continue;
+        }
+        found = true;
+        f = km_key_column_said(name);
+        if (!km_json_get(a->body, f->said))
+            r = km_column_read(f, f->said, item, &a->arena, row, err);
+    }
+    if (r == 0 && found) {
+        km_buf_str(&rest, rest.n ? KM_STR("}") : KM_STR("{}"));
+        row->metadata = km_arena_str(&a->arena, km_buf_view(&rest));
+    }
+    return r;
+}
+
 static int read_field(struct km_admin *a, const struct km_key_column *f, const struct km_json *v,
                       int64_t now_us, struct km_key_row *row, struct km_err *err)
 {
@@ -68,6 +100,8 @@ static int read_field(struct km_admin *a, const struct km_key_column *f, const s
     int64_t seconds;
     int r;
 
+    if (f->offset == offsetof(struct km_key_row, metadata))
+        return read_metadata(a, f, v, row, err);
     if (f->given == KM_KEY_AS_IS)
         return km_column_read(f, f->said, v, &a->arena, row, err);
     r = km_column_duration(f->said, v, &text, &seconds, err);
@@ -110,6 +144,8 @@ static int keep_other(struct km_admin *a, struct km_str name, const struct km_js
         return km_fail_param(err, KM_E_INVALID, km_arena_cstr(&a->arena, name),
                              "'%.*s' is unknown and would limit nothing: did you mean '%s'?",
                              KM_STR_ARG(km_str_sub(name, 0, 80)), other);
+    if (km_column_check_value(km_arena_cstr(&a->arena, name), v, err) < 0)
+        return KM_E_INVALID;
     km_extra_keep(extra, name, v);
     return 0;
 }
@@ -121,6 +157,42 @@ static bool other_kind(struct km_str name, const struct km_json *v)
 
     return km_str_eq(name, KM_STR("key_type")) && km_json_string(v, &kind) &&
            !km_str_eq(kind, KM_STR("default")) && !km_str_eq(kind, KM_STR("llm_api"));
+}
+
+/* LiteLLM's kinds of rate: ours are kept as they are said, whatever others have or the provider
+ * answers. */
+static bool other_rate(struct km_str name, const struct km_json *v)
+{
+    struct km_str kind;
+
+    return (km_str_eq(name, KM_STR("rpm_limit_type")) ||
+            km_str_eq(name, KM_STR("tpm_limit_type"))) &&
+           !km_column_inert(v) &&
+           !(km_json_string(v, &kind) && km_str_eq(kind, KM_STR("best_effort_throughput")));
+}
+
+/* What has no column and is not kept either: 0 if it may be. */
+static int check_other(struct km_admin *a, struct km_str name, const struct km_json *v,
+                       struct km_err *err)
+{
+    const char *param = km_arena_cstr(&a->arena, name);
+
+    if ((km_column_listed(restrictive, name) && !km_column_inert(v)) || other_kind(name, v))
+        return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                             "'%.*s' would restrict the key, and this version does not enforce "
+                             "it: leave it out.",
+                             KM_STR_ARG(name));
+    if (km_column_listed(unbuilt, name) && !km_column_inert(v))
+        return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                             "'%.*s' is not built: keys are rotated by /key/{key}/regenerate, with "
+                             "a grace_period for the old secret.",
+                             KM_STR_ARG(name));
+    if (other_rate(name, v))
+        return km_fail_param(err, KM_E_UNSUPPORTED, param,
+                             "'%.*s' may be best_effort_throughput alone: limits are kept as they "
+                             "are said, and none is promised or passed.",
+                             KM_STR_ARG(name));
+    return 0;
 }
 
 /* An empty one is kept: it allows nothing, where none at all allows everything. */
@@ -184,12 +256,8 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
             r = take_tools(v, &extra, err);
         else if (km_key_routes_check(name, v, err) < 0)
             r = KM_E_INVALID;
-        else if ((km_column_listed(restrictive, name) && !km_column_inert(v)) ||
-                 other_kind(name, v))
-            r = km_fail_param(err, KM_E_UNSUPPORTED, km_arena_cstr(&a->arena, name),
-                              "'%.*s' would restrict the key, and this version does not enforce "
-                              "it: leave it out.",
-                              KM_STR_ARG(name));
+        else if (check_other(a, name, v, err) < 0)
+            r = err->code;
         else if (!km_column_listed(transient, name) &&
                  (!km_column_inert(v) || nearly_tools(name, v)))
             r = keep_other(a, name, v, &extra, err);
@@ -209,9 +277,9 @@ void km_key_row_init(struct km_key_row *row)
 
 /* Members of LiteLLM's row that are always empty here; clients look for them. */
 #define EMPTY_MEMBERS                                                                              \
-    ",\"config\":{},\"permissions\":{},\"model_max_budget\":{},\"model_spend\":{}," \
+    ",\"config\":{},\"permissions\":{},\"model_spend\":{},"                                      \
     "\"allowed_cache_controls\":[],\"allowed_routes\":[],\"access_group_ids\":[],"                 \
-    "\"budget_id\":null,\"budget_limits\":null,\"litellm_budget_table\":null"
+    "\"litellm_budget_table\":null"
 
 /* Members of LiteLLM's row that are empty where the key has none of them. */
 static void put_empty(const struct km_key_row *row, struct km_buf *out)
@@ -220,7 +288,6 @@ static void put_empty(const struct km_key_row *row, struct km_buf *out)
         struct km_str name, empty;
     } others[] = {
         { { "\"object_permission\":", 20 }, { "null", 4 } },
-        { { "\"organization_id\":", 18 }, { "null", 4 } },
         { { "\"project_id\":", 13 }, { "null", 4 } },
         { { "\"agent_id\":", 11 }, { "null", 4 } },
         { { "\"aliases\":", 10 }, { "{}", 2 } },
@@ -234,6 +301,58 @@ static void put_empty(const struct km_key_row *row, struct km_buf *out)
         km_buf_str(out, others[i].name);
         km_buf_str(out, others[i].empty);
     }
+}
+
+static void put_metadata(const struct km_key_row *row, struct km_buf *out)
+{
+    const struct km_str own = row->metadata.n > 2 ? row->metadata : KM_STR_NONE;
+    bool any = own.n > 0;
+
+    km_buf_str(out, KM_STR(",\"metadata\":{"));
+    km_buf_str(out, km_str_sub(own, 1, any ? own.n - 2 : 0));
+    for (size_t i = 0; in_metadata[i]; i++) {
+        const struct km_str limit = km_key_text(row, km_key_column_said(km_str_c(in_metadata[i])));
+
+        if (limit.n <= 2)
+            continue;
+        km_buf_printf(out, "%s\"%s\":", any ? "," : "", in_metadata[i]);
+        km_buf_str(out, limit);
+        any = true;
+    }
+    km_buf_byte(out, '}');
+}
+
+static void put_column(const struct km_key_column *c, const struct km_key_row *row,
+                       struct km_buf *out)
+{
+    if (c->offset == offsetof(struct km_key_row, metadata))
+        put_metadata(row, out);
+    else if (km_column_listed(in_metadata, km_str_c(c->name)) && km_key_text(row, c).n <= 2)
+        km_buf_printf(out, ",\"%s\":null", c->name);
+    else
+        km_column_write(out, c->name, c, row);
+}
+
+/* Former secrets that still work, in the words of LiteLLM's table of them. */
+static void put_retired(const struct km_key_row *row, struct km_buf *out)
+{
+    const int64_t now_us = km_wall_us();
+    struct km_str text = row->retired;
+    struct km_key_retired r;
+    char hex[65];
+    bool any = false;
+
+    while (km_key_retired_next(&text, &r)) {
+        if (r.until_us <= now_us)
+            continue;
+        km_hex(hex, r.hash, sizeof r.hash);
+        km_buf_printf(out, "%s{\"token\":\"%s\"", any ? "," : ",\"deprecated_tokens\":[", hex);
+        km_column_write_time(out, "revoke_at", r.until_us);
+        km_buf_byte(out, '}');
+        any = true;
+    }
+    if (any)
+        km_buf_byte(out, ']');
 }
 
 void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_str key,
@@ -253,10 +372,11 @@ void km_key_fields_write(const struct km_key_row *row, int64_t spend, struct km_
         if (km_key_columns[i].offset == offsetof(struct km_key_row, max_budget))
             km_column_write_money(out, "spend", spend); /* before the budget it is of */
         if (km_key_columns[i].name)
-            km_column_write(out, km_key_columns[i].name, &km_key_columns[i], row);
+            put_column(&km_key_columns[i], row, out);
     }
     km_buf_str(out, KM_STR(EMPTY_MEMBERS));
     put_empty(row, out);
+    put_retired(row, out);
     if (row->extra.n > 2) { /* "{...}": its members join ours */
         km_buf_byte(out, ',');
         km_buf_str(out, km_str_sub(row->extra, 1, row->extra.n - 2));

@@ -13,6 +13,10 @@ struct km_str km_key_target(struct km_admin *a, const uint8_t hash[32]);
 /* A row of a fresh secret, without limits. */
 int km_key_make(struct km_admin *a, struct km_key_row *row, struct km_str *ret_secret,
                 struct km_err *err) KM_MUST_USE;
+/* Defaults (fresh: the key is new) and bounds of the configuration, key_bounds.c; the row may point
+ * into the configuration in force, which the request holds. */
+int km_key_bound(struct km_admin *a, int64_t now_us, bool fresh, struct km_key_row *row,
+                 struct km_err *err) KM_MUST_USE;
 /* An alias names one key. */
 int km_key_check_alias(struct km_admin *a, const struct km_key_row *row,
                        struct km_err *err) KM_MUST_USE;

@@ -100,10 +100,9 @@ static bool wanted(const struct filter *f, const struct km_key_row *row)
            (!f->team.n || km_str_eq(f->team, row->team_id));
 }
 
-static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct km_buf *out)
+static void list_page(struct km_admin *a, struct km_key **keys, size_t n, uint64_t page,
+                      uint64_t size, struct km_buf *out)
 {
-    uint64_t page = km_admin_number(a, "page", 1, UINT32_MAX),
-             size = km_admin_number(a, "size", 10, 1000);
     struct km_str full = KM_STR_NONE;
     bool objects =
         km_admin_query(a, "return_full_object", &full) && km_str_ieq(full, KM_STR("true"));
@@ -129,6 +128,7 @@ static void list_page(struct km_admin *a, struct km_key **keys, size_t n, struct
 int km_keys_list(struct km_admin *a, struct km_err *err)
 {
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
+    uint64_t page = 1, size = 10;
     size_t n, kept = 0;
     struct km_key **keys;
     struct km_str own = km_account_visitor(a);
@@ -137,6 +137,9 @@ int km_keys_list(struct km_admin *a, struct km_err *err)
                               km_admin_asked(a, "team_id") };
 
     if (!all && !own.n)
+        return err->code;
+    if (km_admin_number(a, "page", UINT32_MAX, &page, err) < 0 ||
+        km_admin_number(a, "size", 1000, &size, err) < 0)
         return err->code;
     keys = km_keys_all(a->v->w->gw->keys, &n);
     for (size_t i = 0; i < n; i++) {
@@ -149,7 +152,7 @@ int km_keys_list(struct km_admin *a, struct km_err *err)
     }
     if (kept)
         qsort(keys, kept, sizeof *keys, newest_first);
-    list_page(a, keys, kept, &out);
+    list_page(a, keys, kept, page, size, &out);
     for (size_t i = 0; i < kept; i++)
         km_key_unref(keys[i]);
     free(keys);

@@ -9,10 +9,13 @@
 #include "admin/keys.h"
 
 #include "admin/account_inside.h"
+#include "admin/columns.h"
 #include "admin/key_fields.h"
 #include "admin/key_inside.h"
 #include "base/crypto.h"
 #include "base/encode.h"
+#include "policy/key_limits.h"
+#include "policy/key_retired.h"
 #include "store/key_row.h"
 
 #define BODY_BYTES (256 * 1024)
@@ -134,8 +137,22 @@ int km_key_check_alias(struct km_admin *a, const struct km_key_row *row, struct 
                          KM_STR_ARG(km_str_sub(row->alias, 0, 100)));
 }
 
+/* What the row would be can be: its alias is its own, what it names is there, its limits read. */
+static int check_row(struct km_admin *a, const struct km_key_row *row, struct km_err *err)
+{
+    int r = km_key_check_alias(a, row, err);
+
+    if (r == 0 && km_json_get(a->body, "organization_id"))
+        r = km_account_check_there(a, KM_ACCOUNT_ORGANIZATION, row->organization_id, err);
+    if (r == 0 && km_json_get(a->body, "budget_id"))
+        r = km_account_check_there(a, KM_ACCOUNT_BUDGET, row->budget_id, err);
+    return r < 0 ? r : km_key_limits_check(row, err);
+}
+
 static void stamp(struct km_admin *a, struct km_key_row *row, int64_t now)
 {
+    if (km_key_has_account(row) && !row->limits_id.n)
+        row->limits_id = km_account_fresh_id(a);
     row->updated_us = now;
     row->updated_by = km_admin_actor(a);
     if (row->created_us)
@@ -170,13 +187,25 @@ static int generate(struct km_admin *a, struct km_err *err)
     name_key(a, &c->row, c->secret);
     r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = km_key_check_alias(a, &c->row, err);
+        r = km_key_bound(a, now, true, &c->row, err);
+    if (r == 0)
+        r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
     existing = km_keys_find(a->v->w->gw->keys, c->row.hash);
-    if (existing)
+    if (existing && memcmp(existing->row.hash, c->row.hash, sizeof c->row.hash) != 0) {
+        km_key_unref(existing);
+        return km_fail_param(err, KM_E_EXISTS, "key",
+                             "This is a former secret of another key, and still opens it.");
+    }
+    if (existing) {
         c->row.created_us = existing->row.created_us;
+        c->row.limits_id = km_arena_str(&a->arena, existing->row.limits_id);
+    }
     stamp(a, &c->row, now);
+    r = existing ? 0 : km_keys_make_room(a->v->w->gw->keys, 1, err);
+    if (r < 0)
+        return r;
     write_row(a, "key.generate", existing == NULL);
     km_key_unref(existing);
     return 0;
@@ -206,7 +235,9 @@ static int update(struct km_admin *a, struct km_err *err)
     if (r == 0)
         r = km_key_fields_read(a, now, &c->row, err);
     if (r == 0)
-        r = km_key_check_alias(a, &c->row, err);
+        r = km_key_bound(a, now, false, &c->row, err);
+    if (r == 0)
+        r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
     c->secret = km_admin_text(a, "key"); /* told back as it was said */
@@ -254,44 +285,108 @@ static void on_replaced(void *ctx, const struct km_err *err)
     answer_row(a, &c->row, c->secret);
 }
 
-static struct km_str new_detail(struct km_admin *a, const uint8_t hash[32])
+/* Until when the old secret works beside the new one; 0: not a moment longer. */
+static int read_grace(struct km_admin *a, int64_t now_us, int64_t *ret_until_us, struct km_err *err)
 {
-    return km_arena_printf(&a->arena, "{\"new\":\"%.*s\"}", KM_STR_ARG(km_key_target(a, hash)));
+    const struct km_json *v = km_json_get(a->body, "grace_period");
+    struct km_str text;
+    int64_t seconds = 0;
+    int r = 0;
+
+    if (v && !(km_json_string(v, &text) && text.n == 0))
+        r = km_column_duration("grace_period", v, &text, &seconds, err);
+    *ret_until_us = seconds > 0 ? now_us + seconds * 1000000 : 0;
+    return r;
+}
+
+/* The old secret joins those before it whose time is not over; without grace all of them are. */
+static int retire(struct km_admin *a, struct change *c, int64_t now_us, int64_t until_us,
+                  struct km_err *err)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
+    struct km_str rest = c->row.retired;
+    struct km_key_retired r;
+    size_t n = 1;
+
+    c->row.retired = KM_STR_NONE;
+    if (until_us == 0)
+        return 0;
+    while (km_key_retired_next(&rest, &r))
+        if (r.until_us > now_us && ++n <= KM_KEY_RETIRED_MOST)
+            km_key_retired_write(&r, &text);
+    if (n > KM_KEY_RETIRED_MOST)
+        return km_fail_param(err, KM_E_INVALID, "grace_period",
+                             "A key has at most %d former secrets that still work: regenerate it "
+                             "without a grace_period, which ends them all.",
+                             KM_KEY_RETIRED_MOST);
+    memcpy(r.hash, c->old_hash, sizeof r.hash);
+    r.until_us = until_us;
+    km_key_retired_write(&r, &text);
+    c->row.retired = km_arena_str(&a->arena, km_buf_view(&text));
+    return c->row.retired.n ? 0 : km_fail(err, KM_E_NOMEM, "out of memory");
+}
+
+static struct km_str new_detail(struct km_admin *a, const uint8_t hash[32], int64_t until_us)
+{
+    struct km_str target = km_key_target(a, hash);
+    char end[KM_TIME_ISO_LEN + 1];
+
+    if (until_us == 0)
+        return km_arena_printf(&a->arena, "{\"new\":\"%.*s\"}", KM_STR_ARG(target));
+    km_time_iso(until_us, end);
+    return km_arena_printf(&a->arena, "{\"new\":\"%.*s\",\"old_works_until\":\"%s\"}",
+                           KM_STR_ARG(target), end);
+}
+
+/* The key that is to get a new secret, by the one it has or a former one. */
+static int begin_regenerate(struct km_admin *a, struct change *c, struct km_err *err)
+{
+    const struct km_route_match *match = &a->v->match;
+    struct km_str name = match->nparams ? match->params[0] : km_admin_text(a, "key");
+    int r = km_admin_key_hash(name, c->old_hash, err);
+    struct km_key *key = r == 0 ? km_keys_find(a->v->w->gw->keys, c->old_hash) : NULL;
+
+    if (!key)
+        return r < 0 ? r : km_key_unknown(err);
+    memcpy(c->old_hash, key->row.hash, sizeof c->old_hash);
+    if (km_key_row_copy(&key->row, &a->arena, &c->row) < 0)
+        r = km_fail(err, KM_E_NOMEM, "out of memory");
+    km_key_unref(key);
+    return r;
 }
 
 static int regenerate(struct km_admin *a, struct km_err *err)
 {
-    const struct km_route_match *match = &a->v->match;
     struct change *c = change_new(a, err);
-    struct km_str name = match->nparams ? match->params[0] : km_admin_text(a, "key");
     struct km_audit audit = { .action = KM_STR("key.regenerate") };
-    struct km_key *key, *other;
-    int r;
+    const int64_t now = km_wall_us();
+    struct km_key *other;
+    int64_t until_us = 0;
+    int r = c ? begin_regenerate(a, c, err) : KM_E_NOMEM;
 
-    if (!c)
-        return KM_E_NOMEM;
-    r = km_admin_key_hash(name, c->old_hash, err);
-    key = r == 0 ? km_keys_find(a->v->w->gw->keys, c->old_hash) : NULL;
-    if (!key)
-        return r < 0 ? r : km_key_unknown(err);
-    if (km_key_row_copy(&key->row, &a->arena, &c->row) < 0)
-        r = km_fail(err, KM_E_NOMEM, "out of memory");
-    km_key_unref(key);
+    if (r == 0)
+        r = read_grace(a, now, &until_us, err);
+    if (r == 0)
+        r = retire(a, c, now, until_us, err);
     if (r == 0)
         r = make_secret(a, km_admin_text(a, "new_key"), &c->secret, err);
     if (r == 0)
-        r = km_key_fields_read(a, km_wall_us(), &c->row, err);
+        r = km_key_fields_read(a, now, &c->row, err);
+    if (r == 0)
+        r = km_key_bound(a, now, false, &c->row, err);
+    if (r == 0)
+        r = check_row(a, &c->row, err);
     if (r < 0)
         return r;
     name_key(a, &c->row, c->secret);
-    stamp(a, &c->row, km_wall_us());
+    stamp(a, &c->row, now);
     other = km_keys_find(a->v->w->gw->keys, c->row.hash);
     km_key_unref(other);
     if (other)
         return km_fail_param(err, KM_E_EXISTS, "new_key", "This key exists already.");
     audit.actor = km_admin_actor(a);
     audit.target = km_key_target(a, c->old_hash);
-    audit.detail = new_detail(a, c->row.hash);
+    audit.detail = new_detail(a, c->row.hash, until_us);
     km_store_key_replace(a->v->w->gw->store, a->v->w->mailbox, c->old_hash, &c->row, &audit,
                          on_replaced, a);
     return 0;

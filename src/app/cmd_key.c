@@ -498,6 +498,40 @@ static void show_left_alone(const struct km_json *list)
     }
 }
 
+static struct km_str text_of(const struct km_json *row, const char *member)
+{
+    const struct km_json *v = row ? km_json_get(row, member) : NULL;
+    struct km_str text = KM_STR_NONE;
+
+    if (!km_json_string(v, &text) && !km_json_number(v, &text))
+        text = KM_STR_NONE;
+    return text;
+}
+
+/* What all calls together cost, of what they may. */
+static void show_budget(const struct km_json *budget)
+{
+    const struct km_json *row;
+    struct km_str none, end;
+    struct km_json_iter it;
+
+    if (km_json_kind(budget) != KM_JSON_OBJECT)
+        return;
+    km_json_iter(km_json_get(budget, "windows"), &it);
+    while (km_json_next(&it, &none, &row)) {
+        end = km_str_sub(text_of(row, "ends_at"), 0, 19);
+        printf("  budget       %.*s: %.*s of %.*s USD spent, %.*s %%",
+               KM_STR_ARG(text_of(row, "window")), KM_STR_ARG(text_of(row, "spent")),
+               KM_STR_ARG(text_of(row, "limit")), KM_STR_ARG(text_of(row, "percent")));
+        if (end.n)
+            printf(", ends %.*sZ", KM_STR_ARG(end));
+        putchar('\n');
+    }
+    printf("               month: %.*s USD spent, %.*s USD projected (%.*s)\n",
+           KM_STR_ARG(text_of(budget, "spent_month")),
+           KM_STR_ARG(text_of(budget, "projected_month")), KM_STR_ARG(text_of(budget, "action")));
+}
+
 static void show_status(const struct km_json *json)
 {
     puts("kanmon is running");
@@ -514,6 +548,7 @@ static void show_status(const struct km_json *json)
     print_field("refuses", km_json_get(json, "store_fault"), "refuses");
     print_field("auth", json, "auth");
     show_left_alone(json ? km_json_get(json, "left_alone") : NULL);
+    show_budget(json ? km_json_get(json, "budget") : NULL);
     km_lines_show(json);
 }
 

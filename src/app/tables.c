@@ -66,7 +66,9 @@
 #include "ops/health.h"
 #include "policy/account_settings.h"
 #include "policy/economy.h"
+#include "policy/gateway_budget.h"
 #include "policy/key.h"
+#include "policy/key_params.h"
 #include "servers/mcp_routes.h"
 #include "store/store.h"
 
@@ -81,9 +83,11 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
+    &km_key_default_table, &km_key_most_table, &km_team_default_table,
     &km_account_settings_table, &km_breaker_settings_table, &km_hedge_settings_table,
     &km_gate_settings_table, &km_execution_settings_table, &km_route_settings_table,
-    &km_economy_settings_table, &km_runs_settings_table,
+    &km_economy_settings_table, &km_gateway_budget_settings_table,
+    &km_proxy_budget_settings_table, &km_runs_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,

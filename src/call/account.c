@@ -7,6 +7,7 @@
  */
 #include "call/call.h"
 
+#include "call/gateway_budget.h"
 #include "call/hooks.h"
 #include "call/veil.h"
 #include "call/which.h"
@@ -47,7 +48,7 @@ void km_call_name(struct km_call *call, char *ip, struct km_ledger_entry *e)
 {
     km_visit_books(call->visit, ip, e);
     e->payers = km_call_payers_text(call);
-    e->budgeted = km_call_has_budget(call);
+    e->budgeted = km_call_is_budgeted(call);
     if (call->kind->books) {
         call->kind->books(call, e);
         return;

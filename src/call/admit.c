@@ -17,6 +17,7 @@
 #include "call/call.h"
 
 #include "call/execution.h"
+#include "call/gateway_budget.h"
 #include "call/hooks.h"
 #include "call/run.h"
 #include "policy/pace.h"
@@ -116,7 +117,7 @@ static bool is_unbound(const struct km_call *call)
 /* Its calls are bounded by what is left of its budget, if they are. */
 static bool has_budget(const struct km_call *call)
 {
-    return km_call_has_budget(call) &&
+    return km_call_is_budgeted(call) &&
            call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
 }
 
@@ -235,7 +236,12 @@ static int take_permit(struct km_call *call)
         return r;
     call->each = call->reserve;
     call->prepared = true;
+    r = km_call_take_gateway(call, &call->err);
+    if (r < 0)
+        return r;
     r = km_broker_take(call, on_permit, call, &call->err);
+    if (r < 0 && r != KM_E_AGAIN)
+        km_call_settle_gateway(call, 0);
     call->held = r == KM_E_AGAIN;
     return r;
 }
@@ -264,7 +270,7 @@ static int try_dry(struct km_call *call, int r, struct km_err *err)
 
     if (r < 0)
         why = call->err;
-    else
+    else if (km_call_look_gateway(call, &why) == 0)
         (void)(km_broker_look(call, &why) == 0);
     km_err_clear(err);
     if (call->kind->explain(call, &why, &out, err) < 0)

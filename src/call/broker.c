@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "call/call.h"
+#include "call/gateway_budget.h"
 #include "policy/pace.h"
 
 /* --- here: the counters of this process --- */
@@ -55,9 +56,15 @@ static int take_here(struct km_call *call, const struct km_admission *a, struct 
 
 static int top_up_here(struct km_call *call, const struct km_admission *a, struct km_err *err)
 {
+    const int64_t before = call->hold.gateway;
     bool rolled = false;
-    int r = km_permit_reserve(&call->hold.permit, a, &rolled, err);
+    int r = km_call_hold_gateway(call, a->reserve, err);
 
+    if (r < 0)
+        return r;
+    r = km_permit_reserve(&call->hold.permit, a, &rolled, err);
+    if (r < 0 && km_call_hold_gateway(call, before, NULL) < 0)
+        call->hold.gateway = before; /* less is always granted */
     keep_window(call, rolled);
     return r;
 }
@@ -407,6 +414,7 @@ void km_broker_settle(struct km_call *call, int64_t cost, int64_t tokens)
 {
     if (call->hold.asks)
         forget_asks(call);
+    km_call_settle_gateway(call, cost);
 #define XX(row, stands)                                                                            \
     if (km_source_##row.settle && (stands))                                                        \
         km_source_##row.settle(call, cost, tokens);
@@ -416,6 +424,7 @@ void km_broker_settle(struct km_call *call, int64_t cost, int64_t tokens)
 
 void km_broker_charge(const struct km_call *call, int64_t cost, int64_t tokens)
 {
+    km_call_charge_gateway(call, cost);
 #define XX(row, stands)                                                                            \
     if (km_source_##row.charge && (stands))                                                        \
         km_source_##row.charge(call, cost, tokens);

@@ -34,6 +34,7 @@ struct km_hold {
     bool away; /* the permit lies in another process */
     bool targets; /* some of those that pay do so for one target of the call */
     size_t payers_kept; /* bytes of payers in its intent */
+    int64_t gateway; /* nano-USD, of the gateway's budget (gateway_budget.h) */
     struct km_broker_ask *asks; /* what it waits for, in order: the first may be under way */
 };
 

@@ -19,6 +19,7 @@
 
 #include "call/hooks.h"
 #include "call/metrics.h"
+#include "call/throttle.h"
 
 /* Steps in the order of the happy path.  XX(STEP, may_wait, on_error) */
 #define KM_CALL_STEPS(XX)                                                                          \
@@ -81,6 +82,13 @@ static bool may_be_answered(struct km_call *call)
     return call->answered;
 }
 
+static int guard(struct km_call *call, struct km_err *err)
+{
+    int r = call->w->gw->budget ? km_call_throttle(call, err) : 0;
+
+    return r < 0 ? r : km_call_run_hooks(call, KM_HOOK_GUARDED, err);
+}
+
 static enum km_next step_guard(struct km_call *call)
 {
     int r;
@@ -89,7 +97,7 @@ static enum km_next step_guard(struct km_call *call)
         km_fail(&call->err, KM_E_CANCELED, "The client went away.");
         return fail_to(call, KM_STEP_account);
     }
-    r = call->answered ? KM_HOOK_ANSWERED : km_call_run_hooks(call, KM_HOOK_GUARDED, &call->err);
+    r = call->answered ? KM_HOOK_ANSWERED : guard(call, &call->err);
     if (r == KM_E_AGAIN) {
         km_call_time_runs(call);
         return KM_WAIT;

@@ -11,6 +11,7 @@
 
 #include "call/which.h"
 #include "policy/economy.h"
+#include "policy/gateway_budget.h"
 
 #define OUTPUT_GUESS 500 /* tokens of an answer that nobody bounds */
 
@@ -23,8 +24,18 @@ static bool is_near(const struct km_call *call, const struct km_economy_settings
 {
     struct km_key *key = call->visit->who.key;
 
+    if (call->w->gw->budget && km_gateway_budget_is_near(call->w->gw->budget, km_wall_us()))
+        return true;
     return key && key->row.max_budget >= 0 &&
            km_economy_near(s, km_key_spend(key), key->row.max_budget);
+}
+
+bool km_call_seeks_cheaper(const struct km_call *call)
+{
+    const struct km_gateway_budget *b = call->w->gw->budget;
+
+    return b && km_gateway_budget_action(b) == KM_GATEWAY_CHEAPER &&
+           km_gateway_budget_is_near(b, km_wall_us());
 }
 
 static struct km_economy_ask ask_of(const struct km_call *call)
@@ -137,7 +148,7 @@ void km_call_choose_substitute(struct km_call *call)
     struct km_economy_ask ask;
     uint64_t best, score;
 
-    if (!settings_of(call)->on || !list->n || !call->match.n)
+    if (!list->n || !call->match.n || !(settings_of(call)->on || km_call_seeks_cheaper(call)))
         return;
     call->req.size = km_text_measure(call->body);
     call->input_tokens = km_pace_input(NULL, &call->req.size);

@@ -9,6 +9,8 @@
  * cheapest deployment within the limits.  Its own where none has one. */
 void km_call_choose_substitute(struct km_call *call);
 /* call->route.scores: its group's, for the router.  Filters have looked at it. */
+/* Is the gateway's budget past its threshold, and its action `cheaper`? */
+bool km_call_seeks_cheaper(const struct km_call *call);
 int km_call_score_costs(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* What was decided, in a few words: "cheapest of 3, slow=1"; empty: nothing. */
 struct km_str km_call_economy(const struct km_call *call);

@@ -31,11 +31,10 @@ KM_MUST_USE static enum km_right grants_target(const struct km_call *call, struc
                                                struct km_str alias_of, struct km_err *err)
 {
     const struct km_key *key = call->visit->who.key;
-    const struct km_payers_ask ask = { .team_id = key->row.team_id, .user_id = key->row.user_id };
+    const struct km_payers_ask ask = km_payers_ask_of(key);
 
-    if (!key->accounts || (!ask.team_id.n && !ask.user_id.n))
-        return KM_GRANTED;
-    return km_payers_grant_model(key->accounts, &ask, to, alias_of, err);
+    return key->accounts ? km_payers_grant_model(key->accounts, &ask, to, alias_of, err)
+                         : KM_GRANTED;
 }
 
 int km_call_own_alias(struct km_call *call, struct km_err *err)

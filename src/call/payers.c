@@ -13,6 +13,7 @@
 #include "call/call.h"
 #include "call/run.h"
 #include "http/json.h"
+#include "policy/gateway_budget.h"
 
 /* The names that its caller gave it. */
 struct said {
@@ -124,17 +125,14 @@ enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
 static int make_payers(struct km_call *call, struct km_payers **ret, struct km_err *err)
 {
     const struct km_key *key = call->visit->who.key;
-    struct km_payers_ask ask = { .model = call->req.model,
-                                 .meant = call->match.alias_of,
-                                 .group = call->match.group };
+    struct km_payers_ask ask = key ? km_payers_ask_of(key) : (struct km_payers_ask){ 0 };
     struct said said;
     int r;
 
+    ask.model = call->req.model;
+    ask.meant = call->match.alias_of;
+    ask.group = call->match.group;
     read_names(call, &said, &ask);
-    if (key) {
-        ask.team_id = key->row.team_id;
-        ask.user_id = key->row.user_id;
-    }
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
     ask.run = km_call_run_purse(call);
     r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
@@ -194,7 +192,9 @@ bool km_call_has_budget(const struct km_call *call)
 int64_t km_call_left(const struct km_call *call)
 {
     const int64_t key = call->visit->who.key ? km_key_left(call->visit->who.key) : INT64_MAX,
-                  others = km_payers_left(call->hold.payers);
+                  others = km_payers_left(call->hold.payers),
+                  all = km_gateway_budget_left(call->w->gw->budget, km_wall_us()),
+                  least = key < others ? key : others;
 
-    return key < others ? key : others;
+    return all < least ? all : least;
 }

@@ -142,14 +142,26 @@ static unsigned needs_of(const struct km_call *call)
     return needs;
 }
 
+/* Those of its group that count now. */
+static unsigned filters_of(const struct km_call *call)
+{
+    const unsigned on = call->match.filters;
+
+    if (!(on & KM_FILTER_CHEAPER))
+        return on;
+    return km_call_seeks_cheaper(call) ? on | KM_FILTER_COSTS | KM_FILTER_FITS
+                                       : on & ~(unsigned)KM_FILTER_CHEAPER;
+}
+
 int km_call_filter_ask(struct km_call *call, struct km_filter_ask *ret, struct km_err *err)
 {
     const struct km_key *key = call->visit->who.key;
     const struct km_json *of_key = key ? parse(call, key->row.metadata) : NULL;
-    const bool fits = call->match.filters & KM_FILTER_FITS;
+    const unsigned on = filters_of(call);
+    const bool fits = on & KM_FILTER_FITS;
 
     *ret = (struct km_filter_ask){
-        .on = call->match.filters,
+        .on = on,
         .tokens = call->api ? call->input_tokens : 0,
         .needs = fits && call->api ? needs_of(call) : 0,
         .region = fits ? region_of(call, of_key) : KM_STR_NONE,
@@ -225,7 +237,7 @@ int km_call_filter(struct km_call *call, struct km_err *err)
     size_t left;
     int r;
 
-    if (!call->match.filters || call->route.left_out)
+    if (call->route.left_out || !filters_of(call))
         return 0;
     r = km_call_filter_ask(call, &ask, err);
     if (r < 0)

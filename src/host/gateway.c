@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "host/added.h"
+#include "host/budget.h"
 #include "host/handover/handover.h"
 #include "host/load.h"
 #include "host/module.h"
@@ -22,6 +23,8 @@
 #include "host/worker.h"
 #include "policy/account_settings.h"
 #include "policy/gate.h"
+#include "policy/gateway_budget.h"
+#include "policy/key_params.h"
 #include "sys/peer.h"
 
 #define EVENTS_KEPT 256
@@ -57,22 +60,45 @@ int km_gateway_workers(const struct km_gateway_settings *s, size_t *ret_n, struc
     return 0;
 }
 
+/* The store's rows into memory.  One that does not fit in ends the start: a key that is not there
+ * would be refused, and an account that is not there would limit nothing. */
+struct loading {
+    struct km_gateway *gw;
+    int r; /* of the first that failed */
+    struct km_err *err;
+};
+
 static void put_key(void *ctx, const struct km_key_row *row)
 {
-    struct km_gateway *gw = ctx;
-    struct km_err err = { 0 };
+    struct loading *l = ctx;
 
-    if (km_keys_put(gw->keys, row, &err) < 0)
-        km_log_msg(gw->log, KM_LOG_ERROR, "key.load", "%s", err.text);
+    if (l->r < 0)
+        return;
+    l->r = km_keys_put(l->gw->keys, row, l->err);
+    if (l->r == KM_E_LIMIT)
+        km_fail(l->err, l->r,
+                "the store has more virtual keys than kanmon_settings.max_keys lets in: raise it, "
+                "or start with the old number and delete keys");
 }
 
 static void put_account(void *ctx, const struct km_account_row *row)
 {
-    struct km_gateway *gw = ctx;
-    struct km_err err = { 0 };
+    struct loading *l = ctx;
+    struct km_err why = { 0 };
 
-    if (km_accounts_put(gw->accounts, row, &err) < 0)
-        km_log_msg(gw->log, KM_LOG_ERROR, "account.load", "%s", err.text);
+    if (l->r < 0)
+        return;
+    l->r = km_accounts_put(l->gw->accounts, row, &why);
+    if (l->r == KM_E_LIMIT)
+        km_fail(l->err, l->r,
+                "the store has more accounts (organisations, teams, users, members, customers, "
+                "tags, budgets) than kanmon_settings.max_accounts lets in: raise it, or start with "
+                "the old number and delete some");
+    else if (l->r < 0)
+        km_fail(l->err, l->r,
+                "the %s '%.*s' of the store has a limit that does not read, and without it there "
+                "would be none: %s",
+                km_account_words[row->kind].kind, KM_STR_ARG(row->id), why.text);
 }
 
 static void put_window(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend)
@@ -126,19 +152,30 @@ static void on_corrected(void *ctx, const struct km_correction *c)
 
 static int load_keys(struct km_gateway *gw, const struct km_config *config, struct km_err *err)
 {
-    int r = km_store_accounts(gw->store, put_account, gw, err);
+    struct loading loading = { .gw = gw, .err = err };
+    int r = km_key_params_check(config, err);
 
+    if (r == 0)
+        r = km_store_accounts(gw->store, put_account, &loading, err);
+    if (r == 0)
+        r = loading.r;
     if (r == 0)
         r = km_accounts_declare(gw->accounts, km_config_get(config, &km_account_settings_table),
                                 err);
     if (r == 0)
         r = km_targets_declare(gw, gw->current->models, true, err);
     if (r == 0)
-        r = km_store_keys(gw->store, put_key, gw, err);
+        r = km_store_keys(gw->store, put_key, &loading, err);
+    if (r == 0)
+        r = loading.r;
+    if (r == 0)
+        r = km_accounts_check_budgets(gw->accounts, err);
     if (r == 0)
         r = km_store_windows(gw->store, put_window, gw, err);
     if (r == 0)
         r = km_store_purses(gw->store, put_purse, gw, err);
+    if (r == 0)
+        r = km_gateway_open_budget(gw, config, err);
     if (r == 0)
         r = km_store_holds(gw->store, put_hold, gw, err);
     if (r < 0)
@@ -453,6 +490,7 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_modules_gateway_free(gw);
     km_keys_free(gw->keys);
     km_accounts_free(gw->accounts);
+    km_gateway_budget_free(gw->budget);
     km_paces_free(gw->paces);
     km_gates_free(gw->gates);
     gw->mcp_added = km_mcp_added_free(gw->mcp_added);

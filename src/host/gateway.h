@@ -34,6 +34,7 @@ struct km_call_hooks;
 struct km_module;
 struct km_slots;
 struct km_authenticator;
+struct km_gateway_budget;
 
 /* A worker's hold on the snapshot: counted without atomics by the calls of that worker. */
 struct km_view {
@@ -153,6 +154,7 @@ struct km_gateway {
     struct km_store *store;
     struct km_keys *keys;
     struct km_accounts *accounts; /* teams, users, ... : who else a call pays for */
+    struct km_gateway_budget *budget; /* of all calls together; NULL: none */
     struct km_paces *paces; /* what is learnt of deployments; locked inside */
     struct km_gates *gates; /* lines of calls that wait; locked inside */
     struct km_store_books books; /* how the store tells them */

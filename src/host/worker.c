@@ -11,6 +11,7 @@
 
 #include "base/crypto.h"
 #include "host/module.h"
+#include "host/soft.h"
 
 #define SCRATCH_BYTES ((size_t)64 * 1024 * 1024)
 #define SCRATCH_KEEP ((size_t)256 * 1024)
@@ -64,6 +65,7 @@ static void on_revoke(void *ctx)
     struct km_worker *w = ctx;
 
     km_revoke_look(w);
+    km_soft_look(w);
     km_timer_start(&w->revoke_tick, KM_REVOKE_MS);
 }
 

@@ -14,6 +14,7 @@
 #include "llm/gating.h"
 #include "llm/model_inside.h"
 #include "llm/vendor.h"
+#include "policy/gateway_budget.h"
 
 #define MODELS_MAX 10000
 #define MODELS_BYTES ((size_t)256 * 1024 * 1024)
@@ -368,6 +369,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->by_id = km_map_new_borrowed(MODELS_MAX);
     m->config = args->config;
     m->economy = km_config_get(args->config, &km_economy_settings_table);
+    m->cheaper = km_gateway_budget_makes_cheaper(
+        km_config_get(args->config, &km_gateway_budget_settings_table));
     m->rules = km_routes_read(args->config);
     m->fallbacks = km_fallbacks_new(args->config, &m->arena, diags);
     r = m->fallbacks && m->by_name && m->by_alias && m->by_id

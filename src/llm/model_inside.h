@@ -39,6 +39,7 @@ struct km_models {
     const struct km_config *config; /* lives as long */
     const struct km_router_settings *router; /* of it */
     const struct km_economy_settings *economy; /* likewise */
+    bool cheaper; /* cost decides while the gateway's budget is nearly spent */
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
     struct km_route_rules rules;

@@ -25,12 +25,12 @@ struct km_strategy_facts km_models_facts(const struct km_models *m, struct km_de
     const int64_t input = d->price.input > 0 ? d->price.input : 0;
     const int64_t output = d->price.output > 0 ? d->price.output : 0;
 
-    return (struct km_strategy_facts){ .load = km_strategy_counts(&m->strategy) || m->economy->on
-                                                   ? &d->load
-                                                   : NULL,
-                                       .cost = priced ? input + output : -1,
-                                       .rpm = d->rpm,
-                                       .tpm = d->tpm };
+    return (struct km_strategy_facts){
+        .load = km_strategy_counts(&m->strategy) || m->economy->on || m->cheaper ? &d->load : NULL,
+        .cost = priced ? input + output : -1,
+        .rpm = d->rpm,
+        .tpm = d->tpm
+    };
 }
 
 /* LiteLLM asks the first deployment of a group that says anything of tags. */
@@ -56,6 +56,7 @@ static bool has_budgets(const struct km_candidate *v, size_t n)
 unsigned km_models_filters(const struct km_models *m, const struct km_candidate *v, size_t n)
 {
     return (m->economy->on ? (unsigned)(KM_FILTER_COSTS | KM_FILTER_FITS) : 0) |
+           (m->cheaper ? (unsigned)KM_FILTER_CHEAPER : 0) |
            (m->router->filters.fits ? (unsigned)KM_FILTER_FITS : 0) |
            (filters_tags(m, v, n) ? (unsigned)KM_FILTER_TAGS : 0) |
            (has_budgets(v, n) ? (unsigned)KM_FILTER_BUDGET : 0);

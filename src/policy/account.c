@@ -18,6 +18,7 @@
 
 #include "base/crypto.h"
 #include "policy/account_purses.h"
+#include "policy/key_limits.h"
 
 /* A version.  `account` first: the public pointer is the object's. */
 struct object {
@@ -70,7 +71,8 @@ struct km_accounts *km_accounts_new(size_t max_accounts)
 
     if (!t)
         return NULL;
-    t->map = km_map_new_borrowed(max_accounts);
+    t->max = max_accounts;
+    t->map = km_map_new_borrowed(SIZE_MAX / 2);
     t->purses = km_map_new_borrowed(SIZE_MAX / 2);
     if (!t->map || !t->purses || pthread_rwlock_init(&t->lock, NULL) != 0) {
         if (t->map)
@@ -222,6 +224,7 @@ static struct km_purse *purse_for(struct km_accounts *t, const struct km_purse_p
         km_purse_unref(fresh);
         return km_purse_ref(p);
     }
+    fresh->soft_passed = &t->soft_passed;
     if (km_map_set(t->purses, hash_view(fresh), fresh, NULL) < 0)
         return km_purse_unref(fresh);
     return km_purse_ref(fresh);
@@ -287,6 +290,7 @@ static void add_window(struct km_purse *p, const struct km_paying *kept, int64_t
     else if (kept->length_s == 0 ||
              end_us == km_time_budget_end(now_us, kept->length_s, kept->end_us))
         km_budget_charge(b, spend, now_us);
+    km_purse_know_soft(p);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -324,12 +328,15 @@ static int make(struct km_accounts *t, const struct km_account_row *row, struct 
 {
     const struct km_account *budget =
         row->budget_id.n ? km_accounts_at(t, KM_ACCOUNT_BUDGET, row->budget_id, KM_STR_NONE) : NULL;
-    const struct km_account_row limits = with_budget(row, budget ? &budget->row : NULL);
+    struct km_account_row limits = with_budget(row, budget ? &budget->row : NULL);
     struct km_purse_plan *plans = km_arena_alloc(arena, KM_ACCOUNT_PURSES * sizeof *plans);
     struct object *o;
     size_t n = 0;
-    int r = plans ? km_account_plans(&limits, arena, plans, &n, err) : KM_E_NOMEM;
+    int r;
 
+    if (row->kind == KM_ACCOUNT_KEY)
+        km_key_account_leave(&limits, row);
+    r = plans ? km_account_plans(&limits, false, arena, plans, &n, err) : KM_E_NOMEM;
     if (r < 0)
         return r == KM_E_NOMEM ? km_fail(err, r, "accounts: out of memory") : r;
     o = object_new(row, &limits, n);
@@ -365,6 +372,28 @@ static void count_blocked(struct km_accounts *t, const struct km_account *a, int
         atomic_fetch_add_explicit(&t->blocked, (size_t)by, memory_order_relaxed);
 }
 
+/* A key's account is bounded by the table of keys. */
+static bool has_room(const struct km_accounts *t, size_t more)
+{
+    const size_t keys = atomic_load_explicit(&t->of_kind[KM_ACCOUNT_KEY], memory_order_relaxed);
+
+    return km_map_count(t->map) - keys + more <= t->max;
+}
+
+int km_accounts_make_room(struct km_accounts *t, size_t more, struct km_err *err)
+{
+    bool room;
+
+    pthread_rwlock_rdlock(&t->lock);
+    room = has_room(t, more);
+    pthread_rwlock_unlock(&t->lock);
+    return room ? 0
+                : km_fail(err, KM_E_LIMIT,
+                          "There is no room for another account: kanmon_settings.max_accounts "
+                          "allows %zu.",
+                          t->max);
+}
+
 /* In the place of the version that is there, if one is; under the lock. */
 static int replace(struct km_accounts *t, const struct km_account_row *row, struct km_err *err)
 {
@@ -376,6 +405,8 @@ static int replace(struct km_accounts *t, const struct km_account_row *row, stru
 
     km_arena_init(&arena, 1u << 20, NULL);
     old = km_accounts_at(t, row->kind, row->id, row->of);
+    if (!old && row->kind != KM_ACCOUNT_KEY && !has_room(t, 1))
+        return km_fail(err, KM_E_LIMIT, "accounts: the table is full (max_accounts)");
     r = make(t, row, &arena, &fresh, err);
     if (r < 0)
         return r;
@@ -383,9 +414,7 @@ static int replace(struct km_accounts *t, const struct km_account_row *row, stru
     if (r < 0) {
         drop_purses(t, &fresh->account, old);
         object_free(fresh);
-        return km_fail(err, r,
-                       r == KM_E_LIMIT ? "accounts: the table is full (max_accounts)"
-                                       : "accounts: out of memory");
+        return km_fail(err, r, "accounts: out of memory");
     }
     if (old)
         drop_purses(t, old, &fresh->account);
@@ -433,6 +462,27 @@ int km_accounts_put(struct km_accounts *t, const struct km_account_row *row, str
     return r;
 }
 
+int km_accounts_check_budgets(struct km_accounts *t, struct km_err *err)
+{
+    struct km_str name;
+    void *value;
+    int r = 0;
+
+    pthread_rwlock_rdlock(&t->lock);
+    for (size_t it = 0; r == 0 && km_map_next(t->map, &it, &name, &value);) {
+        const struct km_account_row *row = &((const struct km_account *)value)->row;
+
+        if (row->budget_id.n && !km_accounts_at(t, KM_ACCOUNT_BUDGET, row->budget_id, KM_STR_NONE))
+            r = km_fail(err, KM_E_CONFIG,
+                        "the %s '%.*s' has its limits by the budget '%.*s', which is not there: "
+                        "without it there would be none",
+                        km_account_words[row->kind].kind, KM_STR_ARG(row->id),
+                        KM_STR_ARG(row->budget_id));
+    }
+    pthread_rwlock_unlock(&t->lock);
+    return r;
+}
+
 int km_accounts_check(const struct km_account_row *row, struct km_err *err)
 {
     struct km_arena arena KM_CLEANUP(km_arena_done);
@@ -447,7 +497,7 @@ int km_accounts_check(const struct km_account_row *row, struct km_err *err)
     plans = km_arena_alloc(&arena, KM_ACCOUNT_PURSES * sizeof *plans);
     if (!plans)
         return km_fail(err, KM_E_NOMEM, "accounts: out of memory");
-    return km_account_plans(row, &arena, plans, &n, err);
+    return km_account_plans(row, true, &arena, plans, &n, err);
 }
 
 /* One goes; under the lock. */

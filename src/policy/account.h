@@ -45,6 +45,10 @@ void km_accounts_tell(struct km_accounts *t, km_accounts_define_fn *fn, void *ct
 /* At start, before anybody is told: what the store knows of a window (km_store_purses()). */
 void km_accounts_add_window(struct km_accounts *t, const struct km_paying *purse, int64_t end_us,
                             int64_t spend);
+/* At start: is every budget there that somebody's limits are said to be?  KM_E_CONFIG. */
+int km_accounts_check_budgets(struct km_accounts *t, struct km_err *err) KM_MUST_USE;
+/* Is there room for so many more?  Asked before they are stored; KM_E_LIMIT. */
+int km_accounts_make_room(struct km_accounts *t, size_t more, struct km_err *err) KM_MUST_USE;
 /* Would put take it?  Asked before it is stored. */
 int km_accounts_check(const struct km_account_row *row, struct km_err *err) KM_MUST_USE;
 /* false: there is none.  Members go along as km_store_account_delete() says. */

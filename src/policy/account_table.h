@@ -8,6 +8,7 @@
 
 struct km_accounts {
     pthread_rwlock_t lock; /* guards both maps; an entry holds one reference */
+    size_t max; /* entries of the map; those of keys (key_limits.h) are beside */
     struct km_map *map; /* name of its own purse (there) to struct km_account */
     struct km_map *purses; /* hash (32 bytes, there) to struct km_purse */
     _Atomic uint64_t generation; /* counts changes */
@@ -15,6 +16,7 @@ struct km_accounts {
     km_accounts_define_fn *define; /* NULL: nobody is told */
     void *define_ctx;
     _Atomic size_t paying; /* how many callers may be of: neither budgets nor targets */
+    _Atomic unsigned soft_passed; /* purses of accounts and keys that passed a soft budget */
     _Atomic size_t blocked; /* how many are: none, and nobody looks */
     _Atomic size_t of_kind[KM_ACCOUNT_KINDS]; /* how many there are: none, and nobody looks */
 };

@@ -64,6 +64,8 @@ enum km_filter_on {
     KM_FILTER_TAGS = 1 << 1, /* enable_tag_filtering */
     KM_FILTER_COSTS = 1 << 2, /* none of the table: the cheapest of the rest is taken (economy.h) */
     KM_FILTER_BUDGET = 1 << 3, /* likewise: what is left of one changes by the call (call/move.c) */
+    /* None either: COSTS and FITS while the gateway's budget is past its threshold. */
+    KM_FILTER_CHEAPER = 1 << 4,
 };
 
 /* What they judge by. */

@@ -19,6 +19,9 @@
 #include <stdlib.h>
 
 #include "base/encode.h"
+#include "policy/account_purses.h"
+#include "policy/account_table.h"
+#include "policy/key_limits.h"
 #include "policy/key_routes.h"
 #include "policy/payers.h"
 #include "policy/runs.h"
@@ -39,7 +42,10 @@ static void live_update(struct km_purse *live, const struct km_key_row *row)
     struct km_budget *b = &live->budget;
 
     pthread_mutex_lock(&live->lock);
-    b->max = row->max_budget;
+    km_purse_allow(live, &(struct km_purse_plan){ .max = row->max_budget,
+                                                  .soft = row->soft_budget,
+                                                  .raised = row->temp_budget_increase,
+                                                  .raised_until_us = row->temp_budget_expiry_us });
     km_budget_set_length(b, row->budget_duration_s, row->budget_reset_us);
     if (!km_str_eq(hash_view(live->hash), hash_view(row->hash))) {
         memcpy(live->hash, row->hash, sizeof live->hash);
@@ -86,12 +92,28 @@ static void unref_value(void *value)
     km_key_unref(value);
 }
 
+int km_keys_make_room(struct km_keys *keys, size_t more, struct km_err *err)
+{
+    size_t n;
+
+    pthread_rwlock_rdlock(&keys->lock);
+    n = km_map_count(keys->map);
+    pthread_rwlock_unlock(&keys->lock);
+    return n + more <= keys->max
+               ? 0
+               : km_fail(err, KM_E_LIMIT,
+                         "There are %zu keys already, and kanmon_settings.max_keys allows %zu.", n,
+                         keys->max);
+}
+
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])
 {
     struct km_key *k;
 
     pthread_rwlock_rdlock(&keys->lock);
     k = km_map_get(keys->map, hash_view(hash));
+    if (!k)
+        k = km_keys_at_retired(keys, hash);
     if (k)
         km_key_ref(k);
     pthread_rwlock_unlock(&keys->lock);
@@ -101,6 +123,11 @@ struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])
 void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts)
 {
     keys->accounts = accounts;
+}
+
+void km_keys_use_gateway_budget(struct km_keys *keys, struct km_gateway_budget *budget)
+{
+    keys->gateway = budget;
 }
 
 static struct km_str label_of(const struct km_key_row *row)
@@ -127,6 +154,8 @@ static struct km_key_object *object_new(const struct km_key_row *row)
     o->key.alias_label = label_of(&o->key.row);
     o->key.routes = km_key_row_routes(&o->key.row);
     o->key.runs = km_run_limits_in(o->key.row.metadata);
+    if (km_key_has_account(&o->key.row))
+        o->key.payer = o->key.row.limits_id;
     return o;
 }
 
@@ -151,11 +180,16 @@ struct km_keys *km_keys_new(size_t max_keys)
 
     if (!keys)
         return NULL;
+    keys->max = max_keys;
     keys->map = km_map_new_borrowed(max_keys);
+    keys->retired = km_map_new(SIZE_MAX / 2);
     keys->nobody = nobody_new();
-    if (!keys->map || !keys->nobody || pthread_rwlock_init(&keys->lock, NULL) != 0) {
+    if (!keys->map || !keys->retired || !keys->nobody ||
+        pthread_rwlock_init(&keys->lock, NULL) != 0) {
         if (keys->map)
             km_map_free(keys->map, NULL);
+        if (keys->retired)
+            km_map_free(keys->retired, NULL);
         km_key_unref(keys->nobody);
         free(keys);
         return NULL;
@@ -167,6 +201,7 @@ struct km_keys *km_keys_free(struct km_keys *keys)
 {
     if (!keys)
         return NULL;
+    km_map_free(keys->retired, NULL);
     km_map_free(keys->map, unref_value);
     km_key_unref(keys->nobody);
     pthread_rwlock_destroy(&keys->lock);
@@ -184,6 +219,24 @@ int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_er
     return km_keys_succeed(keys, row, NULL, err);
 }
 
+/* Its account is there before it is. */
+static int put_account(struct km_keys *keys, const struct km_key *k, struct km_err *err)
+{
+    const struct km_account_row account = km_key_account(&k->row);
+
+    if (!k->payer.n)
+        return 0;
+    km_assert(keys->accounts != NULL);
+    return km_accounts_put(keys->accounts, &account, err);
+}
+
+/* A key that is gone, or has another version by now. */
+static void drop_account(struct km_keys *keys, const struct km_key *gone)
+{
+    if (gone->payer.n)
+        km_accounts_del(keys->accounts, KM_ACCOUNT_KEY, gone->payer, KM_STR_NONE);
+}
+
 int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const uint8_t before[32],
                     struct km_err *err)
 {
@@ -193,6 +246,11 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
 
     if (!o)
         return km_fail(err, KM_E_NOMEM, "keys: out of memory");
+    r = put_account(keys, &o->key, err);
+    if (r < 0) {
+        km_key_unref(&o->key);
+        return r;
+    }
     o->key.accounts = keys->accounts;
     pthread_rwlock_wrlock(&keys->lock);
     old = km_map_get(keys->map, hash_view(row->hash));
@@ -201,18 +259,27 @@ int km_keys_succeed(struct km_keys *keys, const struct km_key_row *row, const ui
         o->key.live = km_purse_ref(kin->key.live);
     } else {
         o->key.live = km_purse_new(row->hash, row->spend);
+        if (o->key.live && keys->accounts)
+            o->key.live->soft_passed = &keys->accounts->soft_passed;
     }
     if (!o->key.live) {
         r = KM_E_NOMEM;
     } else {
         live_update(o->key.live, row);
+        if (!kin)
+            km_purse_know_soft(o->key.live);
         /* A borrowed name lives in its object: the old pair must go before the new one comes. */
         if (kin)
             km_map_del(keys->map, hash_view(kin->key.row.hash));
+        km_keys_retire(keys, kin, NULL);
         r = km_map_set(keys->map, hash_view(o->key.row.hash), o, &replaced);
+        if (r == 0)
+            km_keys_retire(keys, NULL, o);
     }
     atomic_fetch_add_explicit(&keys->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&keys->lock);
+    if (r == 0 && kin && !km_str_eq(kin->key.payer, o->key.payer))
+        drop_account(keys, &kin->key);
     if (r == 0 || (kin && o->key.live))
         km_key_unref(kin ? &kin->key : NULL);
     if (r < 0) {
@@ -246,8 +313,11 @@ bool km_keys_del(struct km_keys *keys, const uint8_t hash[32])
 
     pthread_rwlock_wrlock(&keys->lock);
     k = km_map_del(keys->map, hash_view(hash));
+    km_keys_retire(keys, (struct km_key_object *)(void *)k, NULL);
     atomic_fetch_add_explicit(&keys->generation, 1, memory_order_release);
     pthread_rwlock_unlock(&keys->lock);
+    if (k)
+        drop_account(keys, k);
     km_key_unref(k);
     return k != NULL;
 }
@@ -333,13 +403,13 @@ KM_MUST_USE static enum km_right own_list_grants(const struct km_key *k, struct 
 enum km_right km_key_grants_model(const struct km_key *k, struct km_str model,
                                   struct km_str alias_of, struct km_err *err)
 {
-    const struct km_payers_ask ask = { .team_id = k->row.team_id, .user_id = k->row.user_id };
+    const struct km_payers_ask ask = km_payers_ask_of(k);
 
     if (k->master)
         return KM_GRANTED;
     if (own_list_grants(k, model, alias_of, err) != KM_GRANTED)
         return KM_DENIED;
-    if (!k->accounts || (!ask.team_id.n && !ask.user_id.n))
+    if (!k->accounts || (!ask.team_id.n && !ask.user_id.n && !ask.organization_id.n && !ask.key.n))
         return KM_GRANTED;
     return km_payers_grant_model(k->accounts, &ask, model, alias_of, err);
 }
@@ -354,11 +424,11 @@ enum km_right km_key_grants_use(const struct km_key *k, int64_t now_us, struct k
                 "admin.");
         return KM_DENIED;
     }
-    if (k->row.expires_us == 0 || now_us < k->row.expires_us)
-        return km_payers_grant_use(
-            k->accounts,
-            &(struct km_payers_ask){ .team_id = k->row.team_id, .user_id = k->row.user_id }, NULL,
-            err);
+    if (k->row.expires_us == 0 || now_us < k->row.expires_us) {
+        const struct km_payers_ask ask = km_payers_ask_of(k);
+
+        return km_payers_grant_use(k->accounts, &ask, NULL, err);
+    }
     km_time_iso(k->row.expires_us, expiry);
     km_time_iso(now_us, now);
     km_fail(err, KM_E_UNAUTHENTICATED,

@@ -16,6 +16,7 @@
 #include "store/holds.h"
 
 struct km_accounts;
+struct km_gateway_budget;
 struct km_payers;
 struct km_purse;
 
@@ -23,6 +24,7 @@ struct km_key {
     struct km_key_row row; /* spend here is as of loading: ask km_key_spend() */
     struct km_purse *live;
     struct km_accounts *accounts; /* of its team, user ...; NULL: there are none */
+    struct km_str payer; /* its account of further limits (key_limits.h); empty: it has none */
     bool master; /* the master key's own pseudo key */
     bool routes; /* its row says where its calls go (key_routes.h) */
     bool runs; /* its metadata may say what one run of its may do (runs.h) */
@@ -40,8 +42,12 @@ struct km_keys *km_keys_free(struct km_keys *keys);
 struct km_key *km_keys_nobody(struct km_keys *keys);
 /* Whose teams, users ... its keys name; before any key is put, and it lives as long. */
 void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts);
+/* What the books take without a call of this process is paid from there, too; likewise. */
+void km_keys_use_gateway_budget(struct km_keys *keys, struct km_gateway_budget *budget);
 
-/* A reference, or NULL. */
+/* Is there room for so many more?  Asked before they are stored; KM_E_LIMIT. */
+int km_keys_make_room(struct km_keys *keys, size_t more, struct km_err *err) KM_MUST_USE;
+/* A reference, or NULL.  A former secret (key_retired.h) finds its key until its time is over. */
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32]);
 /* Inserts or replaces the immutable part; the live part stays.  KM_E_LIMIT when full. */
 int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_err *err) KM_MUST_USE;

@@ -147,7 +147,7 @@ static void settle_one(struct km_purse *p, const struct km_permit *permit, const
 {
     pthread_mutex_lock(&p->lock);
     km_budget_settle(&p->budget, end->reserved, 0);
-    km_budget_charge(&p->budget, end->cost, end_of(permit, end->now_ms));
+    km_purse_charge(p, end->cost, end_of(permit, end->now_ms));
     if (permit->part != KM_PERMIT_WITHIN)
         km_limit_release(&p->limit);
     if (permit->part != KM_PERMIT_PLACE)
@@ -310,7 +310,7 @@ static void charge_one(struct km_purse *p, const struct km_permit *permit, int64
                        int64_t tokens, uint64_t now_ms)
 {
     pthread_mutex_lock(&p->lock);
-    km_budget_charge(&p->budget, cost, km_wall_us());
+    km_purse_charge(p, cost, km_wall_us());
     km_limit_use(&p->limit, tokens, permit->output_tokens, now_ms);
     pthread_mutex_unlock(&p->lock);
 }

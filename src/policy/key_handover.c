@@ -25,6 +25,7 @@
 
 #include "base/encode.h"
 #include "policy/account_table.h"
+#include "policy/gateway_budget.h"
 #include "policy/key_table.h"
 #include "policy/payers.h"
 #include "store/ledger.h"
@@ -65,10 +66,25 @@ static void export_purse(struct km_purse *p, const uint8_t name[32], struct km_b
                   (long long)s.output.sixteenths, (long long)s.output.count);
 }
 
+/* The gateway's budget knows no requests and no tokens. */
+static void export_gateway(struct km_gateway_budget *b, struct km_buf *out)
+{
+    struct km_gateway_line line;
+    char hash[65];
+
+    for (size_t i = 0; km_gateway_budget_export(b, i, &line); i++) {
+        km_hex(hash, line.hash, sizeof line.hash);
+        km_buf_printf(out, "%s %lld %lld %lld 0 0 0 0\n", hash, (long long)line.spent,
+                      (long long)line.reserved, (long long)line.end_us);
+    }
+}
+
 void km_keys_export(struct km_keys *keys, struct km_buf *out)
 {
     struct km_str name;
     void *value;
+
+    export_gateway(keys->gateway, out);
 
     pthread_rwlock_rdlock(&keys->lock);
     for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);) {
@@ -103,6 +119,7 @@ static void import_live(struct km_purse *live, const int64_t v[FIELDS])
 
     pthread_mutex_lock(&live->lock);
     km_budget_set_window(&live->budget, v[RESET], v[SPENT]);
+    km_purse_know_soft(live);
     live->budget.reserved += v[RESERVED];
     live->imported_reserved += v[RESERVED];
     /* Two windows that overlap become one that began with the first. */
@@ -134,6 +151,17 @@ static void import_purse(struct km_accounts *t, const uint8_t hash[32], const in
     pthread_rwlock_unlock(&t->lock);
 }
 
+static void import_gateway(struct km_gateway_budget *b, const uint8_t hash[32],
+                           const int64_t v[FIELDS])
+{
+    struct km_gateway_line line = { .spent = v[SPENT],
+                                    .reserved = v[RESERVED],
+                                    .end_us = v[RESET] };
+
+    memcpy(line.hash, hash, sizeof line.hash);
+    km_gateway_budget_import(b, &line);
+}
+
 static int import_line(struct km_keys *keys, struct km_str line, struct km_err *err)
 {
     uint8_t hash[32];
@@ -151,6 +179,8 @@ static int import_line(struct km_keys *keys, struct km_str line, struct km_err *
         import_live(k->live, v);
     else
         import_purse(keys->accounts, hash, v);
+    if (!k)
+        import_gateway(keys->gateway, hash, v);
     km_key_unref(k);
     return 0;
 }
@@ -261,6 +291,10 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
 
     if (!k)
         return km_fail(err, KM_E_UNAUTHENTICATED, "Authentication Error, the key was deleted.");
+    if (km_gateway_budget_take_imported(keys->gateway, a->reserve, a->mode, a->now_us, err) < 0) {
+        km_key_unref(k);
+        return KM_E_BUDGET;
+    }
     switch (a->part) {
     case KM_PERMIT_WHOLE:
     case KM_PERMIT_PLACE:
@@ -279,6 +313,8 @@ int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
     default: /* another process said it */
         km_fail(err, r, "What is asked of this gateway is of a later one.");
     }
+    if (r < 0)
+        km_gateway_budget_settle_imported(keys->gateway, a->reserve, 0, 0);
     km_key_unref(k);
     return r;
 }
@@ -296,7 +332,7 @@ static void settle_imported(struct km_purse *live, const struct km_permit *held,
     pthread_mutex_lock(&live->lock);
     reserved = smaller(held->reserved, live->imported_reserved);
     km_budget_settle(&live->budget, reserved, 0);
-    km_budget_charge(&live->budget, cost, km_wall_us());
+    km_purse_charge(live, cost, km_wall_us());
     live->imported_reserved -= reserved;
     if (held->part != KM_PERMIT_WITHIN && live->imported_running > 0) {
         live->imported_running--;
@@ -324,13 +360,14 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
             part.reserved = s->reserved;
         settle_imported(s->purse, &part, s->paid >= 0 ? s->paid : cost, tokens, now_ms);
     }
+    km_gateway_budget_settle_imported(keys->gateway, held->reserved, cost, km_wall_us());
     km_key_unref(k);
 }
 
 static void charge_imported(struct km_purse *live, int64_t cost, int64_t tokens, uint64_t now_ms)
 {
     pthread_mutex_lock(&live->lock);
-    km_budget_charge(&live->budget, cost, km_wall_us());
+    km_purse_charge(live, cost, km_wall_us());
     km_limit_use(&live->limit, tokens, 0, now_ms);
     pthread_mutex_unlock(&live->lock);
 }
@@ -345,6 +382,7 @@ void km_keys_charge_imported(struct km_keys *keys, const uint8_t hash[32],
         charge_imported(k->live, cost, tokens, now_ms);
     for (size_t i = 0; payers && i < payers->n; i++)
         charge_imported(payers->v[i].purse, cost, tokens, now_ms);
+    km_gateway_budget_settle(keys->gateway, 0, cost, km_wall_us());
     km_key_unref(k);
 }
 
@@ -387,6 +425,7 @@ void km_keys_hold(struct km_keys *keys, const struct km_spend_hold *hold)
         hold_in(k->live, &kept);
     for (size_t i = 0; payers && i < payers->n; i++)
         hold_in(payers->v[i].purse, &kept);
+    km_gateway_budget_hold(keys->gateway, &kept);
     km_payers_free(payers);
     km_key_unref(k);
 }
@@ -397,6 +436,7 @@ void km_keys_release(struct km_keys *keys, const struct km_spend_hold *hold)
 
     if (keys->accounts)
         km_accounts_release(keys->accounts, &hold->id);
+    km_gateway_budget_release(keys->gateway, &hold->id);
     if (!k)
         return;
     pthread_mutex_lock(&k->live->lock);
@@ -421,6 +461,7 @@ void km_keys_correct(struct km_keys *keys, const struct km_correction *c)
         correct_in(k->live, c);
     for (size_t i = 0; payers && i < payers->n; i++)
         correct_in(payers->v[i].purse, c);
+    km_gateway_budget_correct(keys->gateway, c->more, c->at_us);
     km_payers_free(payers);
     km_key_unref(k);
 }
@@ -467,6 +508,7 @@ void km_keys_end_import(struct km_keys *keys)
     for (size_t it = 0; km_map_next(keys->map, &it, &name, &value);)
         end_import(((struct km_key *)value)->live);
     pthread_rwlock_unlock(&keys->lock);
+    km_gateway_budget_end_import(keys->gateway);
     if (!keys->accounts)
         return;
     pthread_rwlock_rdlock(&keys->accounts->lock);

@@ -126,6 +126,7 @@ static void add_all(struct finding *f)
     const struct km_payers_ask *ask = f->ask;
     const struct km_str organization = organization_of(f->t, ask);
 
+    add_account(f, KM_ACCOUNT_KEY, ask->key, KM_STR_NONE, false);
     add_account(f, KM_ACCOUNT_GATEWAY, KM_STR("gateway"), KM_STR_NONE, false);
     add_account(f, KM_ACCOUNT_ORGANIZATION, organization, KM_STR_NONE, false);
     if (organization.n)
@@ -302,7 +303,9 @@ enum km_right km_payers_grant_model(struct km_accounts *t, const struct km_payer
         return KM_GRANTED;
     pthread_rwlock_rdlock(&t->lock);
     organization = organization_of(t, ask);
-    right = grant(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE, model, alias_of, err);
+    right = grant(t, KM_ACCOUNT_KEY, ask->key, KM_STR_NONE, model, alias_of, err);
+    if (right == KM_GRANTED)
+        right = grant(t, KM_ACCOUNT_TEAM, ask->team_id, KM_STR_NONE, model, alias_of, err);
     if (right == KM_GRANTED && ask->team_id.n)
         right = grant(t, KM_ACCOUNT_MEMBER, ask->user_id, ask->team_id, model, alias_of, err);
     if (right == KM_GRANTED && !ask->team_id.n)

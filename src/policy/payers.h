@@ -47,7 +47,7 @@ struct km_payers {
 };
 
 struct km_payers_ask {
-    struct km_str organization_id, team_id, user_id; /* of the key */
+    struct km_str key, organization_id, team_id, user_id; /* of the key: km_payers_ask_of() */
     struct km_str end_user; /* of the caller, as the next */
     struct km_str_list tags;
     struct km_str model; /* as requested */
@@ -56,6 +56,15 @@ struct km_payers_ask {
     bool user_of_team_key_pays; /* LiteLLM's apply_user_budget_to_team_keys */
     struct km_purse *run; /* of the run that the call is of (runs.h); NULL: it has none */
 };
+
+/* Whom the key fixes; who asks adds the rest. */
+static inline struct km_payers_ask km_payers_ask_of(const struct km_key *k)
+{
+    return (struct km_payers_ask){ .key = k->payer,
+                                   .organization_id = k->row.organization_id,
+                                   .team_id = k->row.team_id,
+                                   .user_id = k->row.user_id };
+}
 
 /* *ret NULL: none.  KM_E_UNAUTHENTICATED: one of them is blocked; KM_E_INVALID: too many. */
 int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struct km_payers **ret,

@@ -120,6 +120,21 @@ void km_purse_turn(struct km_purse *p, uint64_t now_ms, int64_t now_us, bool *re
     }
 }
 
+void km_purse_charge(struct km_purse *p, int64_t cost, int64_t at_us)
+{
+    km_budget_charge(&p->budget, cost, at_us);
+    if (p->soft < 0 || p->soft_told || p->budget.spent < p->soft || cost <= 0)
+        return;
+    p->soft_told = p->soft_due = true;
+    if (p->soft_passed)
+        atomic_fetch_add_explicit(p->soft_passed, 1, memory_order_release);
+}
+
+void km_purse_know_soft(struct km_purse *p)
+{
+    p->soft_told = p->soft >= 0 && p->budget.spent >= p->soft;
+}
+
 struct km_paying km_purse_paying(struct km_purse *p)
 {
     struct km_paying paying = { .name = p->name };

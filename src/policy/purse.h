@@ -33,7 +33,9 @@ struct km_purse {
     struct km_limit_state limit;
     struct km_limits limits; /* of an account's; a key's are in its row */
     int64_t soft; /* nano-USD: an event is told once it is spent; -1 none */
-    bool soft_told; /* of the current window */
+    bool soft_told; /* of the current window: it was passed */
+    bool soft_due; /* and nobody was told yet */
+    _Atomic unsigned *soft_passed; /* of the table, which counts them; NULL: nobody asks */
     int64_t raised_until_us; /* wall: budget.max has `raised` in it until then; 0: it has not */
     int64_t raised;
     bool stored_otherwise; /* at start: the store has other windows of it */
@@ -68,6 +70,11 @@ struct km_purse *km_purse_unref(struct km_purse *p); /* NULL is fine */
 /* Under its lock, before anything is asked of it: its window is that of now, holds and a raise that
  * are over are none. */
 void km_purse_turn(struct km_purse *p, uint64_t now_ms, int64_t now_us, bool *ret_rolled);
+
+/* Under its lock: spent, at that moment. */
+void km_purse_charge(struct km_purse *p, int64_t cost, int64_t at_us);
+/* Under its lock, at start: what is spent already was told before. */
+void km_purse_know_soft(struct km_purse *p);
 
 /* As the ledger is told of it. */
 struct km_paying km_purse_paying(struct km_purse *p);

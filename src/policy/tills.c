@@ -152,9 +152,10 @@ static void name_owner(const struct km_tills *t, const struct km_till *till, cha
     const struct km_purse *p = till->purse;
     char hash[65];
 
-    if (till == &t->own) {
+    if (till == &t->own || p->kind == KM_ACCOUNT_KEY) {
         km_hex(hash, t->key->row.hash, 32);
-        (void)snprintf(out, OWNER, "api_key: %s", hash);
+        (void)snprintf(out, OWNER, "%s: %s%s%.*s", p->model.n ? "model_per_key" : "api_key", hash,
+                       p->model.n ? ":" : "", KM_STR_ARG(p->model));
         return;
     }
     (void)snprintf(out, OWNER, "%s%s: %.*s%s%.*s%s%.*s", p->model.n ? "model_per_" : "",
@@ -184,7 +185,7 @@ static int refuse_limit(const struct km_tills *t, const struct km_till *till, st
 }
 
 /* "Budget has been exceeded! Team=t1 Current cost: ..., Max budget: ...", as LiteLLM names each. */
-static void name_spent(const struct km_purse *p, struct km_buf *out)
+static void name_spent(const struct km_key *key, const struct km_purse *p, struct km_buf *out)
 {
     static const char *const names[KM_ACCOUNT_KINDS] = {
         [KM_ACCOUNT_GATEWAY] = "Gateway",           [KM_ACCOUNT_ORGANIZATION] = "Organization",
@@ -192,9 +193,16 @@ static void name_spent(const struct km_purse *p, struct km_buf *out)
         [KM_ACCOUNT_MEMBER] = "Team",               [KM_ACCOUNT_USER] = "User",
         [KM_ACCOUNT_END_USER] = "End User",         [KM_ACCOUNT_TAG] = "Tag",
         [KM_ACCOUNT_PROVIDER] = "Provider",         [KM_ACCOUNT_DEPLOYMENT] = "Deployment",
+        [KM_ACCOUNT_KEY] = "Virtual Key",
     };
     const char *name = names[p->kind] ? names[p->kind] : "Account";
-    char spent[KM_MONEY_LEN], max[KM_MONEY_LEN];
+    char spent[KM_MONEY_LEN], max[KM_MONEY_LEN], hash[65];
+    struct km_str id = p->id;
+
+    if (p->kind == KM_ACCOUNT_KEY) { /* nobody has ever seen its id */
+        km_hex(hash, key->row.hash, 32);
+        id = km_str(hash, 64);
+    }
 
     km_money_text(p->budget.spent, spent);
     km_money_text(p->budget.max, max);
@@ -207,21 +215,21 @@ static void name_spent(const struct km_purse *p, struct km_buf *out)
         km_buf_printf(out,
                       "LiteLLM %s: %.*s, exceeded budget for model=%.*s. Current cost: %s, "
                       "Max budget: %s",
-                      name, KM_STR_ARG(p->id), KM_STR_ARG(p->model), spent, max);
+                      name, KM_STR_ARG(id), KM_STR_ARG(p->model), spent, max);
     else if (p->window.n)
         km_buf_printf(out, "ExceededBudget: %s=%.*s over %.*s budget. Spend=$%s, Limit=$%s", name,
-                      KM_STR_ARG(p->id), KM_STR_ARG(p->window), spent, max);
+                      KM_STR_ARG(id), KM_STR_ARG(p->window), spent, max);
     else if (p->of.n)
         km_buf_printf(out,
                       "Budget has been exceeded! User=%.*s in %s=%.*s Current cost: %s, Max "
                       "budget: %s",
-                      KM_STR_ARG(p->id), name, KM_STR_ARG(p->of), spent, max);
+                      KM_STR_ARG(id), name, KM_STR_ARG(p->of), spent, max);
     else if (p->kind == KM_ACCOUNT_USER || p->kind == KM_ACCOUNT_END_USER)
         km_buf_printf(out, "ExceededBudget: %s=%.*s over budget. Spend=%s, Budget=%s", name,
-                      KM_STR_ARG(p->id), spent, max);
+                      KM_STR_ARG(id), spent, max);
     else
         km_buf_printf(out, "Budget has been exceeded! %s=%.*s Current cost: %s, Max budget: %s",
-                      name, KM_STR_ARG(p->id), spent, max);
+                      name, KM_STR_ARG(id), spent, max);
 }
 
 /* An account's refusal says whose it is; what budget.c says beyond LiteLLM's words stays. */
@@ -232,7 +240,7 @@ static int refuse_budget(const struct km_tills *t, const struct km_till *till, s
 
     if (!err || till == &t->own)
         return KM_E_BUDGET;
-    name_spent(till->purse, &text);
+    name_spent(t->key, till->purse, &text);
     more = km_str_find(km_str_c(err->text), KM_STR(" - not by what"));
     km_buf_str(&text, km_str_skip(km_str_c(err->text), more));
     km_fail(err, KM_E_BUDGET, "%.*s", KM_STR_ARG(km_buf_view(&text)));

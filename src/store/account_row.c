@@ -30,6 +30,7 @@ const struct km_account_words km_account_words[KM_ACCOUNT_KINDS] = {
     [KM_ACCOUNT_PROVIDER] = { "provider", NULL, NULL, NULL, NULL },
     [KM_ACCOUNT_DEPLOYMENT] = { "deployment", NULL, NULL, NULL, NULL },
     [KM_ACCOUNT_BUDGET] = { "budget", "budget_id", NULL, NULL, NULL },
+    [KM_ACCOUNT_KEY] = { "key", NULL, NULL, NULL, NULL },
 };
 
 bool km_account_has(enum km_account_kind kind, const struct km_key_column *c)

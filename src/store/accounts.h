@@ -29,6 +29,7 @@ enum km_account_kind {
     KM_ACCOUNT_PROVIDER,
     KM_ACCOUNT_DEPLOYMENT,
     KM_ACCOUNT_BUDGET,
+    KM_ACCOUNT_KEY, /* a key's further limits; no row of the store's: policy/key_limits.h */
     KM_ACCOUNT_KINDS
 };
 

@@ -66,10 +66,16 @@ void km_ahead_close(struct km_store *store)
     free(a);
 }
 
+int km_ahead_ask_for(struct km_store *store, const struct km_statement *s, const void *in,
+                     struct km_db **ret_db, struct km_ready **ret_ready, struct km_err *err)
+{
+    if (store->ahead)
+        return km_db_ask(store->ahead->db, s, in, ret_ready, err);
+    return km_store_ask(store, s, in, ret_db, ret_ready, err);
+}
+
 int km_ahead_ask(struct km_store *store, const struct km_statement *s, struct km_db **ret_db,
                  struct km_ready **ret_ready, struct km_err *err)
 {
-    if (store->ahead)
-        return km_db_ask(store->ahead->db, s, NULL, ret_ready, err);
-    return km_store_ask(store, s, NULL, ret_db, ret_ready, err);
+    return km_ahead_ask_for(store, s, NULL, ret_db, ret_ready, err);
 }

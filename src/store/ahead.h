@@ -19,5 +19,9 @@ void km_ahead_close(struct km_store *store);
  * *ret_db stays NULL, for the connection is not the asker's. */
 int km_ahead_ask(struct km_store *store, const struct km_statement *s, struct km_db **ret_db,
                  struct km_ready **ret_ready, struct km_err *err) KM_MUST_USE;
+/* The same of one that takes something (km_ready_ask()). */
+int km_ahead_ask_for(struct km_store *store, const struct km_statement *s, const void *in,
+                     struct km_db **ret_db, struct km_ready **ret_ready,
+                     struct km_err *err) KM_MUST_USE;
 
 #endif

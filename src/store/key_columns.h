@@ -64,11 +64,27 @@ enum km_key_given {
     COLUMN(tpm, COUNT, AS_IS, true, "tpm_limit", "tpm_limit", "tpm_limit", "tpm", "tpm")           \
     COLUMN(max_parallel, COUNT, AS_IS, true, "max_parallel_requests", "max_parallel_requests",     \
            "max_parallel_requests", "parallel", "max-parallel")                                    \
+    COLUMN(budget_limits, OBJECT, AS_IS, true, "budget_limits", "budget_limits", NULL, NULL, NULL) \
+    COLUMN(model_max_budget, OBJECT, AS_IS, true,                                                  \
+           "model_max_budget", "model_max_budget", NULL, NULL, NULL)                               \
+    COLUMN(model_rpm_limit, OBJECT, AS_IS, true,                                                   \
+           "model_rpm_limit", "model_rpm_limit", NULL, NULL, NULL)                                 \
+    COLUMN(model_tpm_limit, OBJECT, AS_IS, true,                                                   \
+           "model_tpm_limit", "model_tpm_limit", NULL, NULL, NULL)                                 \
+    COLUMN(temp_budget_increase, MONEY, AS_IS, true,                                               \
+           "temp_budget_increase", "temp_budget_increase", NULL, NULL, NULL)                       \
+    COLUMN(temp_budget_expiry_us, TIME, AS_IS, true,                                               \
+           "temp_budget_expiry", "temp_budget_expiry", NULL, NULL, NULL)                           \
     COLUMN(models, LIST, AS_IS, true, "models", "models", "models", NULL, "models")                \
     COLUMN(metadata, OBJECT, AS_IS, false, "metadata", "metadata", NULL, NULL, NULL)               \
     COLUMN(blocked, FLAG, AS_IS, true, "blocked", "blocked", NULL, "blocked", NULL)                \
     COLUMN(user_id, TEXT, AS_IS, false, "user_id", "user_id", NULL, NULL, "user")                  \
     COLUMN(team_id, TEXT, AS_IS, false, "team_id", "team_id", NULL, NULL, NULL)                    \
+    COLUMN(organization_id, TEXT, AS_IS, false,                                                    \
+           "organization_id", "organization_id", NULL, NULL, NULL)                                 \
+    COLUMN(budget_id, TEXT, AS_IS, true, "budget_id", "budget_id", NULL, NULL, NULL)               \
+    COLUMN(limits_id, TEXT, NOT_GIVEN, false, NULL, NULL, NULL, NULL, NULL)                        \
+    COLUMN(retired, TEXT, NOT_GIVEN, false, NULL, NULL, NULL, NULL, NULL)                          \
     COLUMN(expires_us, TIME, AS_EXPIRY, true,                                                      \
            "expires", "duration", "expires_at", "expires", "duration")                             \
     COLUMN(created_us, TIME, NOT_GIVEN, false, "created_at", NULL, NULL, NULL, NULL)               \

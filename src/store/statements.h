@@ -27,6 +27,7 @@ extern const struct km_statements km_load_statements;
 extern const struct km_statements km_query_audit_statements;
 extern const struct km_statements km_query_spend_statements;
 extern const struct km_statements km_query_stats_statements;
+extern const struct km_statements km_spent_statements;
 extern const struct km_statements km_spill_statements;
 extern const struct km_statements km_windows_statements;
 

@@ -124,6 +124,13 @@ struct km_key_row {
     struct km_str budget_duration; /* as given: "30d" */
     int64_t budget_reset_us;
     int64_t rpm, tpm, max_parallel; /* -1 none */
+    /* As of an account (accounts.h), which a key with any of these has: policy/key_limits.h. */
+    struct km_str budget_limits, model_max_budget, model_rpm_limit, model_tpm_limit;
+    int64_t temp_budget_increase; /* nano-USD; -1 none */
+    int64_t temp_budget_expiry_us;
+    struct km_str budget_id, organization_id;
+    struct km_str limits_id; /* of that account: the same for every secret the key ever has */
+    struct km_str retired; /* former secrets that still open it: policy/key_retired.h */
     int64_t expires_us, created_us, updated_us;
     struct km_str created_by, updated_by;
     bool blocked;
@@ -139,6 +146,10 @@ int km_store_keys(struct km_store *store, km_key_row_fn *each, void *ctx,
 typedef void km_window_fn(void *ctx, const uint8_t hash[32], int64_t end_us, int64_t spend);
 int km_store_windows(struct km_store *store, km_window_fn *each, void *ctx,
                      struct km_err *err) KM_MUST_USE;
+/* What all calls together cost that ended at begin_us or later (INT64_MIN: all there are);
+ * blocking, as above. */
+int km_store_spent(struct km_store *store, int64_t begin_us, int64_t *ret_spent,
+                   struct km_err *err) KM_MUST_USE;
 
 /* --- operations: queued, answered on the asking loop; the mailbox must live until then --- */
 

@@ -90,6 +90,7 @@ static struct km_key *write_key(struct mirrors *m, const struct km_mirror_settin
                               .rpm = -1,
                               .tpm = -1,
                               .max_parallel = -1,
+                              .temp_budget_increase = -1,
                               .created_us = now,
                               .updated_us = now,
                               .created_by = KM_STR("kanmon"),

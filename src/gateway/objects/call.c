@@ -22,6 +22,7 @@
 #include "base/money.h"
 
 #include "call/execution.h"
+#include "call/gateway_budget.h"
 #include "call/model.h"
 #include "door/http_port.h"
 
@@ -420,7 +421,7 @@ static int lines_checked(struct km_call *call, struct km_err *err)
     if (r < 0)
         return r;
     o->checking = call->at->relaying = false;
-    if (km_call_has_budget(call) && o->most > km_call_left(call))
+    if (km_call_is_budgeted(call) && o->most > km_call_left(call))
         return too_dear(o, km_call_left(call), err);
     return make_batch_now(call, err) < 0 ? err->code : KM_E_AGAIN;
 }

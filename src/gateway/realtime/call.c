@@ -14,6 +14,7 @@
  */
 #include "door/http_port.h"
 
+#include "call/gateway_budget.h"
 #include "call/model.h"
 #include "gateway/realtime/realtime.h"
 #include "door/reply.h"
@@ -175,7 +176,7 @@ static int attempt(struct km_call *call, struct km_err *err)
 
 static bool has_budget(const struct km_call *call)
 {
-    return km_call_has_budget(call) &&
+    return km_call_is_budgeted(call) &&
            call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE;
 }
 

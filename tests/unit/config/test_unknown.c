@@ -258,13 +258,13 @@ static void a_key_of_another_section_is_told_where_it_belongs(void **state)
            "it belongs in model_list[0].litellm_params");
     /* One that restricts where it belongs restricts nothing here. */
     expect("litellm_settings: {master_key: k}\n", 1, 0, "it belongs in general_settings");
-    expect("general_settings: {max_budget: 3}\n", 1, 0, "it belongs in litellm_settings");
+    expect("general_settings: {blocked_user_list: [u]}\n", 1, 0, "it belongs in litellm_settings");
     expect("master_key: k\n", 1, 0, "it belongs in general_settings");
     expect("general_settings: {callbacks: [my_module.check]}\n", 1, 0,
            "it belongs in litellm_settings");
     /* Unless its value restricts nothing, or it is a default, which is no limit. */
     expect("general_settings: {callbacks: [otel]}\n", 0, 1, "it belongs in litellm_settings");
-    expect("general_settings: {default_key_generate_params: {duration: 24h}}\n", 0, 1,
+    expect("general_settings: {default_team_params: {max_budget: 5}}\n", 0, 1,
            "it belongs in litellm_settings");
     /* Known to be harmless elsewhere, whatever its name sounds like. */
     expect("general_settings: {disable_end_user_cost_tracking: true}\n", 0, 1,

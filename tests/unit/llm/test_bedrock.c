@@ -11,6 +11,7 @@
 #include "llm/model.h"
 #include "llm/routes.h"
 #include "policy/economy.h"
+#include "policy/gateway_budget.h"
 #include "llm/provider/codecs.h"
 
 static const struct km_settings_table *const tables[] = {
@@ -19,6 +20,7 @@ static const struct km_settings_table *const tables[] = {
     &km_router_settings_table,
     &km_route_settings_table,
     &km_economy_settings_table,
+    &km_gateway_budget_settings_table,
     NULL,
 };
 

@@ -440,4 +440,19 @@ static void stats(struct dump *d)
     km_buf_printf(&d->text, "-> %s\n", km_buf_cstr(json));
 }
 
+static void spent_since(struct dump *d, int64_t begin_us, const char *what)
+{
+    int64_t spent = -1;
+
+    BEGIN(d, km_store_spent, what);
+    assert_int_equal(km_store_spent(d->p.store, begin_us, &spent, NULL), 0);
+    km_buf_printf(&d->text, "-> %lld\n", (long long)spent);
+}
+
+static void spent(struct dump *d)
+{
+    spent_since(d, INT64_MIN, "what all calls cost");
+    spent_since(d, DUMP_START_US, "since the dump began");
+}
+
 #endif

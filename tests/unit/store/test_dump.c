@@ -37,6 +37,7 @@ static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
     payers(&d);
     audit(&d);
     stats(&d);
+    spent(&d);
     close_it(&d, "as it should be");
     open_again(&d, false, "again: nothing changes but what was left open");
     dump_compare(&d);
