@@ -37,6 +37,7 @@
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
 #include "call/place.h"
+#include "call/run.h"
 #include "policy/gate_settings.h"
 #include "kept/file_refs.h"
 #include "kept/together.h"
@@ -86,7 +87,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_account_settings_table, &km_breaker_settings_table, &km_hedge_settings_table,
     &km_gate_settings_table, &km_execution_settings_table, &km_route_settings_table,
     &km_economy_settings_table, &km_gateway_budget_settings_table,
-    &km_proxy_budget_settings_table,
+    &km_proxy_budget_settings_table, &km_runs_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
@@ -139,6 +140,7 @@ const struct km_module *const km_app_modules[] = {
     &km_calls_module,
     &km_together_module,
     &km_places_module,
+    &km_runs_module,
     &km_batch_poll_module,
     &km_probe_module,
     &km_mirror_module,

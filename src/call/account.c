@@ -14,6 +14,7 @@
 
 #include "call/metrics.h"
 #include "call/resume.h"
+#include "call/run.h"
 #include "policy/execution.h"
 
 /* A wildcard deployment's entry names what was really called. */
@@ -156,6 +157,8 @@ void km_call_log(struct km_call *call)
     if (v->within.n)
         km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
+    if (call->run && call->run->shown.n)
+        km_line_str(&l, "run", call->run->shown);
     if (km_execution_says(call->execution, KM_EXECUTION_BY))
         km_line_str(&l, "requested_by", call->execution->requested_by);
     if (call->kind->log)

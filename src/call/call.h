@@ -20,6 +20,7 @@
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
 
 struct km_call;
+struct km_call_run; /* run.h */
 struct km_execution; /* policy/execution.h */
 struct km_intake; /* intake.c */
 struct km_resume; /* resume.h */
@@ -181,6 +182,8 @@ struct km_call {
     struct km_model_match match;
     struct km_execution *execution; /* how it is to be carried out (execution.h); NULL: not said */
     struct km_resume *resume; /* its stream goes on where it breaks (resume.h); NULL: it does not */
+    struct km_str session; /* as its kind heard it; empty: what its request says (session.h) */
+    struct km_call_run *run; /* what it is part of; NULL: nothing bounds such (run.h) */
     struct km_own_fallbacks own_fallbacks; /* its caller's */
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_str economy; /* what cost decided (economy.h) */

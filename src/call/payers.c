@@ -7,9 +7,11 @@
  *
  * What a caller names is only looked up: where there is no such account it stands in the call's row
  * and nothing else happens.  It is asked once a call, when the body is read and nothing is reserved
- * yet; a call whose key is of no account, in a gateway that has none, asks one number.
+ * yet; a call whose key is of no account, in a gateway that has none, asks one number.  The budget
+ * of the run that it is of (run.h) pays beside them.
  */
 #include "call/call.h"
+#include "call/run.h"
 #include "http/json.h"
 #include "policy/gateway_budget.h"
 
@@ -132,6 +134,7 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
     ask.group = call->match.group;
     read_names(call, &said, &ask);
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
+    ask.run = km_call_run_purse(call);
     r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
     if (r == 0 && *ret)
         r = km_arena_defer(&call->arena, free_payers, *ret);
@@ -142,7 +145,7 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
 
 static bool has_payers(const struct km_call *call)
 {
-    return !km_accounts_is_empty(call->w->gw->accounts);
+    return !km_accounts_is_empty(call->w->gw->accounts) || km_call_run_purse(call);
 }
 
 int km_call_find_payers(struct km_call *call, struct km_err *err)

@@ -13,6 +13,7 @@
 #include "host/module.h"
 #include "mcp/oauth/settings.h"
 #include "policy/execution.h"
+#include "policy/runs.h"
 #include "policy/gate_settings.h"
 #include "store/store.h"
 
@@ -57,6 +58,7 @@ static void take_settings(struct km_snapshot *s)
     s->breaker = km_config_get(s->config, &km_breaker_settings_table);
     s->execution = km_config_get(s->config, &km_execution_settings_table);
     s->waiting = km_config_get(s->config, &km_gate_settings_table);
+    s->runs = km_config_get(s->config, &km_runs_settings_table);
     s->has_master = s->general->master_key.n > 0;
     if (s->has_master)
         km_sha256(s->general->master_key, s->master_hash);

@@ -27,6 +27,7 @@ struct km_key {
     struct km_str payer; /* its account of further limits (key_limits.h); empty: it has none */
     bool master; /* the master key's own pseudo key */
     bool routes; /* its row says where its calls go (key_routes.h) */
+    bool runs; /* its metadata may say what one run of its may do (runs.h) */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
 

@@ -6,6 +6,7 @@
 
 #include "call/call.h"
 #include "policy/execution.h"
+#include "policy/runs.h"
 #include "call/hooks.h"
 #include "host/settings.h"
 
@@ -60,6 +61,7 @@ struct fake_world {
     struct km_llm_defaults llm;
     struct km_router_settings routing;
     struct km_execution_settings execution;
+    struct km_runs_settings runs;
     struct km_general_settings general;
     struct km_timer stop;
     struct km_port port;
