@@ -16,6 +16,7 @@
 #include "admin/mcp.h"
 #include "admin/mcp_pins.h"
 #include "admin/mcp_servers.h"
+#include "admin/models.h"
 #include "admin/audit.h"
 #include "admin/spend.h"
 #include "config/config.h"
@@ -76,6 +77,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
     &km_mirror_settings_table, &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
+    &km_model_admin_table,
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
@@ -113,6 +115,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_pin_routes,
     &km_mcp_manage_routes,
     &km_mcp_server_routes,
+    &km_model_routes,
     NULL,
 };
 

@@ -106,12 +106,14 @@ struct km_deployment {
     int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
+    const struct km_node *at; /* its entry, lives with the configuration; NULL: it has none */
     /* The small ones. */
     unsigned place; /* in group_of */
     unsigned can_set, can_clear; /* model_info's word against the table's (enum km_can) */
     int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
     /* Neither name has a star, as nearly all: nothing is to be filled in.  false: look. */
     bool plain;
+    bool stored; /* by the management API; not the file's */
     bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
     bool chat_only; /* no Responses there, whatever its codec says */
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */
@@ -191,6 +193,8 @@ struct km_model_match {
 int km_models_find(const struct km_models *m, struct km_str name, struct km_model_match *ret_match,
                    struct km_err *err) KM_MUST_USE;
 
+/* The one whose id this is; NULL: none. */
+const struct km_deployment *km_models_by_id(const struct km_models *m, struct km_str id);
 size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);

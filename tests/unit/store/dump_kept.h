@@ -10,6 +10,7 @@
 #include "store/grants.h"
 #include "store/mcp_servers.h"
 #include "store/mcp_tokens.h"
+#include "store/models.h"
 #include "store/payers.h"
 #include "store/pins.h"
 #include "dump_ledger.h"
@@ -299,6 +300,37 @@ static void added_servers(struct dump *d)
     assert_int_equal(km_store_mcp_servers(d->p.store, on_server, d, &lost, NULL), 0);
     assert_int_equal(lost, 0);
     put_a_server(d, "srv", "", "it goes, and its log-ins with it");
+}
+
+/* --- models --- */
+
+static int on_model(void *ctx, const struct km_model_row *row, struct km_err *err)
+{
+    (void)err;
+    on_price(ctx, &(struct km_price_row){ .source = row->id, .json = row->json });
+    return 0;
+}
+
+static void put_a_model(struct dump *d, const char *id, const char *json, const char *what)
+{
+    const struct km_model_row row = { .id = km_str_c(id), .json = km_str_c(json) };
+
+    BEGIN(d, km_store_model_put, what);
+    km_store_model_put(d->p.store, d->p.reply, &row, &by_admin, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void stored_models(struct dump *d)
+{
+    size_t lost = 1;
+
+    put_a_model(d, "model-2", "{\"model_name\":\"chat\"}", "a model");
+    put_a_model(d, "model-1", "{\"model_name\":\"later\"}", "one more, made later");
+    put_a_model(d, "model-2", "{\"model_name\":\"other\"}", "the first again: it keeps its place");
+    BEGIN(d, km_store_models, "all");
+    assert_int_equal(km_store_models(d->p.store, on_model, d, &lost, NULL), 0);
+    assert_int_equal(lost, 0);
+    put_a_model(d, "model-1", "", "it goes");
 }
 
 /* --- accounts --- */
