@@ -14,6 +14,8 @@
 #include "base/time.h"
 #include "base/veil.h"
 #include "http/json_out.h"
+#include "http/message.h"
+#include "net/guard.h"
 #include "policy/price_columns.h"
 #include "store/models.h"
 
@@ -173,6 +175,29 @@ int km_model_entry_outside(struct km_arena *arena, struct km_str text, struct km
                              "themselves; they are stored encrypted.",
                              name);
     return 0;
+}
+
+int km_model_entry_addresses(struct km_arena *arena, struct km_str text, struct km_err *err)
+{
+    static const char *const names[] = { "api_base", "base_url", "aws_sts_endpoint",
+                                         "aws_bedrock_runtime_endpoint", NULL };
+    const struct km_json *entry;
+    struct km_str said;
+    int r = km_json_parse(arena, text, &entry, err);
+
+    for (size_t i = 0; r == 0 && names[i]; i++) {
+        union km_addr a;
+        struct km_url url;
+
+        if (says(km_json_get(entry, "litellm_params"), names[i], &said) &&
+            km_url_parse(said, &url, NULL) == 0 && km_addr_parse(url.host, url.port, &a) == 0 &&
+            km_addr_metadata(&a))
+            r = km_fail_param(err, KM_E_FORBIDDEN, "litellm_params",
+                              "litellm_params.%s: %.*s is a link-local or metadata address, which "
+                              "only the configuration file may name.",
+                              names[i], KM_STR_ARG(km_str_sub(url.host, 0, 64)));
+    }
+    return r;
 }
 
 /* --- the entry --- */

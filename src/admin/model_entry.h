@@ -20,6 +20,10 @@ int km_model_said_read(const struct km_json *body, struct km_model_said *ret,
 /* A new one has a name and a model. */
 int km_model_said_whole(const struct km_model_said *said, struct km_err *err) KM_MUST_USE;
 
+/* KM_E_FORBIDDEN where it writes out a link-local or metadata address: those are the file's alone.
+ * A name that leads to one is found when it is called (net/dial.h). */
+int km_model_entry_addresses(struct km_arena *arena, struct km_str entry,
+                             struct km_err *err) KM_MUST_USE;
 /* What only somebody on this machine may store: what reads its variables, files and credentials. */
 int km_model_entry_outside(struct km_arena *arena, struct km_str entry,
                            struct km_err *err) KM_MUST_USE;

@@ -168,6 +168,8 @@ static int write_entry(struct change *c, struct km_err *err)
     const struct km_model_stamp stamp = { .id = c->id, .by = c->actor, .now_us = km_wall_us() };
     int r = km_model_entry_write(&c->arena, c->body, &c->said, c->before, &stamp, &c->after, err);
 
+    if (r == 0)
+        r = km_model_entry_addresses(&c->arena, c->after, err);
     return r == 0 && c->outside ? km_model_entry_outside(&c->arena, c->after, err) : r;
 }
 
