@@ -12,6 +12,7 @@
 #include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
+#include "admin/daily.h"
 #include "admin/keys.h"
 #include "admin/mcp.h"
 #include "admin/mcp_pins.h"
@@ -103,6 +104,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_key_routes,
     &km_audit_routes,
     &km_spend_routes,
+    &km_daily_routes,
     &km_mcp_routes,
     &km_approval_routes,
     &km_oauth_routes,

@@ -16,7 +16,7 @@ const struct km_statements *const km_store_statements[] = {
     &km_objects_statements,
     &km_payers_statements,
     &km_pins_statements,       &km_load_statements,      &km_query_audit_statements,
-    &km_query_spend_statements,
+    &km_query_spend_statements, &km_query_daily_statements,
     &km_query_stats_statements, &km_spill_statements,      &km_windows_statements,
 };
 const size_t km_store_statements_n = sizeof km_store_statements / sizeof km_store_statements[0];

@@ -6,6 +6,7 @@
 #include "store/accounts.h"
 #include "store/answers.h"
 #include "store/catalogues.h"
+#include "store/daily.h"
 #include "store/due.h"
 #include "store/grants.h"
 #include "store/mcp_servers.h"
@@ -420,6 +421,55 @@ static void accounts(struct dump *d)
     put_an_account(d, KM_ACCOUNT_MEMBER, "u2", "t1", true, "another member");
     delete_an_account(d, KM_ACCOUNT_TEAM, "t1", "the team goes, and its members with it");
     delete_an_account(d, KM_ACCOUNT_TEAM, "t1", "it is gone");
+}
+
+/* --- the roll-up --- */
+
+static int on_daily_row(void *ctx, const struct km_daily_row *row, struct km_buf *out,
+                        struct km_err *err)
+{
+    const struct km_str texts[] = { row->hash,       row->call_type, row->model,
+                                    row->group,      row->deployment, row->provider,
+                                    row->payers,     row->key_alias, row->key_user,
+                                    row->key_team };
+
+    (void)ctx;
+    (void)err;
+    km_buf_printf(out, "\n%lld", (long long)row->day);
+    for (size_t i = 1; i < sizeof texts / sizeof texts[0]; i++) {
+        km_buf_byte(out, ' ');
+        km_buf_json(out, texts[i]);
+    }
+    km_buf_printf(out, " %02x %lld %lld %lld %lld %lld %lld %lld",
+                  row->hash.n ? (unsigned char)row->hash.p[0] : 0, (long long)row->key_exists,
+                  (long long)row->calls, (long long)row->failed, (long long)row->prompt,
+                  (long long)row->completion, (long long)row->cached, (long long)row->cost);
+    return 0;
+}
+
+static int on_daily_end(void *ctx, struct km_buf *out, struct km_err *err)
+{
+    (void)ctx;
+    (void)err;
+    km_buf_str(out, KM_STR("\nthat is all"));
+    return 0;
+}
+
+static void daily(struct dump *d)
+{
+    struct km_daily_ask ask = {
+        .from_day = 0, .to_day = 100000, .each = on_daily_row, .end = on_daily_end
+    };
+
+    BEGIN(d, km_store_daily, "every day");
+    km_store_daily(d->p.store, d->p.reply, &ask, on_json, &d->p);
+    dump_answer(d, true);
+    ask.by_key = true;
+    memset(ask.key_hash, 4, sizeof ask.key_hash);
+    ask.to_day = DUMP_START_US / DAY;
+    BEGIN(d, km_store_daily, "a key's, until then");
+    km_store_daily(d->p.store, d->p.reply, &ask, on_json, &d->p);
+    dump_answer(d, true);
 }
 
 #endif

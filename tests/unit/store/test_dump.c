@@ -36,6 +36,7 @@ static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
     stored_models(&d);
     accounts(&d);
     payers(&d);
+    daily(&d);
     audit(&d);
     stats(&d);
     close_it(&d, "as it should be");
