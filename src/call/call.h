@@ -30,7 +30,8 @@ enum km_call_retry {
     KM_CALL_RETRY_PAUSED, /* km_call_resume() follows when the wait is over */
 };
 
-/* Models that a caller names for the time when the one it asks for fails; n 0: none is said. */
+/* Models that a caller names for the time when the one it asks for fails; v NULL: nothing is said,
+ * n 0: none is to be asked. */
 struct km_own_fallbacks {
     struct km_fallback_list any, context, policy;
 };

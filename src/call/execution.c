@@ -66,7 +66,24 @@ int km_call_set_execution(struct km_call *call, struct km_execution *x, struct k
     return 0;
 }
 
-int km_call_read_execution(struct km_call *call, struct km_err *err)
+/* num_retries and its header have the ceiling of maxRetries, and it is said where that lowered
+ * them. */
+static int bound_retries(struct km_call *call, struct km_err *err)
+{
+    const int64_t most = call->visit->view->snap->execution->max_retries;
+
+    if (call->req.num_retries <= most)
+        return 0;
+    if (!call->execution)
+        call->execution = make(call);
+    if (!call->execution)
+        return km_fail(err, KM_E_NOMEM, "out of memory");
+    call->req.num_retries = call->execution->max_retries = most;
+    call->execution->lowered |= KM_EXECUTION_BIT(RETRIES);
+    return 0;
+}
+
+static int read_execution(struct km_call *call, struct km_err *err)
 {
     struct km_execution *x;
     int r = 0;
@@ -82,6 +99,13 @@ int km_call_read_execution(struct km_call *call, struct km_err *err)
     if (r == 0 && call->req.execution.n)
         r = km_execution_read_text(x, call->req.execution, KM_EXECUTION_BODY, &call->arena, err);
     return r < 0 || !x->said ? r : km_call_set_execution(call, x, err);
+}
+
+int km_call_read_execution(struct km_call *call, struct km_err *err)
+{
+    const int r = read_execution(call, err);
+
+    return r < 0 ? r : bound_retries(call, err);
 }
 
 int km_call_cut_execution(struct km_call *call, struct km_err *err)

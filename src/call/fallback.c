@@ -155,7 +155,7 @@ static int read_own(struct km_call *call, const char *name, struct km_str json,
 
     if (r == 0)
         r = read_list(&o, json, err);
-    if (r < 0 || !o.n)
+    if (r < 0 || (!o.n && !json.n))
         return r;
     v = km_arena_alloc(&call->arena, (o.n + 1) * sizeof *v);
     if (!v)
@@ -201,18 +201,21 @@ struct fallbacks {
     struct km_err last;  /* what one that was asked said last; or none */
 };
 
-static bool has_own(const struct km_own_fallbacks *own)
+/* Is there anybody to be asked, by any list?  Where the caller has `fallbacks` of its own no other
+ * list counts than the caller's. */
+static bool has_followers(const struct km_call *call)
 {
-    return own->any.n || own->context.n || own->policy.n;
+    const struct km_own_fallbacks *own = &call->own_fallbacks;
+    const struct km_key *key = call->visit->who.key;
+
+    return own->any.n || own->context.n || own->policy.n || call->followers ||
+           (!own->any.v && (call->match.falls_back || (key && key->routes)));
 }
 
 bool km_call_may_fall_back(const struct km_call *call)
 {
-    const struct km_key *key = call->visit->who.key;
-
-    return (call->match.falls_back || has_own(&call->own_fallbacks) || call->followers ||
-            (key && key->routes)) &&
-           call->kind->falls_back && !call->req.no_fallbacks && !(call->req.names & KM_NAMES_FILES);
+    return has_followers(call) && call->kind->falls_back && !call->req.no_fallbacks &&
+           !(call->req.names & KM_NAMES_FILES);
 }
 
 /* The caller's own list counts in the place of the configured ones. */
@@ -225,9 +228,9 @@ struct km_fallback_list km_call_followers(struct km_call *call, enum km_failure 
                                           : failure == KM_FAILURE_CONTENT_POLICY ? &own->policy
                                                                                  : &own->any;
 
-    if (!said->n)
+    if (!said->v)
         said = &own->any;
-    if (said->n)
+    if (said->v) /* also one that names nobody */
         return call->fallbacks ? (struct km_fallback_list){ 0 } : *said;
     if (km_call_own_followers(call, failure, &by_key))
         return by_key;

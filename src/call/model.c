@@ -55,8 +55,7 @@ void km_call_read_head(struct km_call *call)
         call->req.timeout_ms = v;
     if (call->req.stream_timeout_ms == 0 && first.n && km_str_decimal(first, 3, &v) == 0 && v > 0)
         call->req.stream_timeout_ms = v;
-    if (call->req.num_retries < 0 && retries.n && km_str_i64(retries, &v) == 0 && v >= 0 &&
-        v <= KM_RETRIES_MOST)
+    if (call->req.num_retries < 0 && km_retries_read(retries, &v))
         call->req.num_retries = v;
 }
 
@@ -129,6 +128,7 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
                                   .body = parts,
                                   .nbody = n,
                                   .has_body = true,
+                                  .repeatable = call->kind->repeats,
                                   .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
     km_call_take_share(call, &call->at->out);
 }

@@ -312,6 +312,19 @@ static void read_seconds(const struct km_llm_request *r, const struct km_json_sp
         *ret_ms = ms;
 }
 
+/* More than there may be is no error: it is lowered (call/execution.c). */
+static int read_retries(struct km_llm_request *r, const struct km_json_span *span,
+                        struct km_err *err)
+{
+    if (span->type == KM_JSON_ABSENT || span->type == KM_JSON_NULL)
+        return 0;
+    if (span->type == KM_JSON_NUMBER &&
+        km_retries_read(km_json_value(r->body, span), &r->num_retries))
+        return 0;
+    return km_fail_param(err, KM_E_INVALID, "num_retries",
+                         "'num_retries' must be an integer, 0 or more.");
+}
+
 static void read_list(const struct km_llm_request *r, const struct km_json_span *span,
                       struct km_str *ret)
 {
@@ -334,8 +347,7 @@ int km_llm_read_own(struct km_llm_request *r, const struct km_json_span *own, st
     read_list(r, &own[KM_LLM_OWN_CONTEXT_FALLBACKS], &r->context_fallbacks);
     read_list(r, &own[KM_LLM_OWN_POLICY_FALLBACKS], &r->policy_fallbacks);
     r->no_fallbacks = own[KM_LLM_OWN_NO_FALLBACKS].type == KM_JSON_TRUE;
-    return km_llm_read_count(r, &own[KM_LLM_OWN_NUM_RETRIES], "num_retries", 0, KM_RETRIES_MOST,
-                             &r->num_retries, err);
+    return read_retries(r, &own[KM_LLM_OWN_NUM_RETRIES], err);
 }
 
 void km_llm_cut_from(const struct km_llm_request *r, size_t first, struct km_json_edits *e)

@@ -190,6 +190,8 @@ static void say_too_long(enum km_dialect dialect, struct km_err *err)
 
 void km_error_face(enum km_dialect dialect, struct km_err *err)
 {
+    if (err->code == KM_E_UPSTREAM_STATUS && (err->http == 408 || err->http == 504))
+        err->type = "timeout_error"; /* as of a time that was over here */
     if (!err->kind || err->reason)
         return;
     if (err->kind == KM_REFUSED_MODEL && err->code == KM_E_INVALID &&

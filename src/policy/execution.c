@@ -10,6 +10,7 @@
 #include "base/near.h"
 #include "http/json.h"
 #include "http/message.h"
+#include "policy/retry.h"
 
 struct row {
     const char *name, *header;
@@ -46,17 +47,10 @@ static int take_bool(const struct value *v, bool *ret, struct km_err *err)
     return 0;
 }
 
-static int take_count(const struct row *row, const struct value *v, int64_t *ret,
-                      struct km_err *err)
+static int take_retries(const struct value *v, int64_t *ret, struct km_err *err)
 {
-    int64_t n;
-
-    if (!v->is_number || km_str_i64(v->text, &n) < 0 || n < row->least || n > row->most)
-        return km_fail_param(err, KM_E_INVALID, v->where,
-                             "'%s' must be an integer from %lld to %lld.", v->where,
-                             (long long)row->least, (long long)row->most);
-    *ret = n;
-    return 0;
+    return v->is_number && km_retries_read(v->text, ret) ? 0
+                                                         : refuse(v, "an integer, 0 or more", err);
 }
 
 static int take_seconds(const struct row *row, const struct value *v, int64_t *ret,
@@ -133,7 +127,7 @@ static int take(struct km_execution *x, enum km_execution_member m, const struct
         r = take_priority(v, &x->priority, err);
         break;
     case KM_EXECUTION_RETRIES:
-        r = take_count(row, v, &x->max_retries, err);
+        r = take_retries(v, &x->max_retries, err);
         break;
     case KM_EXECUTION_FALLBACK:
         r = take_text(row, v, arena, &x->fallback, err);

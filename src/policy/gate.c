@@ -15,6 +15,7 @@
 #include "policy/gate.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/map.h"
@@ -224,13 +225,38 @@ static void shed(struct km_gate *g, struct km_gate_item *it, uint64_t opens_ms, 
     it->retry_ms = retry_of(g, it->item.priority, opens_ms, now_ms);
 }
 
+/* What it would wait for, and why it may not. */
+static void say_why(const struct km_gate *g, const struct km_gate_item *it, uint64_t opens_ms,
+                    uint64_t now_ms, struct km_err *err)
+{
+    const uint64_t s = opens_ms > now_ms ? (opens_ms - now_ms + 999) / 1000 : 0;
+    const bool full = it->rules->limit > 0 && g->running >= it->rules->limit;
+    char why[160], wait[96];
+
+    if (g->quota.closed_until > now_ms && it->rules->paces)
+        snprintf(why, sizeof why, "It rests for %llu s, because its upstream answered 429",
+                 (unsigned long long)(g->quota.closed_until - now_ms + 999) / 1000);
+    else if (s)
+        snprintf(why, sizeof why,
+                 "Its upstream has too little left of its limit, and is asked again in %llu s",
+                 (unsigned long long)s);
+    else
+        snprintf(why, sizeof why, "%s",
+                 full ? "All its places are taken"
+                      : "As many calls run as its upstream or its reserved places allow");
+    if (s * 1000 > (uint64_t)it->rules->wait_ms)
+        snprintf(wait, sizeof wait, "a call waits for at most %lld s",
+                 (long long)it->rules->wait_ms / 1000);
+    else
+        snprintf(wait, sizeof wait, "no more calls may wait: %zu do", g->queue.total);
+    km_fail(err, KM_E_RATE_LIMITED, "%s; %s.", why, wait);
+}
+
 static int refuse(struct km_gate *g, struct km_gate_item *it, uint64_t opens_ms, uint64_t now_ms,
                   struct km_err *err)
 {
     shed(g, it, opens_ms, now_ms);
-    km_fail(err, KM_E_RATE_LIMITED,
-            "All places are taken or its limit is reached, and no more calls may wait: %zu do.",
-            g->queue.total);
+    say_why(g, it, opens_ms, now_ms, err);
     err->retry_after_ms = (int)it->retry_ms;
     return KM_E_RATE_LIMITED;
 }

@@ -80,6 +80,13 @@ static int64_t need_of(const struct km_quota *q, enum km_quota_of of, int64_t to
     return need < q->of[of].limit ? need : q->of[of].limit;
 }
 
+/* What was said may be wrong, or old by now, and only an answer can tell: after a silence one call
+ * asks, however far the upstream says that its reset is. */
+static uint64_t asks_at(const struct km_quota *q, enum km_quota_of of)
+{
+    return (q->sent_ms > q->of[of].said_ms ? q->sent_ms : q->of[of].said_ms) + KM_QUOTA_ASKS_MS;
+}
+
 bool km_quota_lets(const struct km_quota *q, int64_t running, int64_t tokens, uint64_t now_ms,
                    uint64_t *ret_opens_ms)
 {
@@ -93,10 +100,11 @@ bool km_quota_lets(const struct km_quota *q, int64_t running, int64_t tokens, ui
         if (!is_known(q, of, now_ms))
             continue;
         missing = need_of(q, of, tokens) - left_now(q, of, now_ms);
-        if (missing <= 0)
+        if (missing <= 0 || now_ms >= asks_at(q, of))
             continue;
         lets = false;
         at = back_at(q, of, missing, now_ms);
+        at = at < asks_at(q, of) ? at : asks_at(q, of);
         opens = at > opens ? at : opens;
     }
     *ret_opens_ms = opens;
@@ -124,6 +132,7 @@ struct km_quota_mark km_quota_send(struct km_quota *q, int64_t tokens, uint64_t 
 {
     struct km_quota_mark mark = { .at_ms = now_ms, .counted = true };
 
+    q->sent_ms = now_ms;
     q->sent[KM_QUOTA_REQUESTS]++;
     q->sent[KM_QUOTA_TOKENS] += tokens > 0 ? tokens : 0;
     for (unsigned i = 0; i < KM_QUOTAS; i++)

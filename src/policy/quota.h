@@ -7,6 +7,8 @@
  *     429                                    so many at once: half as many as before, and one more
  *                                            each time as many went well
  *
+ * Nothing of it lasts: whatever was said, one call a minute is let through and asks.
+ *
  * Data in, verdict out: no lock, no clock but the caller's.  Nothing is kept of an upstream that
  * says nothing, and what it has said is forgotten in time.
  */
@@ -24,6 +26,7 @@ enum km_quota_of { KM_QUOTA_REQUESTS, KM_QUOTA_TOKENS, KM_QUOTAS };
 
 #define KM_QUOTA_CLOSED_MOST_MS 60000 /* no Retry-After closes it for longer */
 #define KM_QUOTA_RESET_MOST_MS 86400000
+#define KM_QUOTA_ASKS_MS 60000 /* nothing was sent for so long: one call asks, whatever was said */
 #define KM_QUOTA_MOST INT64_C(10000000000) /* requests, tokens: more is not believed */
 
 /* What an answer says; -1: nothing. */
@@ -46,6 +49,7 @@ struct km_quota {
         int64_t after; /* sent[] of the request whose answer said it */
     } of[KM_QUOTAS];
     int64_t sent[KM_QUOTAS]; /* while it was counted */
+    uint64_t sent_ms; /* the last of them */
     uint64_t closed_until; /* ms; 0: it is not closed */
     int64_t window; /* calls at once; 0: as many as come */
     int64_t steep; /* below so many the window doubles by each round */

@@ -14,6 +14,21 @@
 #include "base/backoff.h"
 #include "base/prng.h"
 
+#define ASKED_MOST 1000000 /* more is no more */
+
+bool km_retries_read(struct km_str text, int64_t *ret)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+        n = n < ASKED_MOST ? n * 10 + (text.p[i] - '0') : ASKED_MOST;
+    }
+    *ret = n < ASKED_MOST ? n : ASKED_MOST;
+    return text.n > 0;
+}
+
 const char *km_failure_word(enum km_failure failure)
 {
     static const char *const names[] = {

@@ -20,6 +20,10 @@
 #define KM_RETRY_LONGEST_MS 8000
 #define KM_RETRY_AFTER_MOST_MS 60000 /* an upstream that asks for a longer wait is not retried */
 
+/* How many a caller asks for, in digits; any number is one, the ceiling lowers it.  false: it is
+ * none. */
+bool km_retries_read(struct km_str text, int64_t *ret);
+
 /* What an attempt failed of.  For the first KM_FAILURES_COUNTED LiteLLM's policies have a name. */
 #define KM_FAILURES_LIST(XX)                                                                       \
     XX(BAD_REQUEST, "bad_request")                                                                 \

@@ -37,9 +37,9 @@ def gateway(tmp_path, upstream, anthropic):
     made.stop()
 
 
-def ask(gateway, model="good", key=MASTER, say=None, head=None, **more):
+def ask(gateway, model="good", key=MASTER, say=None, head=None, body=None, **more):
     client = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=key, max_retries=0)
-    body = {} if say is None else {"kanmon": say}
+    body = {**(body or {}), **({} if say is None else {"kanmon": say})}
     return client.chat.completions.with_raw_response.create(
         model=model, messages=[{"role": "user", "content": "hi"}], extra_body=body,
         extra_headers=head or {}, **more)
@@ -98,10 +98,23 @@ def test_retries_are_those_asked_for_up_to_the_ceiling(gateway, upstream):
         assert refused.value.response.headers.get("x-kanmon-adjusted") == line
 
 
-def test_litellms_own_number_has_the_same_ceiling(gateway, upstream):
-    with pytest.raises(openai.InternalServerError):
-        ask(gateway, "bad", head={"x-litellm-num-retries": "9"})
+@pytest.mark.parametrize("asked", [3, 9, 11, 10**6, 10**30])
+@pytest.mark.parametrize("how", ["say", "body", "head", "own head"])
+def test_every_number_of_retries_is_lowered_to_the_same_ceiling(gateway, upstream, how, asked):
+    with pytest.raises(openai.InternalServerError) as refused:
+        ask(gateway, "bad", **{"say": {"say": {"maxRetries": asked}},
+                               "body": {"body": {"num_retries": asked}},
+                               "head": {"head": {"x-litellm-num-retries": str(asked)}},
+                               "own head": {"head": {"x-kanmon-max-retries": str(asked)}}}[how])
     assert len(upstream.records) == 3
+    assert refused.value.response.headers["x-kanmon-adjusted"] == "maxRetries=2"
+
+
+@pytest.mark.parametrize("asked", [-1, 1.5, "3", True])
+def test_a_number_of_retries_that_is_none_is_refused(gateway, asked):
+    with pytest.raises(openai.BadRequestError, match="an integer, 0 or more") as refused:
+        ask(gateway, "bad", body={"num_retries": asked})
+    assert refused.value.param == "num_retries"
 
 
 def test_the_body_has_the_last_word(gateway, upstream):

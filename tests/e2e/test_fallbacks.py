@@ -155,6 +155,29 @@ def test_a_caller_may_want_none(route, upstream):
     assert asked(upstream) == ["err-500-bad"]
 
 
+@pytest.mark.parametrize("own", [[], [{"bad2": ["good"]}]])
+@pytest.mark.parametrize("lists", ["fallbacks: [{bad: [good]}]", "default_fallbacks: [good]"])
+def test_a_callers_list_that_names_nobody_is_one_too(route, upstream, lists, own):
+    """It takes the place of the configured lists and of those of its key."""
+    gateway = route(lists)
+    key = gateway.new_key(router_settings={"fallbacks": [{"bad": ["wide"]}]})
+    for who in (MASTER, key):
+        with pytest.raises(openai.InternalServerError):
+            ask(gateway, "bad", who, extra_body={"fallbacks": own})
+    assert asked(upstream) == ["err-500-bad"] * 2
+    assert ask(gateway, "bad").parse().model == "good"
+
+
+def test_each_list_of_a_caller_stands_for_its_own_kind_of_failure(route, upstream):
+    gateway = route("fallbacks: [{long: [good]}, {filtered: [good]}, {bad: [good]}]")
+    for name, model in (("context_window_fallbacks", "long"),
+                        ("content_policy_fallbacks", "filtered")):
+        with pytest.raises(openai.BadRequestError):
+            ask(gateway, model, extra_body={name: []})
+        assert ask(gateway, "bad", extra_body={name: []}).parse().model == "good"
+        assert ask(gateway, model, extra_body={"fallbacks": [], name: ["good"]}).parse().model == "good"
+
+
 @pytest.mark.parametrize("fallbacks", ["good", [1], [{"model": "good", "messages": []}], ["none"],
                                        ["good"] * 21])
 def test_a_callers_list_that_is_none_is_refused(route, upstream, fallbacks):

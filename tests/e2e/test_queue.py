@@ -348,6 +348,41 @@ def test_no_more_are_sent_than_the_provider_says_are_left(line, holding):
     assert [call.result().status for call in begun] == [200] * 5
 
 
+def refused(gateway):
+    answer = gateway.chat("m")
+    assert answer.status == 429, answer
+    return answer.json()["error"]["message"], int(answer.headers["retry-after"])
+
+
+def test_who_is_refused_hears_what_it_would_have_waited_for(line, holding):
+    """A rest, a limit of its upstream, its places: each by its name, with the time."""
+    gateway = line("", performance="queue_timeout: 5s")
+    holding.automatic = (429, {"retry_after": 40})
+    assert gateway.chat("m").status == 429
+    text, after = refused(gateway)
+    assert "rests for" in text and "429" in text and "at most 5 s" in text and "places" not in text
+    assert 30 <= after <= 40
+
+    gateway = line("", performance="queue_timeout: 5s")
+    holding.automatic = (200, {"x_ratelimit_limit_requests": 100, "x_ratelimit_reset_requests": "11h0m0s",
+                               "x_ratelimit_remaining_requests": 0})
+    assert gateway.chat("m").status == 200
+    text, after = refused(gateway)
+    assert "too little left of its limit" in text and "asked again in" in text
+    assert 50 <= after <= 60  # and not in eleven hours
+
+    holding.automatic = None
+    gateway = line("max_parallel_requests: 1", performance="queue_length: 0")
+    before = len(holding.came)
+    calls = Calls(gateway)
+    first = calls.begin("first")
+    wait_until(lambda: len(holding.came) == before + 1, what="the first call")
+    text, after = refused(gateway)
+    assert text.startswith("All its places are taken") and "no more calls may wait: 0 do" in text
+    holding.came[-1].answer()
+    assert first.result().status == 200
+
+
 def test_pacing_can_be_off_and_a_deployment_without_limits_never_waits(line, holding):
     gateway = line("", performance="rate_limit_pacing: false")
     calls = Calls(gateway)

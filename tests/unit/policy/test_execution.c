@@ -89,7 +89,7 @@ static void what_is_wrong_is_named(void **state)
         { "{\"timeout\":-1}", "kanmon.timeout", "more than 0" },
         { "{\"timeout\":86401}", "kanmon.timeout", "at most 86400" },
         { "{\"timeout\":\"5\"}", "kanmon.timeout", "number of seconds" },
-        { "{\"maxRetries\":-1}", "kanmon.maxRetries", "from 0" },
+        { "{\"maxRetries\":-1}", "kanmon.maxRetries", "0 or more" },
         { "{\"maxRetries\":1.5}", "kanmon.maxRetries", "integer" },
         { "{\"priority\":\"urgent\"}", "kanmon.priority", "low, medium, high or critical" },
         { "{\"priority\":-1}", "kanmon.priority", "from 0 (first)" },

@@ -103,6 +103,47 @@ static void an_answer_to_an_earlier_request_says_nothing_new(void **state)
     assert_int_equal(km_quota_left(&q, KM_QUOTA_REQUESTS, 0), 4);
 }
 
+/* A day until all is back, and nothing left: one call a minute asks whether that still holds. */
+static void however_far_a_reset_is_one_call_a_minute_asks(void **state)
+{
+    const struct km_quota_said said = requests(100, 0, 86400000);
+    struct km_quota q = { 0 };
+    struct km_quota_mark mark;
+    uint64_t now = 1000;
+
+    (void)state;
+    km_quota_learn(&q, &said, &nobody, now);
+    for (int minute = 0; minute < 5; minute++) {
+        assert_int_equal(opens_at(&q, 0, 10, now), now + KM_QUOTA_ASKS_MS);
+        assert_false(lets(&q, 0, now + KM_QUOTA_ASKS_MS - 1));
+        now += KM_QUOTA_ASKS_MS;
+        assert_true(lets(&q, 0, now));
+        mark = km_quota_send(&q, 10, now);
+        assert_int_equal(opens_at(&q, 1, 10, now + 10), now + KM_QUOTA_ASKS_MS);
+        now += 10;
+        km_quota_learn(&q, &said, &mark, now);
+    }
+    now += KM_QUOTA_ASKS_MS;
+    mark = km_quota_send(&q, 10, now);
+    km_quota_learn(&q, &(struct km_quota_said){ { 100, -1 }, { 90, -1 }, { 60000, -1 } }, &mark,
+                   now);
+    assert_true(lets(&q, 0, now)); /* it has more again, and that counts at once */
+}
+
+/* The same of tokens, of which a call needs more than come back in a minute. */
+static void a_call_that_waits_for_tokens_asks_as_well(void **state)
+{
+    struct km_quota q = { 0 };
+    const struct km_quota_said said = { .limit = { -1, 10000 },
+                                        .left = { -1, 100 },
+                                        .reset_ms = { -1, 3600000 } };
+
+    (void)state;
+    km_quota_learn(&q, &said, &nobody, 0);
+    assert_int_equal(opens_at(&q, 0, 5000, 0), KM_QUOTA_ASKS_MS);
+    assert_true(opens_at(&q, 0, 120, 0) < KM_QUOTA_ASKS_MS); /* so many are back before */
+}
+
 static void it_closes_for_as_long_as_is_asked_and_a_minute_at_most(void **state)
 {
     struct km_quota q = { 0 };
@@ -306,6 +347,8 @@ int main(void)
         cmocka_unit_test(no_more_leave_than_are_left),
         cmocka_unit_test(tokens_are_counted_as_well),
         cmocka_unit_test(an_answer_to_an_earlier_request_says_nothing_new),
+        cmocka_unit_test(however_far_a_reset_is_one_call_a_minute_asks),
+        cmocka_unit_test(a_call_that_waits_for_tokens_asks_as_well),
         cmocka_unit_test(it_closes_for_as_long_as_is_asked_and_a_minute_at_most),
         cmocka_unit_test(after_a_refusal_it_begins_with_one_and_doubles),
         cmocka_unit_test(a_second_refusal_halves_it_once_a_round_and_then_it_grows_by_one),
