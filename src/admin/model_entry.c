@@ -85,11 +85,37 @@ static int read_id(const struct km_json *body, struct km_model_said *said, struc
     return check_id(said->id, err);
 }
 
+/* What would restrict the model in LiteLLM, and nothing enforces here. */
+static int check_restrictions(const struct km_json *body, const struct km_json *info,
+                              struct km_err *err)
+{
+    static const char *const names[] = { "team_id", "access_windows", NULL };
+    const struct km_json *const blocked[] = { km_json_get(body, "blocked"),
+                                              km_json_get(info, "blocked") };
+
+    for (size_t i = 0; i < 2; i++) {
+        const enum km_json_type type = km_json_kind(blocked[i]);
+
+        if (type != KM_JSON_ABSENT && type != KM_JSON_NULL && type != KM_JSON_FALSE)
+            return km_fail_param(err, KM_E_UNSUPPORTED, "blocked",
+                                 "A model cannot be blocked here: delete it, and store it again "
+                                 "later.");
+    }
+    for (size_t i = 0; names[i]; i++) {
+        const enum km_json_type type = km_json_kind(km_json_get(info, names[i]));
+
+        if (type != KM_JSON_ABSENT && type != KM_JSON_NULL)
+            return km_fail_param(err, KM_E_UNSUPPORTED, "model_info",
+                                 "model_info.%s is not enforced here: say in `models` of keys and "
+                                 "teams who may use the model.",
+                                 names[i]);
+    }
+    return 0;
+}
+
 int km_model_said_read(const struct km_json *body, struct km_model_said *ret, struct km_err *err)
 {
-    const struct km_json *blocked = km_json_get(body, "blocked");
     struct km_model_said said = { 0 };
-    bool paused = false;
     int r = read_name(body, &said.name, err);
 
     if (r == 0)
@@ -98,18 +124,13 @@ int km_model_said_read(const struct km_json *body, struct km_model_said *ret, st
         r = read_object(body, "model_info", &said.info, err);
     if (r == 0)
         r = read_id(body, &said, err);
-    if (r < 0)
-        return r;
-    if (!km_json_within(body, DEPTH_MOST))
-        return km_fail(err, KM_E_INVALID, "The model has more than %d levels of objects.",
-                       DEPTH_MOST);
-    if (km_json_kind(blocked) != KM_JSON_ABSENT && km_json_kind(blocked) != KM_JSON_NULL &&
-        (!km_json_bool(blocked, &paused) || paused))
-        return km_fail_param(
-            err, KM_E_UNSUPPORTED, "blocked",
-            "A model cannot be blocked here: delete it, and store it again later.");
-    *ret = said;
-    return 0;
+    if (r == 0 && !km_json_within(body, DEPTH_MOST))
+        r = km_fail(err, KM_E_INVALID, "The model has more than %d levels of objects.", DEPTH_MOST);
+    if (r == 0)
+        r = check_restrictions(body, said.info, err);
+    if (r == 0)
+        *ret = said;
+    return r;
 }
 
 int km_model_said_whole(const struct km_model_said *said, struct km_err *err)
@@ -145,7 +166,7 @@ static const char *names_machine(const struct km_json *params)
         return "aws_profile_name";
     if (says(params, "aws_web_identity_token", &text) && km_str_chr(text, '/') < text.n)
         return "aws_web_identity_token";
-    if (says(params, "vertex_credentials", &text) && km_str_trim(text).p[0] != '{')
+    if (says(params, "vertex_credentials", &text) && !km_str_starts(km_str_trim(text), KM_STR("{")))
         return "vertex_credentials";
     return NULL;
 }
