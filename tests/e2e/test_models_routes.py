@@ -174,7 +174,7 @@ def test_a_model_is_stored_once(gateway, upstream):
 def test_unknown_members_are_a_warning(gateway, upstream):
     made = store(gateway, upstream, info={"cost_centre": "a7"})
     post(gateway, "/model/update", {"id": made["model_id"], "colour": "red"})
-    assert "unknown key 'colour'" in gateway.log.read_text()
+    wait_until(lambda: "unknown key 'colour'" in gateway.log.read_text())
     assert made["model_info"]["cost_centre"] == "a7"
     assert gateway.chat(made["model_name"]).status == 200
 
