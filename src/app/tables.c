@@ -19,6 +19,7 @@
 #include "admin/mcp_servers.h"
 #include "admin/models.h"
 #include "admin/audit.h"
+#include "admin/budgets.h"
 #include "admin/spend.h"
 #include "config/config.h"
 #include "config/litellm.h"
@@ -103,7 +104,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_account_routes,
     &km_key_routes,
     &km_audit_routes,
-    &km_spend_routes,
+    &km_budget_routes, &km_spend_routes,
     &km_daily_routes,
     &km_mcp_routes,
     &km_approval_routes,

@@ -87,13 +87,13 @@ static void fill_numbers(const struct km_call *call, struct km_ledger_entry *e)
     e->attempt = 0;
     e->deadline_us = 0;
     e->payers = km_call_payers_text(call);
+    e->payers_kept = call->hold.payers_kept;
 }
 
 /* Does its intent name all that its settlement would? */
 static bool is_named(const struct km_call *call)
 {
-    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books &&
-           !call->hold.widened;
+    return call->nsent == 1 && call->at->money.number == 1 && !call->kind->books;
 }
 
 /* Mostly nothing but numbers has to be written any more. */
@@ -109,6 +109,7 @@ static void settle_call(struct km_call *call, km_store_done_fn *done, bool *ret_
     e = (struct km_ledger_entry){ 0 };
     fill_numbers(call, &e);
     km_call_entry(call, &e, ip);
+    e.payers = km_call_payers_books(call);
     e.attempts = km_call_attempts_json(call);
     e.unasked = !call->intent;
     km_ledger_settle(call->w->ledger, &e, done, call, ret_wait);
@@ -231,6 +232,7 @@ enum km_next km_step_account(struct km_call *call)
     call->total_ns = km_mono_ns() - call->began_ns;
     km_call_bill(call);
     km_call_sum(call);
+    km_call_share_out(call);
     if (call->failed) {
         km_veil_failure(call);
         call->flags |= KM_CALL_FAILED;

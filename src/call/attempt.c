@@ -40,6 +40,7 @@ void km_call_abandon_one(struct km_call *call)
     struct km_attempt *at = call->at;
 
     at->money.waits = false;
+    at->moves = false;
     if (at->turn)
         km_call_leave_place(at);
     if (at->auth_waits)
@@ -205,6 +206,7 @@ void km_attempt_wins(struct km_call *call)
 {
     km_assert(!call->streaming);
     end_others(call);
+    km_call_targets_of(call, call->at);
 }
 
 void km_attempt_drop(struct km_call *call)

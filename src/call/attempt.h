@@ -13,6 +13,7 @@
 #include "llm/api/openai.h"
 #include "llm/auth.h"
 #include "policy/bill.h"
+#include "policy/payers.h"
 #include "policy/router.h"
 
 struct km_call;
@@ -84,6 +85,12 @@ struct km_attempt {
     bool weighs; /* it counts as its deployment's load */
     bool merged; /* its request is that of several calls put together: each has a part of it */
     bool resigned; /* with new credentials: once a deployment */
+    /* The budgets of its provider and its deployment, which pay for it; NULL: there are none.  The
+     * call's payers have them. */
+    struct km_purse *pays[KM_PAYERS_TARGETS];
+    bool moved; /* they were asked, and said yes */
+    bool moves; /* they are being asked, in another process */
+    const struct km_err *unpaid; /* it said no, and why; NULL: it has not */
     struct km_turn *turn; /* its place at the deployment, or in line; NULL: it needs none */
 
     /* the request */

@@ -21,8 +21,12 @@
  * the key next ends what it does. */
 static int again_here(const struct km_broker_ask *ask, struct km_err *err)
 {
+    struct km_keys *keys = ask->w->gw->keys;
     const struct km_permit *held = &ask->call->hold.permit;
-    struct km_key *key = held->key ? km_keys_find(ask->w->gw->keys, held->key->row.hash) : NULL;
+    struct km_key *key = !held->key ? NULL
+                         : held->key == km_keys_nobody(keys)
+                             ? km_key_ref(held->key)
+                             : km_keys_find(keys, held->key->row.hash);
     int r = key ? km_permit_again(held, key, &ask->admission, err) : 0;
 
     km_key_unref(key);
@@ -43,7 +47,7 @@ static int take_here(struct km_call *call, const struct km_admission *a, struct 
 {
     bool rolled = false;
     int r =
-        km_permit_take(call->visit->who.key, a, &call->hold.permit, &call->hold.room, &rolled, err);
+        km_permit_take(km_broker_key(call), a, &call->hold.permit, &call->hold.room, &rolled, err);
 
     keep_window(call, rolled);
     return r;
@@ -58,6 +62,20 @@ static int top_up_here(struct km_call *call, const struct km_admission *a, struc
     return r;
 }
 
+/* A call without a key that no account pays for has no permit before it comes to a target with a
+ * budget. */
+static int move_here(struct km_call *call, const struct km_admission *a, struct km_err *err)
+{
+    struct km_admission nobodys = *a;
+    struct km_permit *permit = &call->hold.permit;
+    int r = 0;
+
+    nobodys.payers = NULL;
+    if (!permit->key && !call->hold.away && !call->kind->own)
+        r = km_permit_take(km_broker_key(call), &nobodys, permit, NULL, NULL, err);
+    return r == 0 ? km_permit_move(permit, a, err) : r;
+}
+
 static int ask_here(struct km_broker_ask *ask, struct km_err *err)
 {
     switch (ask->what) {
@@ -65,6 +83,8 @@ static int ask_here(struct km_broker_ask *ask, struct km_err *err)
         return take_here(ask->call, &ask->admission, err);
     case KM_BROKER_TOP_UP:
         return top_up_here(ask->call, &ask->admission, err);
+    case KM_BROKER_MOVE:
+        return move_here(ask->call, &ask->admission, err);
     case KM_BROKER_AGAIN:
         break;
     }
@@ -80,7 +100,7 @@ static void settle_here(struct km_call *call, int64_t cost, int64_t tokens)
 
 static void charge_here(const struct km_call *call, int64_t cost, int64_t tokens)
 {
-    const struct km_permit permit = { .key = call->visit->who.key, .payers = call->hold.payers };
+    const struct km_permit permit = { .key = km_broker_key(call), .payers = call->hold.payers };
 
     km_permit_charge(&permit, cost, tokens, km_loop_now_ms(call->w->loop));
 }
@@ -120,6 +140,14 @@ static inline enum source standing(const struct km_call *call, unsigned from)
     return SOURCE_here;
 }
 
+static void granted(const struct km_broker_ask *ask)
+{
+    if (ask->what == KM_BROKER_TOP_UP)
+        ask->call->reserve = ask->admission.reserve;
+    if (ask->what == KM_BROKER_MOVE)
+        ask->call->hold.payers = ask->to;
+}
+
 /* Of those from ask->source on. */
 static int ask_next(struct km_broker_ask *ask, struct km_err *err)
 {
@@ -127,8 +155,8 @@ static int ask_next(struct km_broker_ask *ask, struct km_err *err)
 
     ask->source = standing(ask->call, ask->source);
     r = sources[ask->source]->ask(ask, err);
-    if (r == 0 && ask->what == KM_BROKER_TOP_UP)
-        ask->call->reserve = ask->admission.reserve;
+    if (r == 0)
+        granted(ask);
     return r;
 }
 
@@ -228,8 +256,8 @@ void km_broker_answer(struct km_broker_ask *kept, enum km_broker_answer how,
     if (how == KM_BROKER_NOT_HERE) {
         ask.source++;
         r = ask_next(&ask, &err);
-    } else if (r == 0 && ask.what == KM_BROKER_TOP_UP) {
-        call->reserve = ask.admission.reserve;
+    } else if (r == 0) {
+        granted(&ask);
     }
     if (r != KM_E_AGAIN)
         tell(&ask, r, &err);
@@ -255,13 +283,19 @@ struct km_admission km_broker_admission(const struct km_call *call)
         .now_ms = km_loop_now_ms(call->w->loop),
         .now_us = call->start_us,
         .payers = call->hold.payers,
-        .default_max_parallel = call->visit->view->snap->keys->default_max_parallel,
+        .default_max_parallel =
+            call->visit->who.key ? call->visit->view->snap->keys->default_max_parallel : 0,
     };
+}
+
+struct km_key *km_broker_key(const struct km_call *call)
+{
+    return call->visit->who.key ? call->visit->who.key : km_keys_nobody(call->w->gw->keys);
 }
 
 static bool has_limits(const struct km_call *call)
 {
-    return call->visit->who.key && !call->kind->own;
+    return (call->visit->who.key || call->hold.payers) && !call->kind->own;
 }
 
 static int begin(struct km_broker_ask *ask, struct km_err *err)
@@ -272,7 +306,9 @@ static int begin(struct km_broker_ask *ask, struct km_err *err)
 /* Of the limit of tokens a minute, where there is one: what is asked, and what may be answered. */
 static void need_tokens(struct km_admission *a, const struct km_call *call)
 {
-    if ((call->visit->who.key->row.tpm < 0 && !call->hold.payers) || call->kind->reserve ||
+    const struct km_key *key = call->visit->who.key;
+
+    if (((!key || key->row.tpm < 0) && !call->hold.payers) || call->kind->reserve ||
         call->kind->outer)
         return;
     a->input_tokens = call->input_tokens;
@@ -329,27 +365,21 @@ int km_broker_top_up(struct km_call *call, int64_t reserve, km_broker_fn *done, 
     return has_limits(call) ? ask_more(call, KM_BROKER_TOP_UP, reserve, done, ctx, err) : 0;
 }
 
-int km_broker_widen(struct km_call *call, struct km_payers *payers, struct km_err *err)
+int km_broker_move(struct km_call *call, struct km_payers *to, km_broker_fn *done, void *ctx,
+                   struct km_err *err)
 {
-    struct km_hold *hold = &call->hold;
-    struct km_admission a;
-    int r;
+    struct km_broker_ask ask = { .call = call,
+                                 .w = call->w,
+                                 .what = KM_BROKER_MOVE,
+                                 .admission = km_broker_admission(call),
+                                 .to = to,
+                                 .done = done,
+                                 .ctx = ctx };
 
-    if (!has_limits(call))
-        return 0;
-    if (!hold->permit.key)
-        return km_fail(err, KM_E_UNSUPPORTED, "another process has the call's permit");
-    a = km_broker_admission(call);
-    a.payers = payers;
-    a.reserve = hold->permit.reserved;
-    now(&a, call);
-    need_tokens(&a, call);
-    r = km_permit_widen(&hold->permit, &a, err);
-    if (r < 0)
-        return r;
-    hold->payers = payers;
-    hold->widened = true;
-    return 0;
+    now(&ask.admission, call);
+    ask.admission.payers = to;
+    need_tokens(&ask.admission, call);
+    return begin(&ask, err);
 }
 
 int km_broker_again(struct km_call *call, km_broker_fn *done, void *ctx, struct km_err *err)

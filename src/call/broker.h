@@ -32,15 +32,17 @@ struct km_hold {
         *payers; /* who pays beside its key; NULL: nobody.  In the call's arena's care */
     struct km_headroom room; /* as it was then */
     bool away; /* the permit lies in another process */
-    bool widened; /* more pay than its first record says */
+    bool targets; /* some of those that pay do so for one target of the call */
+    size_t payers_kept; /* bytes of payers in its intent */
     struct km_broker_ask *asks; /* what it waits for, in order: the first may be under way */
 };
 
 /* err: why not; NULL: granted.  May end the call. */
 typedef void km_broker_fn(void *ctx, const struct km_err *err);
 
-/* Each returns 0, why not, or KM_E_AGAIN: done(ctx) follows.  A call without a key, or that the
- * gateway makes for its own ends, has no limits: 0. */
+/* Each returns 0, why not, or KM_E_AGAIN: done(ctx) follows.  A call that nobody pays for, neither a
+ * key nor an account nor a target's budget, or that the gateway makes for its own ends, has no
+ * limits: 0. */
 
 /* The permit of admission, once a call: for call->reserve and what the call is a part of.
  * KM_E_RATE_LIMITED, KM_E_BUDGET; of another process also KM_E_UNAUTHENTICATED (the key is gone)
@@ -57,10 +59,11 @@ int km_broker_look(struct km_call *call, struct km_err *err) KM_MUST_USE;
  * is gone, or an older one: nobody can say, it is as it was. */
 int km_broker_top_up(struct km_call *call, int64_t reserve, km_broker_fn *done, void *ctx,
                      struct km_err *err) KM_MUST_USE;
-/* These, which are those that pay and more behind them, pay from now on, for what the call holds
- * and will.  KM_E_BUDGET, KM_E_RATE_LIMITED, KM_E_UNSUPPORTED (another process holds it): it is as
- * it was. */
-int km_broker_widen(struct km_call *call, struct km_payers *payers, struct km_err *err) KM_MUST_USE;
+/* These pay from now on, each with what its share is to have reserved (km_permit_move); `to` is in
+ * the arena's care.  KM_E_BUDGET, KM_E_RATE_LIMITED: it is as it was.  While another process holds
+ * the counters only those are asked that did not pay before. */
+int km_broker_move(struct km_call *call, struct km_payers *to, km_broker_fn *done, void *ctx,
+                   struct km_err *err) KM_MUST_USE;
 /* One more request, under the limits of its key as it is now.  KM_E_RATE_LIMITED; and as above. */
 int km_broker_again(struct km_call *call, km_broker_fn *done, void *ctx,
                     struct km_err *err) KM_MUST_USE;
@@ -77,7 +80,7 @@ void km_broker_charge(const struct km_call *call, int64_t cost, int64_t tokens);
 
 /* --- for sources --- */
 
-enum km_broker_what { KM_BROKER_TAKE, KM_BROKER_TOP_UP, KM_BROKER_AGAIN };
+enum km_broker_what { KM_BROKER_TAKE, KM_BROKER_TOP_UP, KM_BROKER_AGAIN, KM_BROKER_MOVE };
 
 /* What a call asks for. */
 struct km_broker_ask {
@@ -88,6 +91,7 @@ struct km_broker_ask {
     unsigned source; /* whom it is asked of: a row */
     bool queued; /* not asked of anybody yet */
     struct km_admission admission; /* TOP_UP: reserve is what is to be held in all */
+    struct km_payers *to; /* of MOVE */
     km_broker_fn *done;
     void *ctx;
 };
@@ -106,6 +110,9 @@ struct km_permit_source {
 };
 
 extern const struct km_permit_source km_source_handed_over; /* broker_away.c */
+
+/* Its key, or km_keys_nobody(). */
+struct km_key *km_broker_key(const struct km_call *call);
 
 /* What admission asks for. */
 struct km_admission km_broker_admission(const struct km_call *call);

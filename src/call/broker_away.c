@@ -17,6 +17,8 @@ struct away {
 };
 
 static void on_asked(struct km_ask *ask);
+static void move_here_too(const struct km_broker_ask *ask);
+static void share_more(const struct km_broker_ask *ask);
 
 static void ask_away(struct away *away)
 {
@@ -36,6 +38,10 @@ static void on_asked(struct km_ask *ask)
         ask_away(away);
         return;
     }
+    if (call && granted && away->head.what == KM_BROKER_MOVE)
+        move_here_too(&away->head);
+    if (call && granted && away->head.what == KM_BROKER_TOP_UP)
+        share_more(&away->head);
     if (call && granted && away->head.what == KM_BROKER_TAKE) {
         call->hold.away = true;
         call->hold.room = ask->room;
@@ -47,26 +53,116 @@ static void on_asked(struct km_ask *ask)
                      &ask->err);
 }
 
+static void put_payers(struct km_ask *ask, struct km_str payers)
+{
+    ask->payers_n = payers.n;
+    if (payers.n)
+        memcpy(ask->payers, payers.p, payers.n);
+}
+
+/* --- who pays moves --- */
+
+static bool is_fresh(const struct km_broker_ask *ask, const struct km_share *s)
+{
+    const struct km_payers *before = ask->call->hold.payers;
+
+    for (size_t i = 0; before && i < before->n; i++)
+        if (before->v[i].purse == s->purse)
+            return false;
+    return true;
+}
+
+static bool has_fresh(const struct km_broker_ask *ask)
+{
+    for (size_t i = 0; i < ask->to->n; i++)
+        if (is_fresh(ask, &ask->to->v[i]))
+            return true;
+    return false;
+}
+
+/* Those that did not pay before are asked alone, in nobody's name: the others have what they had.
+ * The settlement's record says what of it is given back. */
+static void ask_for_fresh(const struct km_broker_ask *ask, struct km_ask *ret)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_PAYERS_BYTES);
+
+    memcpy(ret->hash, km_keys_nobody(ask->w->gw->keys)->row.hash, sizeof ret->hash);
+    ret->admission.part = KM_PERMIT_MORE;
+    ret->admission.reserve = 0;
+    for (size_t i = 0; i < ask->to->n; i++) {
+        const struct km_share *s = &ask->to->v[i];
+        struct km_paying paying;
+
+        if (!is_fresh(ask, s) || s->unwritten)
+            continue;
+        paying = km_purse_paying(s->purse);
+        km_paying_write(&paying, &text);
+        if (s->reserved > ret->admission.reserve)
+            ret->admission.reserve = s->reserved;
+    }
+    put_payers(ret, km_buf_view(&text));
+}
+
+/* Who pays for another attempt alone reserves no more. */
+static void ask_of_growing(const struct km_broker_ask *ask, struct km_ask *ret)
+{
+    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_PAYERS_BYTES);
+    const struct km_payers *payers = ask->call->hold.payers;
+
+    for (size_t i = 0; i < payers->n; i++)
+        if (!payers->v[i].unwritten && (payers->v[i].of == KM_SHARE_CALL || payers->v[i].on)) {
+            const struct km_paying paying = km_purse_paying(payers->v[i].purse);
+
+            km_paying_write(&paying, &text);
+        }
+    put_payers(ret, km_buf_view(&text));
+}
+
+static void share_more(const struct km_broker_ask *ask)
+{
+    struct km_payers *payers = ask->call->hold.payers;
+
+    for (size_t i = 0; payers && i < payers->n; i++)
+        if (payers->v[i].of != KM_SHARE_CALL && payers->v[i].on)
+            payers->v[i].reserved += ask->admission.reserve - ask->call->reserve;
+}
+
+/* Our own counters may count again, if the hand-over comes to nothing. */
+static void move_here_too(const struct km_broker_ask *ask)
+{
+    struct km_err ignored = { 0 };
+
+    (void)!km_permit_move(&ask->call->hold.permit, &ask->admission, &ignored);
+}
+
 /* Only what comes on top is told: over there nobody knows which call has what. */
 static int ask_handed_over(struct km_broker_ask *ask, struct km_err *err)
 {
     const struct km_call *call = ask->call;
-    struct km_str payers;
     struct away *away;
 
     if (ask->what == KM_BROKER_TOP_UP && ask->admission.reserve <= call->reserve) {
         ask->admission.reserve = call->reserve;
         return 0;
     }
+    if (ask->what == KM_BROKER_MOVE && !has_fresh(ask)) {
+        move_here_too(ask);
+        return 0;
+    }
     away = km_broker_keep(ask, sizeof *away);
     if (!away)
         return km_fail(err, KM_E_NOMEM, "out of memory");
-    memcpy(away->ask.hash, call->visit->who.key->row.hash, sizeof away->ask.hash);
     away->ask.admission = ask->admission;
-    payers = km_call_payers_text(call);
-    away->ask.payers_n = payers.n;
-    if (payers.n)
-        memcpy(away->ask.payers, payers.p, payers.n);
+    if (ask->what == KM_BROKER_MOVE) {
+        ask_for_fresh(ask, &away->ask);
+        ask_away(away);
+        return KM_E_AGAIN;
+    }
+    memcpy(away->ask.hash, km_broker_key(call)->row.hash, sizeof away->ask.hash);
+    if (ask->what == KM_BROKER_TOP_UP && call->hold.payers && call->hold.payers->parts)
+        ask_of_growing(ask, &away->ask);
+    else
+        put_payers(&away->ask, km_call_payers_text(call));
     if (ask->what == KM_BROKER_TOP_UP) {
         away->ask.admission.part = KM_PERMIT_MORE;
         away->ask.admission.reserve -= call->reserve;
@@ -85,7 +181,7 @@ static void give_back_away(const struct km_broker_ask *ask)
 
     if (ask->what == KM_BROKER_AGAIN)
         return;
-    if (ask->what == KM_BROKER_TOP_UP) {
+    if (ask->what == KM_BROKER_TOP_UP || ask->what == KM_BROKER_MOVE) {
         granted.part = KM_PERMIT_WITHIN; /* money, and no place: what every version understands */
         granted.input_tokens = -1;
     }
@@ -101,10 +197,11 @@ static void settle_away(struct km_call *call, int64_t cost, int64_t tokens)
 
     (void)cost;
     (void)tokens;
-    if (!call->visit->who.key || !(call->kind->outer || (call->hold.away && call->unbooked)))
+    if (!(call->visit->who.key || call->hold.payers) ||
+        !(call->kind->outer || (call->hold.away && call->unbooked)))
         return;
     a = km_broker_admission(call);
-    km_handover_give_back(call->w->gw->handover, call->visit->who.key->row.hash,
+    km_handover_give_back(call->w->gw->handover, km_broker_key(call)->row.hash,
                           km_call_payers_text(call), &a);
 }
 

@@ -337,10 +337,11 @@ static inline bool km_call_writes(const struct km_call *call)
 /* Once its model and its caller's names are read: a call that is of an account that may not is
  * refused. */
 int km_call_find_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
-/* Another model serves it: before it has its permit, and with it.  The latter fails as
- * km_broker_widen(): nothing is changed then. */
+/* Another model serves it, before it has its permit. */
 int km_call_find_payers_anew(struct km_call *call, struct km_err *err) KM_MUST_USE;
-int km_call_widen_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Those that its key, its caller and its model name now; in its arena's care. */
+int km_call_payers_now(struct km_call *call, struct km_payers **ret,
+                       struct km_err *err) KM_MUST_USE;
 /* May its key use the model, its accounts, and what its caller named?  As km_key_grants_model(). */
 enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
                                    struct km_str alias_of, struct km_err *err) KM_MUST_USE;
@@ -354,6 +355,28 @@ static inline struct km_str km_call_payers_text(const struct km_call *call)
     return call->hold.payers ? call->hold.payers->text : KM_STR_NONE;
 }
 
+/* move.c: who pays moves with the call */
+/* Its attempt goes to call->at->d: that one's budgets pay for it from now on.  Again is harmless.
+ * KM_E_BUDGET: one of them has not as much left, nothing changed; KM_E_AGAIN: km_call_resume()
+ * follows, and then it is asked again. */
+int km_call_move_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* It is a call of another group now, with its permit, at the price in call->each.  As
+ * km_broker_move(), but it is never answered later: KM_E_UNSUPPORTED. */
+int km_call_move_group(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* What is reserved more from now on is so for this attempt; NULL: for none yet. */
+void km_call_targets_of(struct km_call *call, const struct km_attempt *at);
+/* All attempts are summed: what each of those pays that do not pay for all. */
+void km_call_share_out(struct km_call *call);
+/* Who pays, as the books have it once that is known. */
+struct km_str km_call_payers_books(struct km_call *call);
+/* Says of each deployment that is left whether its budgets are spent; how many are not. */
+size_t km_call_leave_out_spent(const struct km_call *call, uint8_t *why);
+int km_call_all_spent(const struct km_call *call, struct km_err *err); /* KM_E_BUDGET */
+/* The one that was picked refused: it is left out from now on.  false: no other can be picked. */
+bool km_call_pass_over(struct km_call *call) KM_MUST_USE;
+bool km_call_has_spent_target(const struct km_call *call); /* one was left out for its budget */
+/* Did it fail because all that it could go to is spent? */
+bool km_call_is_target_spent(const struct km_call *call);
 /* admit.c */
 enum km_next km_step_admit(struct km_call *call);
 /* It is to be served by other deployments: call->each, and what of its output is bounded, as they

@@ -18,8 +18,10 @@ static bool may_go_on(struct km_call *call, struct km_err *err)
 {
     uint8_t hash[32];
 
-    if (!call->visit || !call->visit->who.key)
+    if (!call->visit)
         return true;
+    if (!call->visit->who.key)
+        return !call->hold.payers || km_call_payers_go_on(call, err);
     km_key_books(call->visit->who.key, hash);
     return km_revoke_check(call->w, hash, err) == 0 && km_call_payers_go_on(call, err);
 }

@@ -316,7 +316,7 @@ static bool go_to_next(struct km_call *call, struct fallbacks *f)
             continue;
         take_place(call, &next);
         if (km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0 &&
-            km_call_widen_payers(call, &ignored) == 0) {
+            km_call_move_group(call, &ignored) == 0) {
             f->asked[f->nasked++] = next.match.group;
             call->followers = (unsigned)f->npending;
             call->fallbacks++;
@@ -357,7 +357,7 @@ bool km_call_fall_back(struct km_call *call)
         return ask_anyway(call, f);
     if (call->fallbacks == 0)
         f->first = call->err;
-    if (call->err.code != KM_E_NO_DEPLOYMENT)
+    if (call->err.code != KM_E_NO_DEPLOYMENT && !km_call_is_target_spent(call))
         f->last = call->err;
     push_followers(f, km_call_followers(call, km_call_failure(call)));
     km_call_bill(call); /* at the price of the group that it was of */
@@ -381,7 +381,8 @@ void km_call_first_word(struct km_call *call, bool passing)
     const struct fallbacks *f = km_call_note(call, &tag);
 
     if (f && f->last.code &&
-        call->err.code == KM_E_NO_DEPLOYMENT) /* of a follower: no word of it */
+        (call->err.code == KM_E_NO_DEPLOYMENT ||
+         km_call_is_target_spent(call))) /* of a follower: no word of it */
         call->err = f->last;
 
     if (!passing && f && f->first.code == KM_E_UPSTREAM_STATUS && km_err_http(&f->first) < 500 &&

@@ -168,6 +168,8 @@ int km_call_intend(struct km_call *call, struct km_err *err)
         call->unbooked = !call->intent;
         return r;
     }
+    if (!call->intent)
+        call->hold.payers_kept = km_call_payers_text(call).n;
     call->nsent++;
     call->intent = true;
     m->waits = wait;

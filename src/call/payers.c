@@ -129,8 +129,10 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
     int r;
 
     read_names(call, &said, &ask);
-    ask.team_id = key->row.team_id;
-    ask.user_id = key->row.user_id;
+    if (key) {
+        ask.team_id = key->row.team_id;
+        ask.user_id = key->row.user_id;
+    }
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
     r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
     if (r == 0 && *ret)
@@ -142,7 +144,7 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
 
 static bool has_payers(const struct km_call *call)
 {
-    return call->visit->who.key && !km_accounts_is_empty(call->w->gw->accounts);
+    return !km_accounts_is_empty(call->w->gw->accounts);
 }
 
 int km_call_find_payers(struct km_call *call, struct km_err *err)
@@ -152,7 +154,7 @@ int km_call_find_payers(struct km_call *call, struct km_err *err)
     if (!has_payers(call) || call->hold.payers)
         return 0;
     r = make_payers(call, &call->hold.payers, err);
-    if (r == 0 && call->req.model.n &&
+    if (r == 0 && call->visit->who.key && call->req.model.n &&
         grants_named(call, call->req.model, call->match.alias_of, err) != KM_GRANTED)
         return KM_E_MODEL_DENIED;
     return r;
@@ -164,20 +166,10 @@ int km_call_find_payers_anew(struct km_call *call, struct km_err *err)
     return has_payers(call) ? make_payers(call, &call->hold.payers, err) : 0;
 }
 
-int km_call_widen_payers(struct km_call *call, struct km_err *err)
+int km_call_payers_now(struct km_call *call, struct km_payers **ret, struct km_err *err)
 {
-    struct km_payers *now, *all;
-    int r;
-
-    if (!has_payers(call))
-        return 0;
-    r = make_payers(call, &now, err);
-    if (r < 0 || km_payers_hold(call->hold.payers, now))
-        return r;
-    r = km_payers_join(call->hold.payers, now, &all, err);
-    if (r == 0)
-        r = km_arena_defer(&call->arena, free_payers, all);
-    return r < 0 ? r : km_broker_widen(call, all, err);
+    *ret = NULL;
+    return has_payers(call) ? make_payers(call, ret, err) : 0;
 }
 
 static bool counts(const struct km_payers *p)
@@ -192,12 +184,13 @@ bool km_call_has_budget(const struct km_call *call)
 {
     const struct km_key *key = call->visit->who.key;
 
-    return key && (key->row.max_budget >= 0 || counts(call->hold.payers));
+    return (key && key->row.max_budget >= 0) || counts(call->hold.payers) ||
+           (call->match.filters & KM_FILTER_BUDGET) != 0;
 }
 
 int64_t km_call_left(const struct km_call *call)
 {
-    const int64_t key = km_key_left(call->visit->who.key),
+    const int64_t key = call->visit->who.key ? km_key_left(call->visit->who.key) : INT64_MAX,
                   others = km_payers_left(call->hold.payers);
 
     return key < others ? key : others;

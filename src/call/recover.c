@@ -248,6 +248,7 @@ static enum km_next cover(struct km_call *call, bool same)
     int r;
 
     km_call_bill(call);
+    km_call_targets_of(call, NULL); /* where it goes next is not known yet */
     if (!again)
         return km_call_go(call, KM_STEP_account);
     do {
@@ -289,7 +290,7 @@ static bool worth_another_model(const struct km_call *call)
 {
     return worth_another(call) || call->err.code == KM_E_NO_DEPLOYMENT ||
            call->err.code == KM_E_UPSTREAM_STATUS || call->err.code == KM_E_RATE_LIMITED ||
-           km_call_failure(call) == KM_FAILURE_CONTEXT_WINDOW;
+           km_call_is_target_spent(call) || km_call_failure(call) == KM_FAILURE_CONTEXT_WINDOW;
 }
 
 /* Those of a higher order, then other models. */

@@ -122,6 +122,8 @@ static int pick(struct km_call *call, struct km_err *err)
         km_route_pick(&call->route, call->match.v, call->match.n, km_loop_now_ms(call->w->loop));
     if (!call->at->candidate && is_full(call))
         return all_full(call, err);
+    if (!call->at->candidate && km_call_has_spent_target(call))
+        return km_call_all_spent(call, err);
     if (!call->at->candidate)
         return km_fail(err, KM_E_NO_DEPLOYMENT, "No deployment of model '%.*s' is available.",
                        KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
@@ -136,6 +138,23 @@ static int pick(struct km_call *call, struct km_err *err)
         return KM_E_NOT_IMPLEMENTED;
     }
     return 0;
+}
+
+/* Where it goes is known, and has the money for it. */
+static int choose(struct km_call *call, bool placed, struct km_err *err)
+{
+    int r;
+
+    do {
+        km_err_clear(err);
+        r = placed ? 0 : pick(call, err);
+        if (r == 0)
+            r = km_call_move_payers(call, err);
+        else
+            break;
+        placed = placed && r != KM_E_BUDGET;
+    } while (r == KM_E_BUDGET && !call->kind->placed && km_call_pass_over(call));
+    return r;
 }
 
 /* There is no money for more than was asked for: once more, with that as the bound. */
@@ -177,7 +196,7 @@ enum km_next km_step_route(struct km_call *call)
 {
     bool first = call->route.attempts == 0;
     bool placed = call->at->same || call->kind->placed;
-    int r = placed ? 0 : pick(call, &call->err);
+    int r = choose(call, placed, &call->err);
 
     call->at->same = false;
     if (first) {

@@ -196,6 +196,8 @@ static int none_left(const struct km_call *call, const struct km_filter_ask *ask
     const enum km_left_out why = km_filters_reason(call->route.left_out, call->match.n);
     const struct km_str model = km_str_sub(call->req.model, 0, 100);
 
+    if (km_call_has_spent_target(call))
+        return km_call_all_spent(call, err);
     if (why == KM_LEFT_CONTEXT)
         return too_long(call, ask, err);
     if (why == KM_LEFT_TAGS)
@@ -220,6 +222,7 @@ int km_call_filter(struct km_call *call, struct km_err *err)
 {
     struct km_filter_ask ask;
     uint8_t *why;
+    size_t left;
     int r;
 
     if (!call->match.filters || call->route.left_out)
@@ -231,7 +234,10 @@ int km_call_filter(struct km_call *call, struct km_err *err)
     if (!why)
         return km_fail(err, KM_E_NOMEM, "out of memory");
     call->route.left_out = why;
-    if (!km_filters_run(&ask, call->match.v, call->match.n, why))
+    left = km_filters_run(&ask, call->match.v, call->match.n, why);
+    if (ask.on & KM_FILTER_BUDGET)
+        left = km_call_leave_out_spent(call, why);
+    if (!left)
         return none_left(call, &ask, err);
     return ask.on & KM_FILTER_COSTS ? km_call_score_costs(call, err) : 0;
 }

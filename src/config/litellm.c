@@ -69,16 +69,15 @@ const struct km_settings_table km_litellm_top_table = { .section = "",
                                                         .extra = SIZE_MAX };
 
 static const struct km_setting router_rows[] = {
-    REFUSED("provider_budget_config", KM_SET_NODE, NULL,
-            "Caps what may be spent with each provider in a period; kanmon does not count by "
-            "provider yet."),
     REFUSED("optional_pre_call_checks", KM_SET_STR_LIST,
             "prompt_caching|responses_api_deployment_check|deployment_affinity|"
-            "session_affinity|forward_client_headers_by_model_group|encrypted_content_affinity",
+            "session_affinity|forward_client_headers_by_model_group|encrypted_content_affinity|"
+            "router_budget_limiting",
             "session_affinity, deployment_affinity and prompt_caching send a session, a key or "
             "prompts that begin alike to the same deployment again; the other names have nothing "
-            "to do here, but router_budget_limiting and enforce_model_rate_limits, which hold "
-            "budgets and limits that kanmon does not hold yet."),
+            "to do here, but enforce_model_rate_limits, which holds limits that kanmon does not "
+            "hold yet. Budgets of providers and deployments are held with or without "
+            "router_budget_limiting."),
     IGNORED("redis_url", KM_SET_SECRET,
             "Shares router state in Redis; kanmon's workers share memory."),
     IGNORED("redis_host", KM_SET_STR,

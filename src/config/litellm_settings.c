@@ -27,8 +27,6 @@ static const struct km_setting rows[] = {
             "Caps what each internal user may spend; kanmon holds budgets by key only, for now."),
     REFUSED("default_max_internal_user_budget", KM_SET_MONEY, "0|0.0",
             "The cap of users without another; kanmon holds budgets by key only, for now."),
-    REFUSED("tag_budget_config", KM_SET_NODE, NULL,
-            "Caps spend by request tag; kanmon does not count by tag yet."),
     REFUSED("cost_margin_config", KM_SET_NODE, NULL,
             "Adds a margin to every cost; without it spend is counted lower and budgets last "
             "longer than meant."),

@@ -18,6 +18,7 @@
 #include "host/handover/handover.h"
 #include "host/load.h"
 #include "host/module.h"
+#include "host/targets.h"
 #include "host/worker.h"
 #include "policy/account_settings.h"
 #include "policy/gate.h"
@@ -131,6 +132,8 @@ static int load_keys(struct km_gateway *gw, const struct km_config *config, stru
         r = km_accounts_declare(gw->accounts, km_config_get(config, &km_account_settings_table),
                                 err);
     if (r == 0)
+        r = km_targets_declare(gw, gw->current->models, true, err);
+    if (r == 0)
         r = km_store_keys(gw->store, put_key, gw, err);
     if (r == 0)
         r = km_store_windows(gw->store, put_window, gw, err);
@@ -171,8 +174,10 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0) {
         km_keys_use_accounts(gw->keys, gw->accounts);
-        r = load_keys(gw, config, err);
+        r = km_gateway_load_first(gw, err); /* its models say who has a budget */
     }
+    if (r == 0)
+        r = load_keys(gw, config, err);
     if (r == 0)
         r = km_modules_gateway_init(gw, err);
     if (r == 0 && gw->args->takeover)
@@ -240,8 +245,6 @@ int km_gateway_new(const struct km_gateway_args *args, struct km_loop *main_loop
         r = km_gateway_open_log(gw, settings, err);
     if (r == 0)
         r = open_store(gw, args->config, err);
-    if (r == 0)
-        r = km_gateway_load_first(gw, err);
     if (r == 0)
         r = make_mcp(gw, err);
     if (r == 0)

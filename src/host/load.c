@@ -16,6 +16,7 @@
 #include "base/crypto.h"
 #include "host/added.h"
 #include "host/judge.h"
+#include "host/targets.h"
 #include "host/worker.h"
 #include "sys/read_file.h"
 
@@ -244,6 +245,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
 {
     struct km_config *config = NULL;
     struct km_snapshot *snap = NULL;
+    struct km_err why = { 0 };
     struct km_buf names KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     int r = load_config(gw, diags, &config, err);
 
@@ -276,6 +278,9 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
         km_log_msg(gw->log, KM_LOG_WARN, "config.restart", "takes effect after a restart: %s",
                    km_buf_cstr(&names));
     km_config_unref(config);
+    if (km_targets_declare(gw, snap->models, false, &why) < 0)
+        km_log_msg(gw->log, KM_LOG_ERROR, "config.budgets", "some budgets do not hold: %s",
+                   why.text);
     km_snapshot_unref(gw->current);
     gw->current = snap;
     km_gateway_apply(gw);

@@ -300,7 +300,9 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
 {
     int r = 0;
 
-    d->id = id_of(b, entry);
+    d->id = d->budget_id = id_of(b, entry);
+    d->max_budget = entry->params.max_budget;
+    d->budget_duration = entry->params.budget_duration;
     d->group = km_arena_str(b->arena, entry->model_name);
     d->model = km_arena_str(b->arena, entry->params.model);
     d->timeout_ms = entry->params.timeout_ms;

@@ -365,7 +365,6 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     m->hedge = args->hedge;
     km_arena_init(&m->arena, MODELS_BYTES, NULL);
     m->strategy = km_models_strategy(m->router);
-    km_models_check_strategy(args->config, m->router, diags);
     m->by_name = km_map_new_borrowed(MODELS_MAX);
     m->by_alias = km_map_new_borrowed(MODELS_MAX);
     m->by_id = km_map_new_borrowed(MODELS_MAX);
@@ -383,6 +382,8 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (r == 0)
         r = km_cooldowns_init(m->deployments, m->ndeployments + m->nlenders, &m->breaker, &m->arena,
                               &m->providers, err);
+    if (r == 0)
+        r = km_budgets_read(m, diags, err);
     if (r == 0)
         r = build_groups(m, err);
     if (r == 0)

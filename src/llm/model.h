@@ -107,6 +107,9 @@ struct km_deployment {
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
     const struct km_node *at; /* its entry, lives with the configuration; NULL: it has none */
+    /* As its entry says them, NULL: it does not; and under which id: a star's deployments share. */
+    const struct km_node *max_budget, *budget_duration;
+    struct km_str budget_id;
     /* The small ones. */
     unsigned place; /* in group_of */
     unsigned can_set, can_clear; /* model_info's word against the table's (enum km_can) */
@@ -115,6 +118,7 @@ struct km_deployment {
     bool plain;
     bool stored; /* by the management API; not the file's */
     bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
+    bool has_budget; /* of its own, or its provider's (budgets.h) */
     bool chat_only; /* no Responses there, whatever its codec says */
     bool drop_params; /* leave out what the upstream does not know, else refuse the call */
     bool drops_bound; /* the caller's bound of the output is among also_drop */

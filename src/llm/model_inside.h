@@ -5,6 +5,7 @@
 #define KM_LLM_MODEL_INSIDE_H
 
 #include "base/map.h"
+#include "llm/budgets.h"
 #include "llm/cooldown.h"
 #include "llm/fallback.h"
 #include "llm/model_build.h"
@@ -41,6 +42,8 @@ struct km_models {
     const struct km_fallbacks *fallbacks;
     struct km_strategy_settings strategy;
     struct km_route_rules rules;
+    struct km_said_budget *budgets; /* of providers, deployments, tags (budgets.h) */
+    size_t nbudgets;
 };
 
 /* --- model_rules.c: what the configuration says of routing --- */
@@ -53,8 +56,6 @@ struct km_strategy_facts km_models_facts(const struct km_models *m, struct km_de
 /* Which filters look at the deployments of a group: enum km_filter_on. */
 unsigned km_models_filters(const struct km_models *m, const struct km_candidate *v, size_t n);
 struct km_strategy_settings km_models_strategy(const struct km_router_settings *router);
-void km_models_check_strategy(const struct km_config *config,
-                              const struct km_router_settings *router, struct km_diags *diags);
 /* What LiteLLM's settings say of cool-downs takes the place of our own. */
 struct km_breaker_settings km_models_breaker(const struct km_models_args *args,
                                              const struct km_router_settings *router);

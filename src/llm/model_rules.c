@@ -45,11 +45,20 @@ static bool filters_tags(const struct km_models *m, const struct km_candidate *v
     return m->router->filters.tags;
 }
 
+static bool has_budgets(const struct km_candidate *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (((const struct km_deployment *)v[i].deployment)->has_budget)
+            return true;
+    return false;
+}
+
 unsigned km_models_filters(const struct km_models *m, const struct km_candidate *v, size_t n)
 {
     return (m->economy->on ? (unsigned)(KM_FILTER_COSTS | KM_FILTER_FITS) : 0) |
            (m->router->filters.fits ? (unsigned)KM_FILTER_FITS : 0) |
-           (filters_tags(m, v, n) ? (unsigned)KM_FILTER_TAGS : 0);
+           (filters_tags(m, v, n) ? (unsigned)KM_FILTER_TAGS : 0) |
+           (has_budgets(v, n) ? (unsigned)KM_FILTER_BUDGET : 0);
 }
 
 /* In the order of the setting's names. */
@@ -72,18 +81,6 @@ struct km_strategy_settings km_models_strategy(const struct km_router_settings *
 }
 
 /* Budgets of providers are not held yet, and refused where they are configured. */
-void km_models_check_strategy(const struct km_config *config,
-                              const struct km_router_settings *router, struct km_diags *diags)
-{
-    static const int64_t by_budget = 6;
-
-    if (router->strategy == by_budget)
-        km_diag_add(diags, KM_DIAG_WARNING, "W0303",
-                    km_node_path(km_config_root(config), "router_settings.routing_strategy"), NULL,
-                    "provider-budget-routing is not served yet: deployments are chosen as "
-                    "simple-shuffle does");
-}
-
 struct km_breaker_settings km_models_breaker(const struct km_models_args *args,
                                              const struct km_router_settings *router)
 {

@@ -169,10 +169,12 @@ static const struct km_setting params_rows[] = {
     ELSEWHERE("quality_router_config", "LiteLLM's automatic router."),
     { .name = "configurable_clientside_auth_params", .type = KM_SET_NODE, .offset = AT(unused),
       .class = KM_HARMLESS, .help = "A caller never picks the upstream here." },
-    { .name = "max_budget", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_RESTRICTIVE,
-      .help = "A budget of the deployment. Not enforced yet." },
-    { .name = "budget_duration", .type = KM_SET_NODE, .offset = AT(unused), .class = KM_HARMLESS,
-      .help = "Window of the deployment's max_budget." },
+    { .name = "max_budget", .type = KM_SET_NODE, .offset = AT(max_budget),
+      .help = "What calls may spend at this deployment, in USD: spent, it is passed over. Give it a "
+              "model_info.id, by which its spend is kept when the entry changes." },
+    { .name = "budget_duration", .type = KM_SET_NODE, .offset = AT(budget_duration),
+      .help = "How long a window of max_budget is, as 1d or 1mo. Without it there is one for "
+              "ever." },
     { 0 },
 };
 
@@ -338,6 +340,10 @@ static const struct km_setting default_rows[] = {
       .help = "Leave out what a provider does not know, instead of refusing the call." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
+    { .name = "tag_budget_config", .type = KM_SET_NODE, .offset = AT(tag_budgets),
+      .flags = KM_SET_RESTART,
+      .help = "What may be spent by calls with a tag: `{tag: {max_budget: 10, budget_duration: "
+              "1d}}`." },
     { .name = "priority_reservation", .type = KM_SET_NODE, .offset = AT(priority_reservation),
       .help = "Parts of a deployment's max_parallel_requests by name, `{prod: 0.7}`: of keys whose "
               "metadata has that name as `priority`." },
@@ -425,6 +431,9 @@ static const struct km_setting router_rows[] = {
       .table = &strategy_table, .help = "How latency-based-routing measures." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group` or `alias: {model, hidden}`." },
+    { .name = "provider_budget_config", .type = KM_SET_NODE, .offset = AT(provider_budgets),
+      .help = "What may be spent at each provider: `{openai: {budget_limit: 100, time_period: "
+              "1d}}`. The deployments of one that is spent are passed over." },
     { .name = "model_group_affinity_config", .type = KM_SET_NODE,
       .offset = AT(group_affinity),
       .help = "optional_pre_call_checks by model group: `{group: [session_affinity]}`." },

@@ -36,6 +36,7 @@ struct km_litellm_params {
     struct km_aws_params aws;
     struct km_str region_name; /* of a cloud provider, where it has no parameter of its own */
     struct km_str_list tags; /* of calls that it serves (policy/filter.h) */
+    const struct km_node *max_budget, *budget_duration; /* budgets.c */
     const struct km_node *unused; /* accepted for others; kept nowhere else */
     const struct km_node *all; /* the whole mapping: keys without a row are default parameters */
 };
@@ -94,6 +95,7 @@ struct km_llm_defaults { /* litellm_settings */
     struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
     const struct km_node *priority_reservation;
+    const struct km_node *tag_budgets; /* budgets.c */
     struct km_reservation_nodes reservation;
 };
 
@@ -127,6 +129,7 @@ struct km_router_settings { /* router_settings */
     struct km_table_list group_retry_policies; /* of struct km_failure_counts, by model group */
     const struct km_node *model_group_alias;
     struct km_filter_settings filters;
+    const struct km_node *provider_budgets; /* budgets.c */
     const struct km_node *group_affinity; /* read by affinity.c */
 };
 

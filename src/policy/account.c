@@ -355,7 +355,7 @@ static int make(struct km_accounts *t, const struct km_account_row *row, struct 
 static void count(struct km_accounts *t, enum km_account_kind kind, int by)
 {
     atomic_fetch_add_explicit(&t->of_kind[kind], (size_t)by, memory_order_relaxed);
-    if (kind != KM_ACCOUNT_BUDGET)
+    if (kind != KM_ACCOUNT_BUDGET && kind != KM_ACCOUNT_PROVIDER && kind != KM_ACCOUNT_DEPLOYMENT)
         atomic_fetch_add_explicit(&t->paying, (size_t)by, memory_order_relaxed);
 }
 

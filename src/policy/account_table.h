@@ -14,7 +14,7 @@ struct km_accounts {
     bool declaring; /* at start: what is put is the configuration's */
     km_accounts_define_fn *define; /* NULL: nobody is told */
     void *define_ctx;
-    _Atomic size_t paying; /* how many there are but budgets */
+    _Atomic size_t paying; /* how many callers may be of: neither budgets nor targets */
     _Atomic size_t blocked; /* how many are: none, and nobody looks */
     _Atomic size_t of_kind[KM_ACCOUNT_KINDS]; /* how many there are: none, and nobody looks */
 };

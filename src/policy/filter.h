@@ -27,6 +27,7 @@ struct km_candidate; /* router.h */
     X(SCHEMA, "response_schema")                                                                   \
     X(TAGS, "tags")                                                                                \
     X(LIMITS, "limits") /* of a route: its latency, its failures */                            \
+    X(BUDGET, "budget") /* its own, or its provider's, is spent */                              \
     X(COST, "cost") /* another is cheaper */
 #define KM_LEFT_OUT_ENUM(id, word) KM_LEFT_##id,
 enum km_left_out { KM_LEFT_OUT(KM_LEFT_OUT_ENUM) KM_LEFT_OUT_COUNT };
@@ -62,6 +63,7 @@ enum km_filter_on {
     KM_FILTER_FITS = 1 << 0, /* enable_pre_call_checks */
     KM_FILTER_TAGS = 1 << 1, /* enable_tag_filtering */
     KM_FILTER_COSTS = 1 << 2, /* none of the table: the cheapest of the rest is taken (economy.h) */
+    KM_FILTER_BUDGET = 1 << 3, /* likewise: what is left of one changes by the call (call/move.c) */
 };
 
 /* What they judge by. */

@@ -85,32 +85,6 @@ static void unref_value(void *value)
     km_key_unref(value);
 }
 
-struct km_keys *km_keys_new(size_t max_keys)
-{
-    struct km_keys *keys = calloc(1, sizeof *keys);
-
-    if (!keys)
-        return NULL;
-    keys->map = km_map_new_borrowed(max_keys);
-    if (!keys->map || pthread_rwlock_init(&keys->lock, NULL) != 0) {
-        if (keys->map)
-            km_map_free(keys->map, NULL);
-        free(keys);
-        return NULL;
-    }
-    return keys;
-}
-
-struct km_keys *km_keys_free(struct km_keys *keys)
-{
-    if (!keys)
-        return NULL;
-    km_map_free(keys->map, unref_value);
-    pthread_rwlock_destroy(&keys->lock);
-    free(keys);
-    return NULL;
-}
-
 struct km_key *km_keys_find(struct km_keys *keys, const uint8_t hash[32])
 {
     struct km_key *k;
@@ -152,6 +126,55 @@ static struct km_key_object *object_new(const struct km_key_row *row)
     o->key.alias_label = label_of(&o->key.row);
     o->key.routes = km_key_row_routes(&o->key.row);
     return o;
+}
+
+/* --- the table --- */
+
+static struct km_key *nobody_new(void)
+{
+    const struct km_key_row row = {
+        .max_budget = -1, .rpm = -1, .tpm = -1, .max_parallel = -1, .name = KM_STR("nobody")
+    };
+    struct km_key_object *o = object_new(&row);
+
+    if (!o)
+        return NULL;
+    o->key.live = km_purse_new(row.hash, 0);
+    return o->key.live ? &o->key : km_key_unref(&o->key);
+}
+
+struct km_keys *km_keys_new(size_t max_keys)
+{
+    struct km_keys *keys = calloc(1, sizeof *keys);
+
+    if (!keys)
+        return NULL;
+    keys->map = km_map_new_borrowed(max_keys);
+    keys->nobody = nobody_new();
+    if (!keys->map || !keys->nobody || pthread_rwlock_init(&keys->lock, NULL) != 0) {
+        if (keys->map)
+            km_map_free(keys->map, NULL);
+        km_key_unref(keys->nobody);
+        free(keys);
+        return NULL;
+    }
+    return keys;
+}
+
+struct km_keys *km_keys_free(struct km_keys *keys)
+{
+    if (!keys)
+        return NULL;
+    km_map_free(keys->map, unref_value);
+    km_key_unref(keys->nobody);
+    pthread_rwlock_destroy(&keys->lock);
+    free(keys);
+    return NULL;
+}
+
+struct km_key *km_keys_nobody(struct km_keys *keys)
+{
+    return keys->nobody;
 }
 
 int km_keys_put(struct km_keys *keys, const struct km_key_row *row, struct km_err *err)

@@ -80,12 +80,17 @@ static int again_one(struct km_tills *t, struct km_till *till, struct km_err *er
     return till->kind == KM_LIMIT_NONE ? 0 : KM_E_RATE_LIMITED;
 }
 
-/* t->more: what is to be reserved besides. */
 static int reserve_one(struct km_tills *t, struct km_till *till, struct km_err *err)
 {
-    if (t->more > 0 || t->a->mode == KM_BUDGET_LITELLM)
-        return km_till_reserve(till, t->more, t->a->mode, err);
+    if (till->more > 0 || t->a->mode == KM_BUDGET_LITELLM)
+        return km_till_reserve(till, till->more, t->a->mode, err);
     return 0;
+}
+
+/* The share of a purse; NULL: it is the key's. */
+static struct km_share *share_of(const struct km_tills *t, const struct km_till *till)
+{
+    return till == &t->own ? NULL : &t->payers->v[till - t->v];
 }
 
 /* --- permits --- */
@@ -113,6 +118,8 @@ int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_p
     ret_permit->part = a->part;
     ret_permit->reserved = a->reserve > 0 ? a->reserve : 0;
     ret_permit->payers = a->payers;
+    for (size_t i = 0; a->payers && a->payers->parts && i < a->payers->n; i++)
+        a->payers->v[i].reserved = ret_permit->reserved;
     ret_permit->tokens = t.own.tokens;
     ret_permit->output_tokens = 0;
     ret_permit->start_us = a->now_us;
@@ -129,32 +136,54 @@ static int64_t end_of(const struct km_permit *permit, uint64_t now_ms)
                : permit->start_us;
 }
 
-static void settle_one(struct km_purse *p, const struct km_permit *permit, int64_t held_tokens,
-                       int64_t cost, int64_t tokens, uint64_t now_ms)
+/* What one purse is told when its call is over. */
+struct ending {
+    int64_t reserved, held_tokens; /* given back */
+    int64_t cost, tokens; /* used */
+    uint64_t now_ms;
+};
+
+static void settle_one(struct km_purse *p, const struct km_permit *permit, const struct ending *end)
 {
     pthread_mutex_lock(&p->lock);
-    km_budget_settle(&p->budget, permit->reserved, 0);
-    km_budget_charge(&p->budget, cost, end_of(permit, now_ms));
+    km_budget_settle(&p->budget, end->reserved, 0);
+    km_budget_charge(&p->budget, end->cost, end_of(permit, end->now_ms));
     if (permit->part != KM_PERMIT_WITHIN)
         km_limit_release(&p->limit);
     if (permit->part != KM_PERMIT_PLACE)
-        km_limit_give(&p->limit, held_tokens);
-    km_limit_use(&p->limit, tokens, permit->output_tokens, now_ms);
+        km_limit_give(&p->limit, end->held_tokens);
+    km_limit_use(&p->limit, end->tokens, permit->output_tokens, end->now_ms);
     pthread_mutex_unlock(&p->lock);
+}
+
+static void settle_share(const struct km_share *s, const struct km_permit *permit,
+                         const struct ending *whole)
+{
+    struct ending end = *whole;
+
+    end.held_tokens = s->tokens;
+    if (s->of != KM_SHARE_CALL)
+        end.reserved = s->reserved;
+    if (s->of != KM_SHARE_CALL && s->paid >= 0) {
+        end.cost = s->paid;
+        end.tokens = s->on ? whole->tokens : 0;
+    }
+    settle_one(s->purse, permit, &end);
 }
 
 void km_permit_settle(struct km_permit *permit, int64_t cost, int64_t tokens, uint64_t now_ms)
 {
     struct km_key *key = permit->key;
     const struct km_payers *payers = permit->payers;
+    const struct ending whole = { permit->reserved, permit->tokens, cost, tokens, now_ms };
 
     if (!key)
         return;
     permit->key = NULL;
     permit->payers = NULL;
-    settle_one(key->live, permit, permit->tokens, cost, tokens, now_ms);
+    settle_one(key->live, permit, &whole);
     for (size_t i = 0; payers && i < payers->n; i++)
-        settle_one(payers->v[i].purse, permit, payers->v[i].tokens, cost, tokens, now_ms);
+        settle_share(&payers->v[i], permit, &whole);
     km_key_unref(key);
 }
 
@@ -173,9 +202,20 @@ int km_permit_again(const struct km_permit *permit, const struct km_key *key,
     return km_tills_ask(&t, again_one, err);
 }
 
+/* What it reserves more where the call reserves so much more. */
+static int64_t more_of(const struct km_share *s, int64_t more)
+{
+    if (s->of == KM_SHARE_CALL)
+        return more;
+    if (!s->on)
+        return 0;
+    return more < -s->reserved ? -s->reserved : more;
+}
+
 int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bool *ret_rolled,
                       struct km_err *err)
 {
+    const int64_t more = a->reserve - permit->reserved;
     struct km_tills t;
     int r;
 
@@ -183,24 +223,63 @@ int km_permit_reserve(struct km_permit *permit, const struct km_admission *a, bo
     if (!permit->key)
         return 0;
     km_tills_init(&t, permit->key, permit->payers, a);
-    t.more = a->reserve - permit->reserved;
+    t.own.more = more;
+    for (size_t i = 0; permit->payers && i < permit->payers->n; i++)
+        t.v[i].more = more_of(&permit->payers->v[i], more);
     r = km_tills_ask(&t, reserve_one, err);
     *ret_rolled = t.rolled;
     if (r < 0)
         return r;
     permit->reserved = a->reserve;
+    for (size_t i = 0; permit->payers && i < permit->payers->n; i++)
+        permit->payers->v[i].reserved += t.v[i].more;
     return 0;
 }
 
-/* t->payers are all of them: those that paid before are not asked again. */
-static int widen_one(struct km_tills *t, struct km_till *till, struct km_err *err)
+/* --- who pays moves --- */
+
+/* One that was not among those that paid is asked as at admission. */
+static int move_one(struct km_tills *t, struct km_till *till, struct km_err *err)
 {
-    if (till == &t->own || (size_t)(till - t->v) < t->paying)
-        return 0;
-    return take_one(t, till, err);
+    const struct km_share *s = share_of(t, till);
+
+    if (s && s->fresh)
+        till->kind = take_part(&till->purse->limit, &till->limits, t->a, &till->tokens);
+    if (till->kind != KM_LIMIT_NONE)
+        return KM_E_RATE_LIMITED;
+    return till->more > 0 || (s && s->fresh) ? km_till_reserve(till, till->more, t->a->mode, err)
+                                             : 0;
 }
 
-int km_permit_widen(struct km_permit *permit, const struct km_admission *a, struct km_err *err)
+static const struct km_share *share_in(const struct km_payers *p, const struct km_purse *purse)
+{
+    for (size_t i = 0; p && i < p->n; i++)
+        if (p->v[i].purse == purse)
+            return &p->v[i];
+    return NULL;
+}
+
+/* What it has now, of what its share is to have. */
+static int64_t has_reserved(const struct km_permit *permit, const struct km_share *s)
+{
+    return s->of == KM_SHARE_CALL ? permit->reserved : s->reserved;
+}
+
+/* Those that are not among `to` were not spent from. */
+static void let_go(const struct km_permit *permit, const struct km_payers *to, uint64_t now_ms)
+{
+    const struct km_payers *from = permit->payers;
+
+    for (size_t i = 0; from && i < from->n; i++) {
+        const struct km_share *s = &from->v[i];
+        const struct ending none = { has_reserved(permit, s), s->tokens, 0, 0, now_ms };
+
+        if (!share_in(to, s->purse))
+            settle_one(s->purse, permit, &none);
+    }
+}
+
+int km_permit_move(struct km_permit *permit, const struct km_admission *a, struct km_err *err)
 {
     struct km_tills t;
     int r;
@@ -208,12 +287,22 @@ int km_permit_widen(struct km_permit *permit, const struct km_admission *a, stru
     if (!permit->key)
         return 0;
     km_tills_init(&t, permit->key, a->payers, a);
-    t.paying = permit->payers ? permit->payers->n : 0;
-    r = km_tills_ask(&t, widen_one, err);
+    t.own.more = a->reserve - permit->reserved;
+    for (size_t i = 0; a->payers && i < a->payers->n; i++) {
+        struct km_share *s = &a->payers->v[i];
+        const struct km_share *before = share_in(permit->payers, s->purse);
+
+        s->fresh = !before;
+        t.v[i].more = (s->of == KM_SHARE_CALL ? a->reserve : s->reserved) -
+                      (before ? has_reserved(permit, before) : 0);
+    }
+    r = km_tills_ask(&t, move_one, err);
     if (r < 0)
         return r;
     km_tills_keep_tokens(&t);
+    let_go(permit, a->payers, a->now_ms);
     permit->payers = a->payers;
+    permit->reserved = a->reserve;
     return 0;
 }
 

@@ -242,11 +242,20 @@ static int more_imported(struct km_key *k, const struct km_admission *a, bool *r
     return 0;
 }
 
+/* A key, or who calls without one. */
+static struct km_key *find_caller(struct km_keys *keys, const uint8_t hash[32])
+{
+    struct km_key *nobody = km_keys_nobody(keys);
+
+    return memcmp(hash, nobody->row.hash, sizeof nobody->row.hash) == 0 ? km_key_ref(nobody)
+                                                                        : km_keys_find(keys, hash);
+}
+
 int km_keys_admit_imported(struct km_keys *keys, const uint8_t hash[32],
                            const struct km_admission *a, struct km_headroom *ret_headroom,
                            bool *ret_rolled, struct km_err *err)
 {
-    struct km_key *k = km_keys_find(keys, hash);
+    struct km_key *k = find_caller(keys, hash);
     struct km_permit held = { .key = k, .payers = a->payers };
     int r = KM_E_UNSUPPORTED;
 
@@ -307,8 +316,14 @@ void km_keys_settle_imported(struct km_keys *keys, const uint8_t hash[32],
 
     if (k)
         settle_imported(k->live, held, cost, tokens, now_ms);
-    for (size_t i = 0; held->payers && i < held->payers->n; i++)
-        settle_imported(held->payers->v[i].purse, held, cost, tokens, now_ms);
+    for (size_t i = 0; held->payers && i < held->payers->n; i++) {
+        const struct km_share *s = &held->payers->v[i];
+        struct km_permit part = *held;
+
+        if (s->paid >= 0)
+            part.reserved = s->reserved;
+        settle_imported(s->purse, &part, s->paid >= 0 ? s->paid : cost, tokens, now_ms);
+    }
     km_key_unref(k);
 }
 

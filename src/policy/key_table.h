@@ -22,6 +22,7 @@ struct km_keys {
     struct km_map *map; /* hash (32 bytes, in the object) to struct km_key_object */
     _Atomic uint64_t generation; /* counts changes */
     struct km_accounts *accounts; /* NULL: there are none */
+    struct km_key *nobody; /* km_keys_nobody(); in no map */
 };
 
 #endif

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "policy/account_table.h"
+#include "policy/payers_inside.h"
 #include "store/payers.h"
 
 /* While they are looked for; under the table's lock. */
@@ -42,6 +43,8 @@ static int refuse_blocked(const struct km_account_row *row, struct km_err *err)
 
 static void add(struct finding *f, struct km_purse *p, bool unasked)
 {
+    const bool group = p->model.n > 0;
+
     if (f->n == KM_PURSES_MOST) {
         f->r = km_fail(f->err, KM_E_INVALID,
                        "the accounts of this call (its key's, its end user, its tags) have more "
@@ -49,7 +52,11 @@ static void add(struct finding *f, struct km_purse *p, bool unasked)
                        KM_PURSES_MOST);
         return;
     }
-    f->v[f->n++] = (struct km_share){ .purse = km_purse_ref(p), .unasked = unasked };
+    f->v[f->n++] = (struct km_share){ .purse = km_purse_ref(p),
+                                      .unasked = unasked,
+                                      .of = group ? KM_SHARE_GROUP : KM_SHARE_CALL,
+                                      .on = group,
+                                      .paid = -1 };
 }
 
 /* The purse that is for this model; NULL: none. */
@@ -139,32 +146,6 @@ static void add_all(struct finding *f)
     }
 }
 
-/* The text of what was found; the windows are read under each purse's lock. */
-static void write_text(const struct km_share *v, size_t n, struct km_buf *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct km_paying paying = km_purse_paying(v[i].purse);
-
-        km_paying_write(&paying, out);
-    }
-}
-
-static struct km_payers *payers_new(const struct km_share *v, size_t n, struct km_str text)
-{
-    struct km_payers *p = malloc(sizeof *p + n * sizeof p->v[0] + text.n);
-    char *at;
-
-    if (!p)
-        return NULL;
-    at = (char *)(p->v + n);
-    p->n = n;
-    memcpy(p->v, v, n * sizeof p->v[0]);
-    if (text.n)
-        memcpy(at, text.p, text.n);
-    p->text = km_str(at, text.n);
-    return p;
-}
-
 static void unref_all(struct km_share *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -182,7 +163,6 @@ struct km_payers *km_payers_free(struct km_payers *p)
 int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struct km_payers **ret,
                    struct km_err *err)
 {
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_PAYERS_BYTES);
     struct finding f = { .t = t, .ask = ask, .err = err };
 
     *ret = NULL;
@@ -191,74 +171,11 @@ int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struc
     pthread_rwlock_rdlock(&t->lock);
     add_all(&f);
     pthread_rwlock_unlock(&t->lock);
-    if (f.r == 0 && f.n) {
-        write_text(f.v, f.n, &text);
-        if (km_buf_failed(&text))
-            f.r = km_fail(err, KM_E_INVALID,
-                          "the accounts of this call have names of more than "
-                          "%d bytes together",
-                          KM_PAYERS_BYTES);
-        else if (!(*ret = payers_new(f.v, f.n, km_buf_view(&text))))
-            f.r = km_fail(err, KM_E_NOMEM, "out of memory");
-    }
+    if (f.r == 0 && f.n)
+        f.r = km_payers_of(f.v, f.n, ret, err);
     if (f.r < 0)
         unref_all(f.v, f.n);
     return f.r;
-}
-
-bool km_payers_hold(const struct km_payers *p, const struct km_payers *more)
-{
-    size_t held = 0;
-
-    for (size_t i = 0; more && i < more->n; i++)
-        for (size_t k = 0; p && k < p->n; k++)
-            held += p->v[k].purse == more->v[i].purse;
-    return !more || held == more->n;
-}
-
-int km_payers_join(const struct km_payers *p, const struct km_payers *more, struct km_payers **ret,
-                   struct km_err *err)
-{
-    struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(KM_PAYERS_BYTES);
-    struct finding f = { .err = err };
-    const size_t n = p ? p->n : 0;
-
-    *ret = NULL;
-    for (size_t i = 0; i < n; i++) {
-        f.v[f.n] = p->v[i];
-        km_purse_ref(f.v[f.n++].purse);
-    }
-    for (size_t i = 0; i < more->n; i++)
-        add_once(&f, more->v[i].purse, more->v[i].unasked);
-    write_text(f.v, f.n, &text);
-    if (f.r == 0 && (km_buf_failed(&text) || !(*ret = payers_new(f.v, f.n, km_buf_view(&text)))))
-        f.r = km_fail(err, KM_E_NOMEM, "out of memory");
-    if (f.r < 0)
-        unref_all(f.v, f.n);
-    return f.r;
-}
-
-struct km_payers *km_payers_of_text(struct km_accounts *t, struct km_str text)
-{
-    struct km_share v[KM_PURSES_MOST];
-    struct km_str rest = text;
-    struct km_paying paying;
-    struct km_payers *p = NULL;
-    size_t n = 0;
-
-    if (!text.n)
-        return NULL;
-    pthread_rwlock_rdlock(&t->lock);
-    while (n < KM_PURSES_MOST && km_paying_next(&rest, &paying)) {
-        struct km_purse *purse = km_accounts_purse(t, paying.name);
-
-        if (purse)
-            v[n++] = (struct km_share){ .purse = km_purse_ref(purse) };
-    }
-    pthread_rwlock_unlock(&t->lock);
-    if (n && !(p = payers_new(v, n, text)))
-        unref_all(v, n);
-    return p;
 }
 
 int64_t km_payers_left(const struct km_payers *p)

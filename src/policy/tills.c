@@ -23,9 +23,8 @@ void km_tills_init(struct km_tills *t, const struct km_key *key, struct km_payer
     t->key = key;
     t->payers = payers;
     t->a = a;
-    t->more = 0;
-    t->paying = 0;
     t->rolled = false;
+    t->own.more = 0;
     t->own.purse = key->live;
     t->own.limits = (struct km_limits){ key->row.rpm, key->row.tpm, key->row.max_parallel };
     t->own.unasked = false;
@@ -33,6 +32,7 @@ void km_tills_init(struct km_tills *t, const struct km_key *key, struct km_payer
         t->v[i].purse = payers->v[i].purse;
         t->v[i].unasked = payers->v[i].unasked;
         t->v[i].tokens = payers->v[i].tokens;
+        t->v[i].more = 0;
     }
 }
 
@@ -93,10 +93,10 @@ static void undo(struct km_till *till)
 }
 
 /* Less is always granted, to all at once. */
-static void give(const struct km_till *till, int64_t less)
+static void give(const struct km_till *till)
 {
-    if (less > 0)
-        km_budget_settle(&till->purse->budget, less, 0);
+    if (till->more < 0)
+        km_budget_settle(&till->purse->budget, -till->more, 0);
 }
 
 /* Under all locks. *ret_refused: by whom. */
@@ -117,9 +117,9 @@ static int ask_all(struct km_tills *t, size_t n, km_till_fn *ask, struct km_till
     if (r == 0 && t->a->look)
         undo(&t->own);
     if (r == 0)
-        give(&t->own, -t->more);
+        give(&t->own);
     for (size_t k = 0; r == 0 && k < n; k++)
-        give(&t->v[k], -t->more);
+        give(&t->v[k]);
     t->own.before = t->own.purse->limit;
     for (size_t k = 0; k < n; k++)
         t->v[k].before = t->v[k].purse->limit;

@@ -14,6 +14,7 @@ struct km_till {
     bool unasked; /* its budget refuses nothing */
     int64_t tokens; /* taken of its limit; of again: held already */
     enum km_limit_kind kind; /* which limit refused */
+    int64_t more; /* of its reservation: to be taken by this question, or, below 0, given back */
     int64_t reserved; /* taken of its budget by this question */
     struct km_limit_state before; /* then, after it was asked: as it was or is */
 };
@@ -22,8 +23,6 @@ struct km_tills {
     const struct km_key *key;
     struct km_payers *payers; /* NULL: the key's alone pays */
     const struct km_admission *a;
-    int64_t more; /* of a reservation that changes */
-    size_t paying; /* of widening: so many of the payers have paid before */
     bool rolled; /* a window of the key's budget began */
     struct km_till own;
     struct km_till v[KM_PURSES_MOST]; /* as many as payers has; unset without */

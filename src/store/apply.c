@@ -65,7 +65,7 @@ struct route {
 /* A later state of an open call. */
 struct progress {
     struct km_uuid id;
-    int64_t route, reserved;
+    int64_t route, reserved, key; /* who pays may be others than at first */
     struct km_str state, texts;
 };
 
@@ -100,11 +100,12 @@ static const struct km_statement rows[ROWS] = {
                       .sql = { "INSERT INTO open_calls SELECT * FROM open_rows WHERE true"
                         " ON CONFLICT DO NOTHING" } },
     [UPDATE_OPEN] = { "ledger.update_open",
-                      { "UPDATE open_calls SET route = ?2, reserved = ?3, state = ?4, texts = ?5"
-                        " WHERE id = ?1" },
+                      { "UPDATE open_calls SET route = ?2, reserved = ?3, state = ?4, texts = ?5,"
+                        " key = ?6 WHERE id = ?1" },
                       .in = KM_FIELDS(PROGRESS(id.b), PROGRESS(route), PROGRESS(reserved),
                                       KM_FIELD_AS(struct progress, state, KM_FIELD_BLOB),
-                                      KM_FIELD_AS(struct progress, texts, KM_FIELD_BLOB_NULL)) },
+                                      KM_FIELD_AS(struct progress, texts, KM_FIELD_BLOB_NULL),
+                                      PROGRESS(key)) },
     [DELETE_OPEN] = { "ledger.delete_open",
                       { "DELETE FROM open_calls WHERE id = ?1" },
                       .in = KM_FIELDS(KM_FIELD(struct km_record, id.b)) },
@@ -261,7 +262,7 @@ static int key_of(struct km_apply *a, const struct km_record *rec, struct km_dic
                   struct km_err *err)
 {
     struct km_str hash = km_str((const char *)rec->key_hash, sizeof rec->key_hash);
-    struct km_str payers = km_record_text(rec, KM_RECORD_PAYERS);
+    struct km_str payers = km_paying_whole(km_record_text(rec, KM_RECORD_PAYERS));
     const struct km_dict_value *known = km_dict_find(a->keys, payers, hash);
     int r;
 
@@ -312,8 +313,10 @@ static int add_spent(struct km_apply *a, const struct km_batch_row *row, struct 
     int64_t at_us = rec->end_us ? rec->end_us : rec->start_us; /* it was never heard to end */
     struct key key = { .id = row->key, .spend = cost };
     enum km_window_place place = km_windows_place(&now, at_us, rec->end_us != 0, &key.end_us);
-    int r =
-        rec->len[KM_RECORD_PAYERS] ? km_payer_books_add(a->payers, row->key, at_us, cost, err) : 0;
+    int r = rec->len[KM_RECORD_PAYERS]
+                ? km_payer_books_add(a->payers, row->key, at_us, cost,
+                                     km_paying_parts(km_record_text(rec, KM_RECORD_PAYERS)), err)
+                : 0;
 
     if (r < 0)
         return r;
@@ -364,6 +367,7 @@ static int update_open(struct km_apply *a, struct km_err *err)
             .id = row->rec->id,
             .route = row->route,
             .reserved = km_batch_cost(row->rec->reserved),
+            .key = row->key,
             .state = km_str((const char *)row->state, row->state_n),
             .texts = km_open_texts(row->rec),
         };

@@ -214,7 +214,7 @@ int km_ledger_intent(struct km_ledger *l, const struct km_ledger_entry *e, km_st
 void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_store_done_fn *done,
                       void *ctx, bool *ret_wait)
 {
-    size_t kept = e->unasked ? 0 : KM_ROOM_SETTLE + e->payers.n, size = km_record_size(e);
+    size_t kept = e->unasked ? 0 : KM_ROOM_SETTLE + e->payers_kept, size = km_record_size(e);
     struct km_store *store = l->store;
     struct km_ledger_entry shorter;
     bool replaced, written;
@@ -245,7 +245,7 @@ void km_ledger_settle(struct km_ledger *l, const struct km_ledger_entry *e, km_s
 
 bool km_ledger_settle_in_place(struct km_ledger *l, const struct km_ledger_entry *e)
 {
-    const size_t kept = KM_ROOM_SETTLE + e->payers.n;
+    const size_t kept = KM_ROOM_SETTLE + e->payers_kept;
     bool written;
 
     if (l->store->strict)

@@ -300,23 +300,40 @@ static int64_t window_of(const struct purse *p, int64_t at_us)
     return p->length_s > 0 ? km_time_budget_end(at_us, p->length_s, p->end_us) : 0;
 }
 
+static int add_to(struct km_payer_books *b, const struct purse *p, int64_t at_us, int64_t cost,
+                  struct km_err *err)
+{
+    struct km_sum *sum = km_sums_at(&b->sums, window_of(p, at_us), p->id, 0);
+
+    if (!sum)
+        return km_fail(err, KM_E_NOMEM, "store: out of memory");
+    if (sum->spend <= MOST_SUM)
+        sum->spend += cost;
+    return 0;
+}
+
+/* What the i-th pays of that cost. */
+static int64_t part_of(struct km_str parts, size_t i, int64_t cost)
+{
+    struct km_paying_part part;
+
+    while (km_paying_next_part(&parts, &part))
+        if (part.at == i)
+            return part.paid < cost ? part.paid : cost;
+    return cost;
+}
+
 int km_payer_books_add(struct km_payer_books *b, int64_t number, int64_t at_us, int64_t cost,
-                       struct km_err *err)
+                       struct km_str parts, struct km_err *err)
 {
     struct list *l;
     int r = cost > 0 ? list_of(b, number, &l, err) : 0;
 
     if (r < 0 || cost <= 0)
         return r;
-    for (size_t i = 0; i < l->n; i++) {
-        struct km_sum *sum = km_sums_at(&b->sums, window_of(&l->v[i], at_us), l->v[i].id, 0);
-
-        if (!sum)
-            return km_fail(err, KM_E_NOMEM, "store: out of memory");
-        if (sum->spend <= MOST_SUM)
-            sum->spend += cost;
-    }
-    return 0;
+    for (size_t i = 0; r == 0 && i < l->n; i++)
+        r = add_to(b, &l->v[i], at_us, parts.n ? part_of(parts, i, cost) : cost, err);
+    return r;
 }
 
 int km_payer_books_finish(struct km_payer_books *b, struct km_err *err)

@@ -15,7 +15,8 @@
 #define KM_RECORD_NAME_BYTES 256 /* each string but metadata is cut here */
 #define KM_RECORD_METADATA_BYTES 4096
 #define KM_RECORD_ATTEMPTS_BYTES 4096
-#define KM_RECORD_PAYERS_BYTES 4096 /* who makes it bounds it: it is never cut */
+/* Who makes it bounds it, it is never cut: a text, and what each of it pays. */
+#define KM_RECORD_PAYERS_BYTES (4096 + 2048)
 
 #define KM_RECORD_AUDIT_BYTES (16 * 1024) /* of an audit record, all of it */
 

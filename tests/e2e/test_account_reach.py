@@ -85,7 +85,8 @@ def spent(gateway, team):
 
 
 def test_who_pays_for_a_follower_is_booked_in_memory_and_in_the_store(reach):
-    """Both models' purses pay for the call that went to both, as both workers and the books see it."""
+    """Each model's purse pays for what was asked of it, and the team's for both, as both workers and
+    the books see it."""
     limits = {"chat": {"budget_limit": 5, "time_period": "1d"},
               "bad": {"budget_limit": 5, "time_period": "1d"}}
     team = new_team(reach, model_max_budget=limits)
@@ -101,7 +102,9 @@ def test_who_pays_for_a_follower_is_booked_in_memory_and_in_the_store(reach):
                 "SELECT s.spend FROM purse_spend s JOIN purses u ON u.id = s.purse"
                 " WHERE u.name LIKE ? ORDER BY s.spend", [like])]
     wait_until(lambda: len(purses()) == 3, 10, "the call to be booked to all three")
-    assert purses() == pytest.approx([cost] * 3)
+    failed, served, all_of_it = purses()  # the first said 500, which may have cost its input
+    assert failed + served == pytest.approx(all_of_it) and all_of_it == pytest.approx(cost)
+    assert 0 < failed < served
     assert spent(reach, team)[0] == pytest.approx(cost)
     row = reach.spend_logs(request_id=answer.header("x-litellm-call-id"))[0]
     assert row["spend"] == pytest.approx(cost)
