@@ -12,10 +12,12 @@
 #include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
+#include "admin/daily.h"
 #include "admin/keys.h"
 #include "admin/mcp.h"
 #include "admin/mcp_pins.h"
 #include "admin/mcp_servers.h"
+#include "admin/models.h"
 #include "admin/audit.h"
 #include "admin/budgets.h"
 #include "admin/spend.h"
@@ -80,6 +82,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
     &km_mirror_settings_table, &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
+    &km_model_admin_table,
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
@@ -107,6 +110,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_key_routes,
     &km_audit_routes,
     &km_budget_routes, &km_spend_routes,
+    &km_daily_routes,
     &km_mcp_routes,
     &km_approval_routes,
     &km_oauth_routes,
@@ -119,6 +123,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_pin_routes,
     &km_mcp_manage_routes,
     &km_mcp_server_routes,
+    &km_model_routes,
     NULL,
 };
 

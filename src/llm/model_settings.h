@@ -64,6 +64,9 @@ struct km_model_info {
     const struct km_node *all;
 };
 
+/* What the models that the store has are called as a place in the configuration. */
+#define KM_MODEL_STORED_NAME "(stored models)"
+
 struct km_model_entry {
     struct km_str model_name;
     struct km_litellm_params params;
@@ -133,6 +136,12 @@ struct km_router_settings { /* router_settings */
     const struct km_node *provider_budgets; /* budgets.c */
     const struct km_node *group_affinity; /* read by affinity.c */
 };
+
+/* Was it stored by the management API, and is none of the file? */
+bool km_model_entry_stored(const struct km_model_entry *entry);
+/* A stored entry that names an address: nothing that the machine has of its own, a variable or a
+ * file of credentials, is sent there, for who may store a model may not read those. */
+bool km_model_entry_alone(const struct km_model_entry *entry);
 
 extern const struct km_settings_table km_model_settings_table; /* "" */
 extern const struct km_settings_table km_llm_defaults_table; /* litellm_settings */
