@@ -67,6 +67,7 @@
 #include "net/pool.h"
 #include "ops/health.h"
 #include "policy/account_settings.h"
+#include "policy/caller_settings.h"
 #include "policy/economy.h"
 #include "policy/gateway_budget.h"
 #include "policy/key.h"
@@ -79,7 +80,8 @@
 const struct km_settings_table *const km_app_tables[] = {
     &km_model_settings_table, &km_llm_defaults_table, &km_router_settings_table,
     &km_general_settings_table, &km_pass_settings_table, &km_mcp_general_table,
-    &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
+    &km_litellm_logging_table,
+    &km_litellm_router_logging_table, &km_gateway_settings_table, &km_things_settings_table,
     &km_mirror_settings_table, &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
     &km_model_admin_table,
@@ -91,6 +93,7 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_gate_settings_table, &km_execution_settings_table, &km_route_settings_table,
     &km_economy_settings_table, &km_gateway_budget_settings_table,
     &km_proxy_budget_settings_table, &km_runs_settings_table,
+    &km_economy_settings_table, &km_caller_settings_table, &km_caller_tag_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,

@@ -6,6 +6,7 @@
  * that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
+#include "call/caller.h"
 
 #include "call/gateway_budget.h"
 #include "call/hooks.h"
@@ -70,7 +71,7 @@ void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
     } else if (call->kind->base) {
         e->api_base = call->kind->base(call);
     }
-    e->user = call->req.user;
+    e->user = km_call_end_user(call);
     e->metadata = call->req.metadata;
 }
 

@@ -187,6 +187,8 @@ struct km_call {
     struct km_own_fallbacks own_fallbacks; /* its caller's */
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_str economy; /* what cost decided (economy.h) */
+    struct km_str end_user, named_user; /* that its head named (caller.h); empty: not read yet,
+                                         * or none */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
     unsigned followers; /* groups that wait for their turn */
@@ -209,6 +211,7 @@ struct km_call {
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
     bool have_body; /* it was given */
+    struct km_named_price *named_price; /* price.c's; NULL: none is asked for by name yet */
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
@@ -351,7 +354,7 @@ int km_call_payers_now(struct km_call *call, struct km_payers **ret,
 enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
                                    struct km_str alias_of, struct km_err *err) KM_MUST_USE;
 /* Is none of those that pay for it blocked, nor its end user? */
-bool km_call_payers_go_on(const struct km_call *call, struct km_err *err) KM_MUST_USE;
+bool km_call_payers_go_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
 /* Has its key a budget, or one of its accounts, or a target that it may go to? */
 bool km_call_has_budget(const struct km_call *call);
 const char *km_call_who_has(const struct km_call *call); /* words for an error: who has one */

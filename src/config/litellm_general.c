@@ -8,6 +8,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define MET KM_LITELLM_MET
 #define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
@@ -32,8 +33,6 @@ static const struct km_setting rows[] = {
             "Models and routes by role; kanmon has no roles beside admin and key yet."),
     REFUSED("enforce_rbac", KM_SET_BOOL, "false",
             "Callers without a role are refused; kanmon has no such roles yet."),
-    REFUSED("enforce_user_param", KM_SET_BOOL, "false",
-            "Requests without a user are refused; kanmon lets them pass."),
     REFUSED("enforced_params", KM_SET_STR_LIST, NULL,
             "Requests without these members are refused; kanmon lets them pass."),
     REFUSED("service_account_settings", KM_SET_NODE, NULL,
@@ -85,11 +84,11 @@ static const struct km_setting rows[] = {
             "Lets unknown keys pass while the database is down; kanmon never does."),
     IGNORED("allow_client_side_credentials", KM_SET_BOOL,
             "Lets clients bring their own provider keys; kanmon does not."),
-    IGNORED("allow_user_auth", KM_SET_BOOL,
-            "A form of login that LiteLLM withdrew; kanmon never had it."),
+    MET("allow_user_auth", KM_SET_BOOL,
+        "Opens a route that LiteLLM itself has no more."),
     IGNORED("dangerously_allow_mock_testing_request_params", KM_SET_BOOL,
             "Lets requests ask for failures to test with; kanmon never does."),
-    IGNORED("disable_budget_reservation", KM_SET_BOOL,
+    MET("disable_budget_reservation", KM_SET_BOOL,
             "Lets concurrent calls overspend; kanmon always reserves."),
     IGNORED("disable_responses_id_security", KM_SET_BOOL,
             "Lets callers read each other's responses; kanmon has no such route."),
@@ -105,11 +104,11 @@ static const struct km_setting rows[] = {
     IGNORED("legacy_unscoped_spend_list_endpoints", KM_SET_BOOL,
             "Shows all rows of /spend/keys and /spend/users to everyone; kanmon has no such "
             "routes yet."),
-    IGNORED("enforce_fallback_model_access", KM_SET_BOOL,
+    MET("enforce_fallback_model_access", KM_SET_BOOL,
             "Checks fallbacks against the key's models; kanmon always does."),
-    IGNORED("enforce_fallback_budget", KM_SET_BOOL,
+    MET("enforce_fallback_budget", KM_SET_BOOL,
             "Checks fallbacks against the budget; kanmon always does."),
-    IGNORED("fail_closed_budget_enforcement", KM_SET_BOOL,
+    MET("fail_closed_budget_enforcement", KM_SET_BOOL,
             "Refuses calls whose budget cannot be checked; kanmon always does."),
     IGNORED("token_rate_limit_type", KM_SET_STR,
             "Which tokens count for limits; kanmon counts all, the strictest reading."),
@@ -163,9 +162,9 @@ static const struct km_setting rows[] = {
             "Keeps errors out of LiteLLM's database; kanmon records each call's outcome."),
     IGNORED("disable_reset_budget", KM_SET_BOOL,
             "Never starts a budget anew by a job; kanmon needs no job."),
-    IGNORED("disable_adding_master_key_hash_to_db", KM_SET_BOOL,
+    MET("disable_adding_master_key_hash_to_db", KM_SET_BOOL,
             "How LiteLLM keeps the master key's spend; kanmon stores only hashes."),
-    IGNORED("disable_master_key_return", KM_SET_BOOL,
+    MET("disable_master_key_return", KM_SET_BOOL,
             "Hides the master key on LiteLLM's page; kanmon never shows it."),
     IGNORED("store_prompts_in_spend_logs", KM_SET_BOOL,
             "Keeps prompts; kanmon does not, unless its own setting says so."),
@@ -191,7 +190,7 @@ static const struct km_setting rows[] = {
             "Timing of LiteLLM's budget job; kanmon renews a budget when it is used."),
     IGNORED("proxy_budget_rescheduler_max_time", KM_SET_INT,
             "Timing of LiteLLM's budget job; kanmon renews a budget when it is used."),
-    IGNORED("scheduled_job_stagger", KM_SET_NODE,
+    MET("scheduled_job_stagger", KM_SET_NODE,
             "Spreads LiteLLM's background jobs; kanmon has none of them."),
     /* Health, alerts, reports. */
     IGNORED("health_check_staleness_threshold", KM_SET_INT,
@@ -200,7 +199,7 @@ static const struct km_setting rows[] = {
             "Whether 429 and 408 count in health checks; here 429 never does."),
     IGNORED("health_check_skip_disabled_background_models", KM_SET_BOOL,
             "Which models /health leaves out; kanmon shows all."),
-    IGNORED("use_shared_health_check", KM_SET_BOOL,
+    MET("use_shared_health_check", KM_SET_BOOL,
             "Shares health checks in Redis; here one worker makes them."),
     PROTECTS("alerting", KM_SET_STR_LIST,
             "Where LiteLLM sends alerts: kanmon sends none, so nobody is told."),
@@ -221,13 +220,13 @@ static const struct km_setting rows[] = {
             "Calls that wait for a LiteLLM worker; kanmon answers 503 with Retry-After instead."),
     IGNORED("admission_queue_timeout_seconds", KM_SET_INT,
             "How long a call waits for a LiteLLM worker; kanmon answers 503 instead."),
-    IGNORED("disable_retry_on_max_parallel_request_limit_error", KM_SET_BOOL,
+    MET("disable_retry_on_max_parallel_request_limit_error", KM_SET_BOOL,
             "Does not retry calls over a key's limit; kanmon never does."),
-    IGNORED("cancel_on_disconnect", KM_SET_BOOL,
+    MET("cancel_on_disconnect", KM_SET_BOOL,
             "Cancels the upstream call of a client that is gone; kanmon always does."),
-    IGNORED("user_api_key_cache_ttl", KM_SET_INT,
+    MET("user_api_key_cache_ttl", KM_SET_INT,
             "How long a key is kept in memory; changes to keys take effect at once here."),
-    IGNORED("user_api_key_cache_max_size", KM_SET_INT,
+    MET("user_api_key_cache_max_size", KM_SET_INT,
             "How many keys LiteLLM keeps in memory; kanmon keeps all."),
     IGNORED("enable_drain_endpoint", KM_SET_BOOL, "A route that drains; kanmon drains on SIGTERM."),
     IGNORED("drain_endpoint_token", KM_SET_SECRET,
@@ -238,11 +237,6 @@ static const struct km_setting rows[] = {
             "Usage in every stream; kanmon sends it when the client asks."),
     IGNORED("sse_keepalive_ping_interval_seconds", KM_SET_INT,
             "Sends comments in quiet streams; kanmon relays what the provider sends."),
-    /* Who the end user is. */
-    IGNORED("user_header_name", KM_SET_STR,
-            "The header that names the end user; kanmon does not count by end user yet."),
-    IGNORED("user_header_mappings", KM_SET_NODE,
-            "Headers that name users; kanmon does not count by user yet."),
     /* Routes and pages kanmon does not have. */
     IGNORED("image_generation_model", KM_SET_STR,
             "The model for images; here a request names it."),
@@ -294,7 +288,7 @@ static const struct km_setting rows[] = {
             "Lets LiteLLM's control plane log in; kanmon has no such login."),
     IGNORED("disable_auto_add_proxy_admin_to_teams", KM_SET_BOOL,
             "Who is put into a new team; kanmon has no teams yet."),
-    IGNORED("litellm_license", KM_SET_SECRET, "LiteLLM's licence; kanmon needs none."),
+    MET("litellm_license", KM_SET_SECRET, "LiteLLM's licence; kanmon needs none."),
     { 0 },
 };
 

@@ -25,12 +25,14 @@
 void km_gateway_apply(struct km_gateway *gw)
 {
     const struct km_snapshot *s = gw->current;
+    const struct km_litellm_router_logging *router;
     const struct km_litellm_logging *old;
     int64_t level, format;
 
     km_assert(s);
     old = km_config_get(s->config, &km_litellm_logging_table);
-    level = old->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
+    router = km_config_get(s->config, &km_litellm_router_logging_table);
+    level = old->set_verbose || router->set_verbose ? KM_LOG_DEBUG : s->gateway->log_level;
     format = old->json_logs ? KM_LOG_JSON : s->gateway->log_format;
     gw->bodies.limit = km_body_budget_limit(s->http);
     km_log_set_level(gw->log, (enum km_log_level)level);

@@ -17,6 +17,8 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
+struct km_caller_settings;
+struct km_caller_tag_settings;
 struct km_execution_settings;
 struct km_module;
 struct km_runs_settings;
@@ -48,6 +50,8 @@ struct km_snapshot {
     const struct km_execution_settings *execution;
     const struct km_gate_settings *waiting;
     const struct km_runs_settings *runs;
+    const struct km_caller_settings *callers;
+    const struct km_caller_tag_settings *caller_tags;
     bool has_master;
     uint8_t master_hash[32];
     bool auth_off; /* nobody is asked for a key */

@@ -167,6 +167,7 @@ struct km_models_args {
     const struct km_prices *prices;
     bool offline; /* without those that a gateway's store has */
     struct km_tls_client *tls, *tls_insecure;
+    bool unverified; /* deployments that do not say otherwise use the latter */
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
     const struct km_hedge_settings *hedge; /* lives with config; NULL: nothing is hedged */
@@ -174,6 +175,12 @@ struct km_models_args {
     struct km_gates *gates; /* likewise; NULL: no call waits */
     const struct km_gate_settings *waiting; /* lives with config; NULL with gates */
 };
+
+/* What litellm_settings.ssl_verify says: are deployments to be verified?  ret_ca_file: that file's
+ * CAs are trusted; NULL: the system's. */
+struct km_llm_defaults;
+bool km_llm_verifies(const struct km_llm_defaults *llm, struct km_arena *arena,
+                     const char **ret_ca_file);
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,

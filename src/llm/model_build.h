@@ -14,6 +14,9 @@ struct km_model_build {
     struct km_model_said **said; /* NULL: nothing is remembered */
 };
 
+/* By which its upstream is verified, or not. */
+struct km_tls_client *km_deployment_tls(const struct km_model_build *b,
+                                        const struct km_model_entry *entry);
 /* Fills *d.  What is wrong with the entry becomes d->unavailable and a warning; an error is
  * returned only when memory runs out.  provider NULL: as the entry says. */
 int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,

@@ -344,6 +344,10 @@ static const struct km_setting default_rows[] = {
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
       .help = "Leave out what a provider does not know, instead of refusing the call." },
+    { .name = "ssl_verify", .type = KM_SET_NODE, .offset = AT(ssl_verify),
+      .help = "false: certificates of upstreams of models are not verified, unless a deployment's "
+              "ssl_verify is true. A path: a file of the CAs that are trusted, in the place of the "
+              "system's, for MCP servers too." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
     { .name = "tag_budget_config", .type = KM_SET_NODE, .offset = AT(tag_budgets),

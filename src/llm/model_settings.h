@@ -95,6 +95,7 @@ struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
     bool drop_params;
+    const struct km_node *ssl_verify; /* false, or a file of CAs; NULL: not said */
     struct km_cooldown_settings cooldown;
     struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;

@@ -135,8 +135,7 @@ static int authenticate(struct km_deployment *d, const struct km_model_build *b,
 {
     struct km_google_args args = { .credentials = entry->params.vertex_credentials,
                                    .config = b->args->config,
-                                   .tls = entry->params.ssl_verify ? b->args->tls
-                                                                   : b->args->tls_insecure,
+                                   .tls = km_deployment_tls(b, entry),
                                    .proxies = b->args->proxies };
     struct km_err why = { 0 };
     int r;

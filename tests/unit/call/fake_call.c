@@ -407,7 +407,9 @@ bool make_world(void)
                                    .llm = &f.llm,
                                    .routing = &f.routing,
                                    .execution = &f.execution,
-                                   .runs = &f.runs };
+                                   .runs = &f.runs,
+                                   .callers = &f.callers,
+                                   .caller_tags = &f.caller_tags };
     f.view = (struct km_view){ .snap = &f.snap, .refs = 1 };
     f.w.gw = &f.gw;
     f.w.loop = f.loop;
