@@ -204,8 +204,8 @@ static void leave_group(const struct km_call *call, struct km_payers_draft *d,
     }
 }
 
-/* Each is to have what an attempt begins with; a part of that comes when all that the call needs more
- * is asked for (recover.c). */
+/* Each is to have what an attempt begins with; a part of that comes when all that the call needs
+ * more is asked for (recover.c). */
 static int enter_group(const struct km_call *call, struct km_payers_draft *d,
                        const struct km_payers *now, int64_t so_far, struct km_err *err)
 {

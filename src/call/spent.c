@@ -16,7 +16,7 @@ bool km_call_reserves(const struct km_call *call)
 }
 
 size_t km_call_targets(const struct km_call *call, const struct km_deployment *d,
-                           struct km_purse *ret[KM_PAYERS_TARGETS])
+                       struct km_purse *ret[KM_PAYERS_TARGETS])
 {
     return d && d->has_budget
                ? km_payers_targets(call->w->gw->accounts, d->provider_name, d->budget_id, ret)

@@ -3,8 +3,8 @@
  *
  * Providers and deployments are known to the configuration alone: their accounts are in no row of
  * the store, but what they spent is, under their purses' names, as that of any account.  So it is
- * there again after a restart, goes over with a hand-over, and is one sum for all workers.  A budget
- * that a reload brings begins with nothing spent.
+ * there again after a restart, goes over with a hand-over, and is one sum for all workers.  A
+ * budget that a reload brings begins with nothing spent.
  *
  * A tag with a budget is an account like any other, so one that the store has keeps what else it
  * says.

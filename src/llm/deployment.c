@@ -132,10 +132,9 @@ int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
         return 0;
     }
     d->origin = km_origin_unref(d->origin);
-    r = km_origin_new(
-        url.https, url.host, url.port,
-        km_deployment_tls(b, entry), b->args->proxies,
-        km_model_entry_stored(entry) ? KM_GUARD_METADATA : KM_GUARD_NONE, &d->origin, err);
+    r = km_origin_new(url.https, url.host, url.port, km_deployment_tls(b, entry), b->args->proxies,
+                      km_model_entry_stored(entry) ? KM_GUARD_METADATA : KM_GUARD_NONE, &d->origin,
+                      err);
     if (r < 0)
         return r;
     url.path = km_str_sub(url.path, 0, km_str_chr(url.path, '?'));

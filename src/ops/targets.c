@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* targets.c - see targets.h for the contract.
  *
- * Asked when somebody looks.  LiteLLM's gauge is of providers alone, and of what is spent: what calls
- * under way have reserved is not taken off there.  Ours beside it is of deployments.
+ * Asked when somebody looks.  LiteLLM's gauge is of providers alone, and of what is spent: what
+ * calls under way have reserved is not taken off there.  Ours beside it is of deployments.
  */
 #include "ops/targets.h"
 

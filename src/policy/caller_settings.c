@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* caller_settings.c - see caller_settings.h.  The keys are LiteLLM's and mean what they mean there,
- * but that no header puts another user in the place of the key's. */
+/* caller_settings.c - see caller_settings.h for the contract.
+ *
+ *     general_settings    user_header_mappings and the like: which header names an end user
+ *     litellm_settings    which headers become tags
+ *
+ * The keys are LiteLLM's and mean what they mean there, but that no header puts another user in the
+ * place of the key's.
+ */
 #include "policy/caller_settings.h"
 
 static const char *const roles[] = { "customer", "internal_user", NULL };

@@ -13,11 +13,11 @@
 #include "policy/payers.h"
 #include "store/payers.h"
 
-/* Calls go from target to target at random: attempts begin, grow, fail and cost something or nothing,
- * side by side.  A model beside them knows of each what it reserves and what it cost, attempt by
- * attempt.  After each step what every purse has reserved is the sum of what the model says, nothing
- * is over its budget, and who was refused was so because one of those asked had not as much; at the
- * end nothing is reserved, and each has spent what was spent there. */
+/* Calls go from target to target at random: attempts begin, grow, fail and cost something or
+ * nothing, side by side.  A model beside them knows of each what it reserves and what it cost,
+ * attempt by attempt.  After each step what every purse has reserved is the sum of what the model
+ * says, nothing is over its budget, and who was refused was so because one of those asked had not
+ * as much; at the end nothing is reserved, and each has spent what was spent there. */
 
 #define USD INT64_C(1000000000)
 #define NOW INT64_C(1700000000000000)
@@ -104,8 +104,7 @@ static void world_init(struct world *w, uint64_t seed, int64_t scale)
     w->purses[TEAM] = put(w, KM_ACCOUNT_TEAM, "t", w->max[TEAM]);
     for (int i = 0; i < PROVIDERS; i++) {
         w->max[PROVIDER + i] = (12 + i) * scale;
-        w->purses[PROVIDER + i] =
-            put(w, KM_ACCOUNT_PROVIDER, providers[i], w->max[PROVIDER + i]);
+        w->purses[PROVIDER + i] = put(w, KM_ACCOUNT_PROVIDER, providers[i], w->max[PROVIDER + i]);
     }
     for (int i = 0; i < TARGETS; i++) {
         w->max[TARGET + i] = (6 + i) * scale;
@@ -161,16 +160,15 @@ static void check(const struct world *w)
 
 static struct km_admission admission(const struct call *c, int64_t reserve)
 {
-    return (struct km_admission){ .reserve = reserve,
-                                  .output_bound = 1,
-                                  .payers = c->payers,
-                                  .now_ms = 1000,
-                                  .now_us = NOW };
+    return (struct km_admission){
+        .reserve = reserve, .output_bound = 1, .payers = c->payers, .now_ms = 1000, .now_us = NOW
+    };
 }
 
 static bool has_room(const struct world *w, int purse, int64_t more)
 {
-    return more <= 0 || w->spent[purse] + km_purse_reserved(w->purses[purse]) + more <= w->max[purse];
+    return more <= 0 ||
+           w->spent[purse] + km_purse_reserved(w->purses[purse]) + more <= w->max[purse];
 }
 
 static void use(struct call *c, struct km_payers *to)
@@ -440,7 +438,8 @@ static void *run(void *arg)
                 fail_one(w, c);
             for (int p = 0; p < PURSES; p++) {
                 pthread_mutex_lock(&w->purses[p]->lock);
-                assert_true(w->purses[p]->budget.spent + w->purses[p]->budget.reserved <= w->max[p]);
+                assert_true(w->purses[p]->budget.spent + w->purses[p]->budget.reserved <=
+                            w->max[p]);
                 pthread_mutex_unlock(&w->purses[p]->lock);
             }
         }
