@@ -7,13 +7,16 @@
  *
  * What a caller names is only looked up: where there is no such account it stands in the call's row
  * and nothing else happens.  It is asked once a call, when the body is read and nothing is reserved
- * yet; a call whose key is of no account, in a gateway that has none, asks one number.
+ * yet; a call whose key is of no account, in a gateway that has none, asks one number.  The budget
+ * of the run that it is of (run.h) pays beside them.
  */
 #include "call/call.h"
+#include "call/run.h"
+#include "http/json.h"
+#include "policy/gateway_budget.h"
 #include "call/caller.h"
 #include "http/json.h"
 #include "policy/caller_settings.h"
-#include "policy/gateway_budget.h"
 
 /* The names that its caller gave it. */
 struct said {
@@ -136,6 +139,7 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
     if (key && !ask.user_id.n)
         ask.user_id = km_call_named_user(call);
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
+    ask.run = km_call_run_purse(call);
     r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
     if (r == 0 && *ret)
         r = km_arena_defer(&call->arena, free_payers, *ret);
@@ -146,7 +150,7 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
 
 static bool has_payers(const struct km_call *call)
 {
-    return !km_accounts_is_empty(call->w->gw->accounts);
+    return !km_accounts_is_empty(call->w->gw->accounts) || km_call_run_purse(call);
 }
 
 int km_call_find_payers(struct km_call *call, struct km_err *err)
@@ -188,6 +192,15 @@ bool km_call_has_budget(const struct km_call *call)
 
     return (key && key->row.max_budget >= 0) || counts(call->hold.payers) ||
            (call->match.filters & KM_FILTER_BUDGET) != 0;
+}
+
+const char *km_call_who_has(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return (key && key->row.max_budget >= 0) || counts(call->hold.payers)
+               ? "this key has"
+               : "a deployment of it, or a provider, has";
 }
 
 int64_t km_call_left(const struct km_call *call)

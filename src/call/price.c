@@ -110,19 +110,19 @@ int km_call_unpriced(struct km_call *call, struct km_err *err)
     if (!km_call_has_budget(call) || call->visit->view->snap->keys->allow_unpriced)
         return 0;
     return km_fail_param(err, KM_E_UNPRICED, "model",
-                         "No price is known for model '%.*s', and this key has a budget. Set "
+                         "No price is known for model '%.*s', and %s a budget. Set "
                          "input_cost_per_token and output_cost_per_token, run `kanmon prices "
                          "import`, or set kanmon_settings.allow_unpriced.",
-                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), km_call_who_has(call));
 }
 
 static int not_priced(const struct km_call *call, struct km_str what, const char *remedy,
                       struct km_err *err)
 {
     return km_fail_param(err, KM_E_UNPRICED, "model",
-                         "No price is known of %.*s for model '%.*s', and this key has a budget. "
-                         "%s",
-                         KM_STR_ARG(what), KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), remedy);
+                         "No price is known of %.*s for model '%.*s', and %s a budget. %s",
+                         KM_STR_ARG(what), KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                         km_call_who_has(call), remedy);
 }
 
 /* What this deployment is asked for beside tokens, and has no price of. */

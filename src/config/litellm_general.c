@@ -149,8 +149,6 @@ static const struct km_setting rows[] = {
             "An option for LiteLLM behind PgBouncer; kanmon's store is local."),
     IGNORED("disable_prisma_schema_update", KM_SET_BOOL,
             "LiteLLM's migrations; kanmon has its own."),
-    IGNORED("store_model_in_db", KM_SET_BOOL,
-            "Keeps models in the database; kanmon's are in the file."),
     IGNORED("supported_db_objects", KM_SET_STR_LIST,
             "What LiteLLM loads from its database; kanmon's configuration is the file."),
     IGNORED("proxy_config_reload_interval_seconds", KM_SET_INT,

@@ -170,6 +170,13 @@ static const struct km_setting gateway_rows[] = {
       .min = 1,
       .max = 86400000,
       .help = "Longest silence of an upstream in the middle of an answer." },
+    { .name = "resume",
+      .type = KM_SET_BOOL,
+      .offset = AT(resume),
+      .def = "false",
+      .help = "A stream of plain text that breaks goes on at another deployment of its model, or "
+              "of a fallback. Each attempt is paid for. `resumeStream` says otherwise for one "
+              "request." },
     { .name = "inner_calls",
       .type = KM_SET_INT,
       .offset = AT(inner_calls),

@@ -14,6 +14,7 @@
 #include "mcp/oauth/settings.h"
 #include "policy/caller_settings.h"
 #include "policy/execution.h"
+#include "policy/runs.h"
 #include "policy/gate_settings.h"
 #include "store/store.h"
 
@@ -60,6 +61,7 @@ static void take_settings(struct km_snapshot *s)
     s->callers = km_config_get(s->config, &km_caller_settings_table);
     s->caller_tags = km_config_get(s->config, &km_caller_tag_settings_table);
     s->waiting = km_config_get(s->config, &km_gate_settings_table);
+    s->runs = km_config_get(s->config, &km_runs_settings_table);
     s->has_master = s->general->master_key.n > 0;
     if (s->has_master)
         km_sha256(s->general->master_key, s->master_hash);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* caller_settings.c - see caller_settings.h.
+/* caller_settings.c - see caller_settings.h for the contract.
+ *
+ *     general_settings    user_header_mappings and the like: which header names an end user
+ *     litellm_settings    which headers become tags
  *
  * The keys are LiteLLM's and mean what they mean there, but that no header puts another user in the
- * place of the key's: what a caller says may add a limit and never take one away.  Names of headers
- * are read once, here; who said what in a call is call/caller.c's.
+ * place of the key's.
  */
 #include "policy/caller_settings.h"
 

@@ -7,6 +7,7 @@
 #include "call/call.h"
 #include "policy/caller_settings.h"
 #include "policy/execution.h"
+#include "policy/runs.h"
 #include "call/hooks.h"
 #include "host/settings.h"
 
@@ -61,6 +62,7 @@ struct fake_world {
     struct km_llm_defaults llm;
     struct km_router_settings routing;
     struct km_execution_settings execution;
+    struct km_runs_settings runs;
     struct km_general_settings general;
     struct km_caller_settings callers;
     struct km_caller_tag_settings caller_tags;
