@@ -323,7 +323,8 @@ static void what_anthropic_says_is_read(void **state)
 static void seconds_are_read_and_what_is_none_of_it_says_nothing(void **state)
 {
     static const char *const odd[] = { "", "soon", "1x", "-5", "5m5", "9999999999999999s", "m" };
-    static const char *const since[] = { "1764000030", "1764000030000", "1763999999", "1000000001" };
+    static const char *const since[] = { "1764000030", "1764000030000", "1763999999",
+                                         "1000000001" };
     struct km_header v[] = { FIELD("x-ratelimit-remaining-requests", "3"),
                              FIELD("x-ratelimit-reset-requests", "1.5") };
     struct km_quota_said said;
