@@ -6,6 +6,7 @@
  * that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
+#include "call/caller.h"
 
 #include "call/gateway_budget.h"
 #include "call/hooks.h"
@@ -13,6 +14,8 @@
 #include "call/which.h"
 
 #include "call/metrics.h"
+#include "call/resume.h"
+#include "call/run.h"
 #include "policy/execution.h"
 
 /* A wildcard deployment's entry names what was really called. */
@@ -68,7 +71,7 @@ void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
     } else if (call->kind->base) {
         e->api_base = call->kind->base(call);
     }
-    e->user = call->req.user;
+    e->user = km_call_end_user(call);
     e->metadata = call->req.metadata;
 }
 
@@ -132,6 +135,8 @@ static int client_status(const struct km_call *call)
 {
     if (call->client_gone && !call->streaming)
         return 499;
+    if (call->streaming && km_resume_goes_on(call->resume))
+        return 200;
     if (call->streaming && !(call->failed && call->deliver.first && !call->started))
         return call->at->status ? call->at->status : 200;
     if (call->failed) /* before anything of the answer has left */
@@ -153,6 +158,8 @@ void km_call_log(struct km_call *call)
     if (v->within.n)
         km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
+    if (call->run && call->run->shown.n)
+        km_line_str(&l, "run", call->run->shown);
     if (km_execution_says(call->execution, KM_EXECUTION_BY))
         km_line_str(&l, "requested_by", call->execution->requested_by);
     if (call->kind->log)
@@ -169,6 +176,8 @@ void km_call_log(struct km_call *call)
         km_call_which_log(call, &l);
     if (call->dry)
         km_line_cstr(&l, "dry_run", "true");
+    if (call->resume)
+        km_resume_log(call, &l);
     km_line_i64(&l, "status", call->client_status);
     km_line_i64(&l, "prompt_tokens", call->usage.prompt_tokens);
     km_line_i64(&l, "completion_tokens", call->usage.completion_tokens);

@@ -19,10 +19,20 @@
 #include "call/execution.h"
 #include "call/gateway_budget.h"
 #include "call/hooks.h"
+#include "call/resume.h"
+#include "call/run.h"
 #include "policy/pace.h"
 
 #define DRY_BYTES ((size_t)1 << 20)
 #define OUTPUT_LEAST 16 /* a budget that leaves less than this is spent */
+
+/* What was said of the answer goes in as well, where it goes on elsewhere. */
+static void add_told(struct km_call *call)
+{
+    const struct km_text_size told = km_text_measure(km_told_text(&call->resume->told));
+
+    km_text_add(&call->req.size, &told);
+}
 
 /* Tokens that go in, as the one of those that may serve it has them that has the most. */
 static int64_t input_of(struct km_call *call)
@@ -30,6 +40,8 @@ static int64_t input_of(struct km_call *call)
     int64_t most = 0;
 
     call->req.size = km_text_measure(call->body);
+    if (call->resume)
+        add_told(call);
     for (size_t i = 0; i < call->match.n; i++) {
         const struct km_deployment *d = call->match.v[i].deployment;
         int64_t n = km_pace_input(d->pace, &call->req.size);
@@ -248,6 +260,8 @@ static int take_permit(struct km_call *call)
 /* There is not enough money for it: another model may be asked, which costs less. */
 static enum km_next permitted(struct km_call *call, int r)
 {
+    if (r == KM_E_BUDGET && call->err.reason == km_run_budget_reason)
+        km_call_count_run_refused(call, KM_RUN_REFUSED_BUDGET);
     while (r == KM_E_BUDGET && km_call_spend_elsewhere(call)) {
         call->err = (struct km_err){ 0 };
         call->refused = false;
@@ -302,13 +316,16 @@ enum km_next km_step_admit(struct km_call *call)
         r = call->kind->prepare(call, &call->err);
     read = r == 0;
     if (read)
+        r = km_call_enter_run(call, &call->err);
+    if (r == 0)
         r = km_call_find_payers(call, &call->err);
     if (r == 0)
         r = prepared_hooks(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;
-    r = r > 0 ? 0 : r;
+    if (r >= 0)
+        r = km_call_count_in_run(call, &call->err);
     if (read && km_call_is_dry(call))
         return dry(call, r < 0 ? r : reserve(call, &call->err));
     return r < 0 ? refused(call, r) : permitted(call, take_permit(call));

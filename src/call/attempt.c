@@ -228,8 +228,8 @@ void km_call_abandon(struct km_call *call)
 static bool may_have_another(const struct km_call *call)
 {
     return call->step == KM_STEP_send && !call->kind->placed && !call->held && !call->covering &&
-           !in_making(call) && call->route.ntried < call->match.n && !call->at->status &&
-           !(call->kind->is_spent && call->kind->is_spent(call));
+           !call->streaming && !in_making(call) && call->route.ntried < call->match.n &&
+           !call->at->status && !(call->kind->is_spent && call->kind->is_spent(call));
 }
 
 static void begin_beside(struct km_call *call, struct km_attempt *at)

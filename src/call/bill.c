@@ -10,6 +10,7 @@
 #include "call/flight.h"
 #include "call/metrics.h"
 #include "call/place.h"
+#include "call/resume.h"
 #include "http/json_out.h"
 #include "llm/api/priced.h"
 #include "policy/pace.h"
@@ -102,13 +103,19 @@ static uint64_t upstream_ms(const struct km_attempt *at)
     return at->began_ns && now_ns > at->began_ns ? (now_ns - at->began_ns) / 1000000 : 0;
 }
 
+/* Has its client had something of this attempt? */
+static bool has_begun(const struct km_call *call)
+{
+    return call->streaming && (!km_resume_goes_on(call->resume) || call->at->relaying);
+}
+
 static enum km_bill_end end_of(const struct km_call *call, const struct km_usage *heard)
 {
     bool whole = !call->failed && !call->at->money.cut;
     bool refused = call->failed && call->err.code == KM_E_UPSTREAM_STATUS;
     /* A no that came in a stream is out at the client, too, and no output. */
     bool output =
-        call->at->status < 300 && (heard->completion_tokens > 0 || (call->streaming && !refused));
+        call->at->status < 300 && (heard->completion_tokens > 0 || (has_begun(call) && !refused));
 
     if (!was_sent(call))
         return KM_BILL_UNSENT;

@@ -53,6 +53,8 @@ int km_call_set_execution(struct km_call *call, struct km_execution *x, struct k
         x->inactive |= KM_EXECUTION_BIT(BATCHING);
     if (km_execution_says(x, KM_EXECUTION_FALLBACK) && !call->kind->falls_back)
         x->inactive |= KM_EXECUTION_BIT(FALLBACK);
+    if (x->resume && (!call->req.stream || !call->api || !call->api->note_told))
+        x->inactive |= KM_EXECUTION_BIT(RESUME);
     if (km_execution_says(x, KM_EXECUTION_RETRIES))
         call->req.num_retries = x->max_retries;
     if (km_execution_says(x, KM_EXECUTION_PRIORITY))

@@ -21,6 +21,7 @@
 #include "call/metrics.h"
 #include "call/model.h"
 #include "call/place.h"
+#include "call/resume.h"
 #include "call/veil.h"
 #include "llm/refusal_maximum.h"
 
@@ -217,6 +218,16 @@ static bool refused_together(struct km_call *call)
     return true;
 }
 
+/* No further attempt is made.  A stream that has begun breaks. */
+static enum km_next give_up(struct km_call *call, const char *why)
+{
+    if (call->streaming && !call->client_gone) {
+        call->cut = true;
+        km_resume_ends(call, why);
+    }
+    return km_call_go(call, KM_STEP_account);
+}
+
 static const char again_tag; /* a note: at the same deployment? */
 
 /* Once more, or the end. */
@@ -224,10 +235,13 @@ static enum km_next try_again(struct km_call *call, bool same)
 {
     struct km_err err = { 0 };
 
-    if (km_attempt_next(call, same, &err) == 0)
+    if (km_attempt_next(call, same, &err) == 0) {
+        if (call->streaming && call->resume)
+            km_told_go_on(&call->resume->told);
         return km_call_go(call, KM_STEP_route);
+    }
     call->err = err;
-    return km_call_go(call, KM_STEP_account);
+    return give_up(call, "memory");
 }
 
 static void on_covered(void *ctx, const struct km_err *err)
@@ -250,7 +264,7 @@ static enum km_next cover(struct km_call *call, bool same)
     km_call_bill(call);
     km_call_targets_of(call, NULL); /* where it goes next is not known yet */
     if (!again)
-        return km_call_go(call, KM_STEP_account);
+        return give_up(call, "memory");
     do {
         r = km_call_need(call) > call->reserve
                 ? km_broker_top_up(call, km_call_need(call), on_covered, call, &err)
@@ -260,7 +274,7 @@ static enum km_next cover(struct km_call *call, bool same)
     call->covering = r == KM_E_AGAIN;
     if (r == KM_E_AGAIN)
         return KM_WAIT;
-    return r < 0 ? km_call_go(call, KM_STEP_account) : try_again(call, same);
+    return r < 0 ? give_up(call, "budget") : try_again(call, same);
 }
 
 /* The broker has answered. */
@@ -319,6 +333,25 @@ static enum km_next try_on(struct km_call *call)
     return km_call_go(call, KM_STEP_account);
 }
 
+/* The client has a part of its answer: another deployment may go on with it. */
+static enum km_next go_on(struct km_call *call)
+{
+    const struct km_err broke = call->err;
+    struct km_err err = { 0 };
+    bool passing = worth_another(call);
+
+    if (!may_be_repeated(call) || !worth_another_model(call) || !km_resume_may(call))
+        return give_up(call, "error");
+    if (km_resume_prepare(call, &err) < 0)
+        return give_up(call, "bound");
+    call->err = broke;
+    if ((passing && km_route_has_other(&call->route, call->match.v, call->match.n,
+                                       km_loop_now_ms(call->w->loop))) ||
+        go_elsewhere(call))
+        return cover(call, false);
+    return give_up(call, "no_deployment");
+}
+
 enum km_next km_step_recover(struct km_call *call)
 {
     if (call->covered)
@@ -330,7 +363,7 @@ enum km_next km_step_recover(struct km_call *call)
     if (call->at->money.billed && !call->client_gone && km_call_fall_further(call))
         return cover(call, false);
     if (call->client_gone || call->at->money.billed) /* the key has no more for another */
-        return km_call_go(call, KM_STEP_account);
+        return give_up(call, "budget");
     if (call->beside) { /* one of those may still do better */
         report(call);
         km_attempt_drop(call);
@@ -342,9 +375,5 @@ enum km_next km_step_recover(struct km_call *call)
         return cover(call, true);
     }
     report(call);
-    if (call->streaming) {
-        call->cut = true;
-        return km_call_go(call, KM_STEP_account);
-    }
-    return try_on(call);
+    return call->streaming ? go_on(call) : try_on(call);
 }

@@ -170,6 +170,13 @@ static const struct km_setting gateway_rows[] = {
       .min = 1,
       .max = 86400000,
       .help = "Longest silence of an upstream in the middle of an answer." },
+    { .name = "resume",
+      .type = KM_SET_BOOL,
+      .offset = AT(resume),
+      .def = "false",
+      .help = "A stream of plain text that breaks goes on at another deployment of its model, or "
+              "of a fallback. Each attempt is paid for. `resumeStream` says otherwise for one "
+              "request." },
     { .name = "inner_calls",
       .type = KM_SET_INT,
       .offset = AT(inner_calls),
@@ -258,5 +265,23 @@ const struct km_settings_table km_litellm_logging_table = {
     .section = "litellm_settings",
     .rows = logging_rows,
     .size = sizeof(struct km_litellm_logging),
+    .extra = SIZE_MAX,
+};
+
+#undef AT
+#define AT(member) offsetof(struct km_litellm_router_logging, member)
+
+static const struct km_setting router_logging_rows[] = {
+    { .name = "set_verbose",
+      .type = KM_SET_BOOL,
+      .offset = AT(set_verbose),
+      .help = "Log at level debug." },
+    { 0 },
+};
+
+const struct km_settings_table km_litellm_router_logging_table = {
+    .section = "router_settings",
+    .rows = router_logging_rows,
+    .size = sizeof(struct km_litellm_router_logging),
     .extra = SIZE_MAX,
 };

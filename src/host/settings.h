@@ -32,6 +32,7 @@ struct km_gateway_settings { /* kanmon_settings */
     bool log_prompts;
     int64_t drain_ms;
     int64_t stream_idle_ms; /* silence of an upstream inside an answer */
+    bool resume; /* a stream that breaks goes on at another deployment */
     int64_t inner_calls; /* one call asks for at a time */
     int64_t response_bytes; /* a buffered answer of an upstream */
     int64_t sse_event_bytes; /* one event of an upstream's stream */
@@ -52,8 +53,13 @@ struct km_litellm_logging { /* litellm_settings */
     bool metrics_auth; /* require_auth_for_metrics_endpoint */
 };
 
+struct km_litellm_router_logging { /* router_settings */
+    bool set_verbose;
+};
+
 extern const struct km_settings_table km_gateway_settings_table;
 extern const struct km_settings_table km_general_settings_table;
 extern const struct km_settings_table km_litellm_logging_table;
+extern const struct km_settings_table km_litellm_router_logging_table;
 
 #endif

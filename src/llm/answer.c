@@ -18,6 +18,7 @@
 #include "http/json.h"
 #include "llm/api/openai.h"
 #include "llm/dropped.h"
+#include "llm/told.h"
 #include "llm/usage.h"
 
 static bool is_output(enum km_chat_event_kind kind)
@@ -237,6 +238,19 @@ int km_answer_say(struct km_answer *a, const struct km_chat_event *e, struct km_
     return r < 0 || !a->stream ? r : a->to->event(a, e, err);
 }
 
+static int pass_on(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+{
+    return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : km_answer_say(a, e, err);
+}
+
+/* What the client gets of it has its place behind what it was told before. */
+static int put_watched(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
+{
+    struct km_chat_event own = *e;
+
+    return km_told_take(a->watch, &own) ? pass_on(a, &own, err) : 0;
+}
+
 int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_err *err)
 {
     int r = check(a, e, err);
@@ -244,7 +258,20 @@ int km_answer_put(struct km_answer *a, const struct km_chat_event *e, struct km_
     if (r < 0)
         return r;
     count(a, e);
-    return a->hand_on ? a->hand_on(a->hand_ctx, e, err) : km_answer_say(a, e, err);
+    return a->watch ? put_watched(a, e, err) : pass_on(a, e, err);
+}
+
+struct km_str km_answer_id(const struct km_answer *a, struct km_str prefix)
+{
+    return a->whole_id.n ? a->whole_id
+                         : km_arena_cat(a->arena, (struct km_str[]){ prefix, a->id }, 2);
+}
+
+int km_answer_tell_before(struct km_answer *a, struct km_str text, struct km_err *err)
+{
+    const struct km_chat_event e = { .kind = KM_CHAT_TEXT, .text = text };
+
+    return a->gathers ? keep(a, &e, err) : 0;
 }
 
 int km_answer_cite(struct km_answer *a, unsigned choice, unsigned block,
@@ -323,6 +350,8 @@ struct km_usage km_answer_usage(const struct km_answer *a)
     const struct km_pace *pace = a->request ? a->request->pace : NULL;
     struct km_heard heard = { .pieces = (int64_t)a->events, .prompt = a->prompt_estimate };
 
+    if (a->told)
+        return *a->told;
     if (a->cut || km_usage_is_final(&a->usage, a->finished))
         return a->usage;
     heard.text = km_pace_heard(pace, &a->heard);

@@ -67,6 +67,7 @@ struct km_chat_event {
 
 struct km_answer;
 struct km_llm_request;
+struct km_told; /* told.h */
 
 /* What the caller speaks: one of these an inbound API (api.h).  Appends to a->out. */
 struct km_encoder {
@@ -79,6 +80,9 @@ struct km_encoder {
     int (*whole)(struct km_answer *a, struct km_err *err);
     /* The end of a stream that broke: an error event.  NULL: the dialect's common one. */
     void (*fail)(struct km_answer *a, const struct km_err *err);
+    /* The state that the encoder would have behind what the client was told of a stream that was
+     * passed on: its next event goes on there.  Writes nothing.  NULL: it cannot. */
+    int (*go_on)(struct km_answer *a, const struct km_told *told, struct km_err *err);
     bool gathers; /* streams too need the whole at their end (Responses) */
     bool logprobs; /* has a place for them; who has none notes those of a stream itself */
 };
@@ -123,6 +127,9 @@ struct km_answer {
     unsigned cited; /* citations so far */
     struct km_str model; /* the name the caller used */
     struct km_str id; /* the gateway's id of the answer, without any API's prefix */
+    struct km_str whole_id; /* instead, with it: the client was told this one; or empty */
+    struct km_told *watch; /* notes what the client is told, and places it; NULL: nobody does */
+    const struct km_usage *told; /* what the client is told was used; NULL: what was */
     struct km_str upstream_id; /* START's, kept */
     int64_t created_s;
     int64_t prompt_estimate; /* tokens; for encoders that must say usage at their start */
@@ -157,6 +164,12 @@ void km_answer_block_place(const struct km_answer *a, unsigned choice, int64_t *
                            int64_t *ret_end);
 /* The choice's text so far.  false: it is not gathered. */
 bool km_answer_words(const struct km_answer *a, unsigned choice, struct km_str *ret);
+
+/* The id that its client knows it by, behind its API's prefix if it is the gateway's own. */
+struct km_str km_answer_id(const struct km_answer *a, struct km_str prefix);
+
+/* Gathers what the client was told before this answer began, where a whole is wanted. */
+int km_answer_tell_before(struct km_answer *a, struct km_str text, struct km_err *err) KM_MUST_USE;
 
 /* Ends a stream early, as one whose output came to its bound: the events that its decoder owes.
  * told: what the client is told of its use.  The decoder puts nothing more; the encoder's end() is

@@ -18,6 +18,7 @@
 #include "llm/dialect.h"
 #include "llm/model.h"
 #include "llm/own.h"
+#include "llm/told.h"
 #include "policy/pace.h"
 
 struct km_llm_request;
@@ -64,6 +65,9 @@ struct km_llm_api {
      * ends as one whose output came to its bound; ask km_llm_stream_cut().  NULL: it has no such
      * end. */
     int (*cut)(struct km_llm_stream *s, const struct km_llm_cut *c, struct km_err *err);
+
+    /* Notes an event that the client was told; NULL: its streams do not go on elsewhere. */
+    km_told_note_fn *note_told;
 
     /* --- it does not --- */
     /* root: the body's tree, in the same arena. */

@@ -27,8 +27,8 @@ struct km_fallbacks;
  * diags.  NULL: no memory. */
 const struct km_fallbacks *km_fallbacks_new(const struct km_config *config, struct km_arena *arena,
                                             struct km_diags *diags);
-/* Once the models are known: says which names of the lists no model has.  A cycle of groups, by
- * whatever names, is an error, unless accept_unsupported names its list. */
+/* Once the models are known: says which names of the lists no model has, and that a cycle of
+ * groups, by whatever names, is an error, unless accept_unsupported names its list. */
 void km_fallbacks_check(const struct km_fallbacks *f, const struct km_models *models,
                         const struct km_config *config, struct km_arena *arena,
                         struct km_diags *diags);

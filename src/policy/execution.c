@@ -135,6 +135,9 @@ static int take(struct km_execution *x, enum km_execution_member m, const struct
     case KM_EXECUTION_BY:
         r = take_text(row, v, arena, &x->requested_by, err);
         break;
+    case KM_EXECUTION_RESUME:
+        r = take_bool(v, &x->resume, err);
+        break;
     case KM_EXECUTION_MEMBERS:
         break;
     }
@@ -158,7 +161,8 @@ static int unknown(const char *where, struct km_str name, struct km_arena *arena
                                  KM_STR_ARG(km_str_sub(name, 0, 100)), rows[m].name);
     return km_fail_param(err, KM_E_INVALID, param,
                          "'%s' has no member '%.*s'. It has timeout, dryRun, enableCaching, "
-                         "enableBatching, priority, maxRetries, fallbackProvider and requestedBy.",
+                         "enableBatching, priority, maxRetries, fallbackProvider, requestedBy and "
+                         "resumeStream.",
                          where, KM_STR_ARG(km_str_sub(name, 0, 100)));
 }
 

@@ -42,7 +42,9 @@ struct km_json;
     XX(FALLBACK, "fallbackProvider", "fallback-provider", TEXT, 1, 256,                            \
        "The model, or the provider, that is asked if all attempts fail.")                          \
     XX(BY, "requestedBy", "requested-by", TEXT, 1, KM_REQUESTED_BY_BYTES,                          \
-       "On whose behalf: in the log, the books and the audit log.")
+       "On whose behalf: in the log, the books and the audit log.")                                \
+    XX(RESUME, "resumeStream", "resume-stream", BOOL, 0, 0,                                        \
+       "A stream that breaks goes on at another deployment.")
 
 enum km_execution_member {
 #define XX(MEMBER, name, header, type, least, most, help) KM_EXECUTION_##MEMBER,
@@ -66,7 +68,7 @@ struct km_execution {
     unsigned inactive; /* likewise: there is no such thing for this call */
     int64_t timeout_ms;
     int64_t max_retries;
-    bool dry_run, caching, batching;
+    bool dry_run, caching, batching, resume;
     enum km_priority priority; /* UNSAID: not said */
     struct km_str fallback, requested_by;
 };

@@ -43,6 +43,8 @@ struct km_pace *km_paces_of(struct km_paces *p, struct km_str id);
 /* Of JSON text: a request's body, or a part of one.  Anything else is measured as well as it
  * goes. */
 struct km_text_size km_text_measure(struct km_str json);
+/* A text that has another behind it. */
+void km_text_add(struct km_text_size *size, const struct km_text_size *more);
 
 /* Tokens of a request's body; never less than 1 of a text that is not empty.  p NULL: nothing is
  * known. */

@@ -558,3 +558,18 @@ struct km_text_size km_text_measure(struct km_str json)
     measure_plain(&size, km_str_skip(json, done));
     return size;
 }
+
+void km_text_add(struct km_text_size *size, const struct km_text_size *more)
+{
+    size->letters += more->letters;
+    size->words += more->words;
+    size->digits += more->digits;
+    size->marks += more->marks;
+    size->strings += more->strings;
+    size->lines += more->lines;
+    size->wide += more->wide;
+    size->other += more->other;
+    size->media_bytes += more->media_bytes;
+    size->media += more->media;
+    size->media_tokens += more->media_tokens;
+}

@@ -48,6 +48,7 @@ ANSWERS = {
     "src/llm/api/messages_encode.c": {"is_object"},
     "src/llm/api/read.c": {"km_read_object_text"},
     "src/llm/api/responses_out.c": {"custom_input"},
+    "src/llm/api/told_native.c": {"read"},
     # a model's turns in a chat that runs tools, and what the tools said; each call of a tool is
     # written anew and judged like any client's
     "src/gateway/mcp/chat_round.c": {"on_round_done"},

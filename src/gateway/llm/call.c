@@ -10,6 +10,7 @@
 #include "call/model.h"
 
 #include "base/veil.h"
+#include "gateway/llm/resume.h"
 #include "gateway/llm/translate.h"
 #include "call/veil.h"
 #include "llm/api/responses.h"
@@ -133,6 +134,12 @@ static bool is_native(struct km_call *call)
 
 static int attempt(struct km_call *call, struct km_err *err)
 {
+    if (km_resume_goes_on(call->resume))
+        return call->at->d->mock_response.n
+                   ? km_fail(err, KM_E_UNSUPPORTED, "A mock goes on with no stream.")
+                   : km_translate_attempt(call, err);
+    if (!call->resume && km_resume_is_asked(call))
+        (void)km_resume_new(call);
     if (call->at->d->mock_response.n && !call->api->count)
         return answer_mock(call, err);
     if (is_native(call))
@@ -168,7 +175,7 @@ static void veil_event(struct km_call *call, size_t before, struct km_buf *out)
 }
 
 /* What went well goes on as it came; the rest passes the veil. */
-static int read_event(struct km_call *call, const struct km_sse_event *event, struct km_buf *out,
+static int pass_event(struct km_call *call, const struct km_sse_event *event, struct km_buf *out,
                       struct km_err *err)
 {
     struct km_llm_stream *s = &call->at->stream;
@@ -188,6 +195,17 @@ static int read_event(struct km_call *call, const struct km_sse_event *event, st
     if (s->error || s->events == events || !is_bare(call, event) ||
         km_veil_tells_failure(km_str_skip(km_buf_view(out), before)))
         veil_event(call, before, out);
+    return r;
+}
+
+static int read_event(struct km_call *call, const struct km_sse_event *event, struct km_buf *out,
+                      struct km_err *err)
+{
+    const size_t before = out->n;
+    int r = pass_event(call, event, out, err);
+
+    if (r == 0 && call->resume)
+        km_llm_note_told(call, event, before, out);
     return r;
 }
 
@@ -383,6 +401,8 @@ static int on_body(struct km_call *call, const char *bytes, size_t n, struct km_
         r = km_fail(err, KM_E_UPSTREAM_PROTOCOL, "too many events at once");
     if (r == 0 && was_refused(call))
         return refuse_stream(call, err);
+    if (r == 0)
+        r = km_llm_kept_back(call, err);
     out = km_buf_view(&call->w->scratch);
     if (out.n && !call->streaming)
         km_call_stream_start(call);
@@ -526,6 +546,10 @@ static void abandon(struct km_call *call)
 
 static bool last(struct km_call *call, struct km_buf *out)
 {
+    if (km_resume_goes_on(call->resume))
+        return km_llm_resumed_last(call, out);
+    if (!call->at->convert && call->resume)
+        km_buf_str(out, call->resume->kept_back);
     if (!call->at->convert)
         return km_call_last(call, out);
     if (call->cut) {

@@ -16,6 +16,7 @@
 #include "gateway/llm/translate.h"
 
 #include "call/model.h"
+#include "gateway/llm/resume.h"
 #include "kept/things.h"
 #include "http/json_drop.h"
 #include "http/json_fill.h"
@@ -146,6 +147,8 @@ static int decode_request(struct km_call *call, struct km_err *err)
     call->at->convert->legacy_calls = chat->legacy_calls;
     if (r == 0)
         r = add_defaults(call, chat, err);
+    if (r == 0 && km_resume_goes_on(call->resume))
+        r = km_llm_continue(call, chat, err);
     if (r == 0)
         r = km_chat_check(chat, call->at->convert->codec, call->at->d, call->api->param_name, arena,
                           err);
@@ -368,32 +371,38 @@ static void begin_answer(struct km_call *call, struct km_buf *out)
 
 /* Of a stream whose deltas are handed on nothing comes into the buffer that flush() sends: each is
  * encoded into the dialect's (write.c). */
-static void begin_events(struct km_call *call, struct km_buf *out)
+static int begin_events(struct km_call *call, struct km_buf *out, struct km_err *err)
 {
     struct km_translation *tr = call->at->convert;
+    bool says;
+    int r = 0;
 
     km_call_join(call);
-    begin_answer(call, call->says ? &tr->whole : out);
-    if (call->says) {
+    says = call->says && !(call->resume && call->resume->told.native);
+    begin_answer(call, says ? &tr->whole : out);
+    if (call->resume)
+        r = km_llm_take_voice(call, tr->answer.out, err);
+    if (says) {
         tr->answer.hand_on = hand_on;
         tr->answer.hand_ctx = call;
     }
+    return r;
 }
 
 int km_translate_say(struct km_call *call, const struct km_chat_event *delta, struct km_buf *out,
                      struct km_err *err)
 {
-    struct km_translation *tr = call->at->convert;
+    struct km_answer *voice = km_llm_voice(call);
     struct km_buf *own;
     int r;
 
-    if (!tr || !tr->answer.hand_on)
+    if (!voice || !voice->hand_on)
         return km_fail(err, KM_E_UNSUPPORTED,
                        "This stream is passed on as it comes, and a unit put a delta into it.");
-    own = tr->answer.out;
-    tr->answer.out = out;
-    r = km_answer_say(&tr->answer, delta, err);
-    tr->answer.out = own;
+    own = voice->out;
+    voice->out = out;
+    r = km_answer_say(voice, delta, err);
+    voice->out = own;
     return r;
 }
 
@@ -462,6 +471,7 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     struct km_translation *tr = call->at->convert;
     struct km_str type = km_header_get(&response->headers, KM_STR("content-type"));
     size_t most = (size_t)call->visit->view->snap->gateway->sse_event_bytes;
+    struct km_err err;
 
     if (tr->embed || tr->rank) /* their answers need what was asked */
         return;
@@ -475,16 +485,22 @@ void km_translate_head(struct km_call *call, const struct km_response *response)
     if (!tr->framer)
         return; /* gathered instead, which will say what is wrong */
     km_translate_tell_dropped(call);
-    begin_events(call, &call->w->scratch);
+    if (begin_events(call, &call->w->scratch, &err) < 0)
+        km_call_refuse(call, &err);
     call->at->relaying = true;
 }
 
 static void flush_through(struct km_call *call, struct km_str out)
 {
     struct km_piece piece = { .what = KM_PIECE_EVENT, .bytes = out };
+    struct km_err err;
 
-    if (out.n)
+    if (out.n && km_resume_goes_on(call->resume) && call->resume->told.native) {
+        if (km_llm_give_events(call, out, &err) < 0)
+            km_call_refuse(call, &err);
+    } else if (out.n) {
         km_call_event(call, &piece);
+    }
     (void)km_call_flush(call);
 }
 
@@ -554,11 +570,11 @@ static int complete_whole(struct km_call *call, struct km_err *err)
     struct km_translation *tr = call->at->convert;
     int r;
 
-    if (call->req.stream)
-        begin_events(call, &tr->whole);
+    r = out_of_memory(call, err);
+    if (r == 0 && call->req.stream)
+        r = begin_events(call, &tr->whole, err);
     else
         begin_answer(call, &tr->whole);
-    r = out_of_memory(call, err);
     (void)km_buf_reserve(&tr->whole, call->at->answer.n + FIRST_BYTES);
     if (r == 0)
         r = tr->codec->decode(&tr->decode, km_buf_view(&call->at->answer), err);
@@ -637,14 +653,15 @@ int km_translate_cut_short(struct km_call *call, const struct km_usage *told, st
 {
     struct km_answer *answer = &call->at->convert->answer;
     struct km_buf out KM_CLEANUP(km_buf_done) = KM_BUF(SCRATCH_BYTES);
+    struct km_answer *voice = km_llm_voice(call);
     struct km_buf *own = answer->out;
     int r;
 
     if (!call->at->relaying || answer->cut)
         return km_fail(err, KM_E_UNSUPPORTED, "This answer is no stream that is under way.");
-    answer->out = &out;
+    answer->out = voice->out = &out;
     r = km_answer_cut(answer, told, err);
-    answer->out = own;
+    answer->out = voice->out = own;
     if (r == 0 && km_buf_failed(&out))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0)

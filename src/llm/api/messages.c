@@ -193,6 +193,7 @@ const struct km_llm_api km_api_messages = {
     .answer = km_messages_answer,
     .event = km_messages_relay,
     .cut = km_messages_cut,
+    .note_told = km_told_note_messages,
     .decode = km_messages_read,
     .encoder = &km_messages_encoder,
     .param_name = param_name,

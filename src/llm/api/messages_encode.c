@@ -20,6 +20,7 @@
 #include "llm/api/citations.h"
 #include "llm/api/messages.h"
 #include "llm/dropped.h"
+#include "llm/told.h"
 #include "llm/usage.h"
 
 enum block_kind { BLOCK_NONE, BLOCK_TEXT, BLOCK_THINKING, BLOCK_TOOL, BLOCK_REDACTED };
@@ -102,7 +103,7 @@ void km_messages_usage(struct km_json_out *o, const struct km_usage *u)
 
 static void write_front(struct km_json_out *o, const struct km_answer *a)
 {
-    km_out_member(o, "id", km_arena_cat(a->arena, (struct km_str[]){ KM_STR("msg_"), a->id }, 2));
+    km_out_member(o, "id", km_answer_id(a, KM_STR("msg_")));
     km_out_member(o, "type", KM_STR("message"));
     km_out_member(o, "role", KM_STR("assistant"));
     km_out_member(o, "model", a->model);
@@ -464,9 +465,20 @@ static int on_whole(struct km_answer *a, struct km_err *err)
     return r;
 }
 
+static int go_on(struct km_answer *a, const struct km_told *told, struct km_err *err)
+{
+    struct state *s = a->state;
+
+    (void)err;
+    s->kind = told->open ? BLOCK_TEXT : BLOCK_NONE;
+    s->index = (unsigned)(told->open ? told->index : told->index + 1);
+    return 0;
+}
+
 const struct km_encoder km_messages_encoder = {
     .state_size = sizeof(struct state),
     .event = on_event,
     .end = on_end,
     .whole = on_whole,
+    .go_on = go_on,
 };

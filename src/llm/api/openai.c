@@ -292,7 +292,7 @@ static int body(const struct km_llm_request *r, const struct km_llm_body_args *a
 const struct km_llm_api km_api_chat = {
     .path = "/chat/completions", .call_type = "acompletion", .required = "messages",
     .streams = true, .chat = true, .wire = KM_WIRE_CHAT, .decode = km_openai_decode,
-    .encoder = &km_encoder_chat, OPENAI
+    .encoder = &km_encoder_chat, .note_told = km_told_note_chat, OPENAI
 };
 const struct km_llm_api km_api_completion = {
     .path = "/completions", .call_type = "atext_completion", .required = "prompt",

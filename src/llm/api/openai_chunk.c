@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "llm/api/citations.h"
 #include "llm/api/openai.h"
+#include "llm/told.h"
 
 struct reasoning {
     char *p;
@@ -43,9 +44,10 @@ static void prepare(struct km_answer *a, struct chunks *c)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
 
-    km_buf_printf(&b, "data: {\"id\":\"chatcmpl-%.*s\",\"object\":\"chat.completion.chunk\",",
-                  KM_STR_ARG(a->id));
-    km_buf_printf(&b, "\"created\":%lld,\"model\":", (long long)a->created_s);
+    km_buf_str(&b, KM_STR("data: {\"id\":"));
+    km_buf_json(&b, km_answer_id(a, KM_STR("chatcmpl-")));
+    km_buf_printf(&b, ",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":",
+                  (long long)a->created_s);
     km_buf_json(&b, a->model);
     km_buf_str(&b, KM_STR(",\"choices\":["));
     c->front = km_arena_str(a->arena, km_buf_view(&b));
@@ -338,10 +340,20 @@ static void end(struct km_answer *a)
     km_buf_str(a->out, KM_STR("data: [DONE]\n\n"));
 }
 
+static int go_on(struct km_answer *a, const struct km_told *told, struct km_err *err)
+{
+    struct chunks *c = a->state;
+
+    (void)err;
+    c->one.begun = told->index >= 0;
+    return 0;
+}
+
 const struct km_encoder km_encoder_chat = {
     .state_size = sizeof(struct chunks),
     .event = event,
     .end = end,
     .whole = km_openai_whole,
+    .go_on = go_on,
     .logprobs = true,
 };

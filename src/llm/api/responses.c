@@ -207,6 +207,7 @@ const struct km_llm_api km_api_responses = {
     .answer = km_responses_answer,
     .event = km_responses_event,
     .cut = km_responses_cut,
+    .note_told = km_told_note_responses,
     .decode = km_responses_decode,
     .idle = km_responses_idle,
     .encoder = &km_encoder_responses,

@@ -18,6 +18,7 @@
 #include "llm/api/citations.h"
 #include "llm/api/responses.h"
 #include "llm/dialect.h"
+#include "llm/told.h"
 
 #include <stdio.h>
 
@@ -31,6 +32,9 @@ struct state {
     enum block_kind kind; /* of the item under way; B_NONE: none is */
     const struct km_part *part; /* what is gathered of it */
     enum km_finish finish;
+    struct km_str first; /* the first item's id, where the client was told another than ours */
+    bool owes_part; /* the item under way was told, and its part was not */
+    bool owes_progress; /* likewise of the response, and that it is in progress */
 };
 
 /* --- writing --- */
@@ -52,9 +56,16 @@ static const char *prefix_of(enum block_kind kind)
 static void item_id(struct km_json_out *o, const struct km_answer *a, const char *key,
                     enum block_kind kind, unsigned index)
 {
+    const struct state *s = a->state;
     char id[160];
-    int n = snprintf(id, sizeof id, "%s_%.*s_%u", prefix_of(kind),
-                     (int)(a->id.n < 100 ? a->id.n : 100), a->id.p ? a->id.p : "", index);
+    int n;
+
+    if (s && s->first.n && index == 0) {
+        km_out_member(o, key, s->first);
+        return;
+    }
+    n = snprintf(id, sizeof id, "%s_%.*s_%u", prefix_of(kind), (int)(a->id.n < 100 ? a->id.n : 100),
+                 a->id.p ? a->id.p : "", index);
 
     km_out_member(o, key, km_str(id, (size_t)n));
 }
@@ -299,7 +310,7 @@ static void object(struct km_answer *a, struct km_json_out *o, const char *statu
     struct km_usage u = km_answer_usage(a);
 
     km_out_open(o, '{');
-    km_out_member(o, "id", km_arena_cat(a->arena, (struct km_str[]){ KM_STR("resp_"), a->id }, 2));
+    km_out_member(o, "id", km_answer_id(a, KM_STR("resp_")));
     km_out_member(o, "object", KM_STR("response"));
     km_out_member_i64(o, "created_at", a->created_s);
     km_out_member(o, "status", km_str_c(status));
@@ -416,12 +427,23 @@ static bool has_part(const struct state *s)
            (s->kind == B_REASONING && s->part->kind == KM_PART_REASONING && s->part->text.n);
 }
 
+/* The beginning of its part, where the upstream before this one broke ahead of it. */
+static void begin_part(struct km_answer *a)
+{
+    struct state *s = a->state;
+
+    if (s->owes_part)
+        part_event(a, false);
+    s->owes_part = false;
+}
+
 static void end_item(struct km_answer *a)
 {
     struct state *s = a->state;
 
     if (s->kind == B_NONE)
         return;
+    begin_part(a);
     if (s->kind == B_CALL) {
         text_event(a, s->part->input_json, true);
     } else if (s->kind == B_CUSTOM) {
@@ -484,6 +506,7 @@ static void piece(struct km_answer *a, const struct km_chat_event *e)
         break;
     case KM_CHAT_TEXT:
     case KM_CHAT_REFUSAL:
+        begin_part(a);
         text_event(a, e->text, false);
         break;
     case KM_CHAT_TOOL_INPUT:
@@ -504,6 +527,9 @@ static int event(struct km_answer *a, const struct km_chat_event *e, struct km_e
         response_event(a, "response.in_progress", "in_progress", KM_FINISH_NONE, NULL);
         return 0;
     }
+    if (s->owes_progress)
+        response_event(a, "response.in_progress", "in_progress", KM_FINISH_NONE, NULL);
+    s->owes_progress = false;
     if (e->kind == KM_CHAT_USAGE || e->kind == KM_CHAT_LOGPROBS || e->choice != 0)
         return 0;
     if (e->kind == KM_CHAT_CITATION) {
@@ -551,11 +577,31 @@ static int whole(struct km_answer *a, struct km_err *err)
     return km_arena_overflowed(a->arena) ? km_fail(err, KM_E_NOMEM, "out of memory") : 0;
 }
 
+static int go_on(struct km_answer *a, const struct km_told *told, struct km_err *err)
+{
+    struct state *s = a->state;
+    int r = told->index < 0 ? 0 : km_answer_tell_before(a, km_told_text(told), err);
+
+    if (r < 0)
+        return r;
+    s->sequence = (uint64_t)(told->sequence + 1);
+    s->owes_progress = !told->progress;
+    if (told->index < 0)
+        return 0;
+    s->items = 1;
+    s->first = told->item;
+    s->kind = B_TEXT;
+    s->part = a->gather[0]->part;
+    s->owes_part = !told->part;
+    return 0;
+}
+
 const struct km_encoder km_encoder_responses = {
     .state_size = sizeof(struct state),
     .event = event,
     .end = end,
     .whole = whole,
     .fail = fail,
+    .go_on = go_on,
     .gathers = true,
 };

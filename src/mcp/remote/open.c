@@ -42,8 +42,8 @@ void km_remote_turn_away(struct km_remote *p, const struct km_err *err, bool hea
     km_remote_over(p, err);
 }
 
-/* It answers, but not to what this asker sends with its requests.  Those that send nothing of their
- * own find out how the server is. */
+/* It answers, but not to what this asker sends with its requests.  Where others send nothing of
+ * their own, how the server is they find out. */
 static bool is_only_askers(const struct km_remote *p, const struct km_err *err)
 {
     return !p->upstream->personal && km_remote_of_asker(p) && err->code != KM_E_UPSTREAM_CONNECT &&

@@ -41,14 +41,15 @@ static void every_member_is_read(void **state)
     struct km_execution x;
 
     (void)state;
-    assert_int_equal(
-        read_text(&x, "{\"timeout\":1.5,\"dryRun\":true,\"enableCaching\":false,"
-                      "\"enableBatching\":true,\"priority\":\"High\",\"maxRetries\":4,"
-                      "\"fallbackProvider\":\"anthropic\",\"requestedBy\":\"J\xc3\xb6rg\"}"),
-        0);
+    assert_int_equal(read_text(&x,
+                               "{\"timeout\":1.5,\"dryRun\":true,\"enableCaching\":false,"
+                               "\"enableBatching\":true,\"priority\":\"High\",\"maxRetries\":4,"
+                               "\"fallbackProvider\":\"anthropic\",\"requestedBy\":\"J\xc3\xb6rg\","
+                               "\"resumeStream\":true}"),
+                     0);
     assert_int_equal(x.said, (1U << KM_EXECUTION_MEMBERS) - 1);
     assert_int_equal(x.timeout_ms, 1500);
-    assert_true(x.dry_run && !x.caching && x.batching);
+    assert_true(x.dry_run && !x.caching && x.batching && x.resume);
     assert_int_equal(x.priority, KM_PRIORITY_HIGH);
     assert_int_equal(x.max_retries, 4);
     assert_true(km_str_eq(x.fallback, KM_STR("anthropic")));
