@@ -43,10 +43,10 @@ model_list:
     litellm_params: {{<<: *claude, model: anthropic/whole, order: 2}}
     model_info: *opus
   - {{model_name: thrice/*, litellm_params: {{<<: *chat}}}}
-  - {{model_name: thrice/*, litellm_params: {{<<: *chat, model: openai/reset-4-then, order: 2}}}}
+  - {{model_name: thrice/*, litellm_params: {{<<: *chat, model: openai/close-4-then, order: 2}}}}
   - {{model_name: thrice/*, litellm_params: {{<<: *chat, model: openai/whole, order: 3}}}}
   - {{model_name: both/*, litellm_params: {{<<: *chat}}}}
-  - {{model_name: both/*, litellm_params: {{<<: *chat, model: openai/reset-4-both, order: 2}}}}
+  - {{model_name: both/*, litellm_params: {{<<: *chat, model: openai/close-4-both, order: 2}}}}
   - {{model_name: refuses/*, litellm_params: {{<<: *chat}}}}
   - {{model_name: refuses/*, litellm_params: {{<<: *chat, model: openai/status-503, order: 2}}}}
   - {{model_name: refuses/*, litellm_params: {{<<: *chat, model: openai/whole, order: 3}}}}
@@ -209,24 +209,24 @@ def test_white_space_at_the_cut_is_said_once(gw, up):
     """Claude takes no beginning that ends with white space: it is left out, and said but once."""
     for k in (2, 5, 6):
         up.seen.clear()
-        assert text_of_chat(chat_stream(gw, f"to-claude/reset-{k}")) == TEXT
+        assert text_of_chat(chat_stream(gw, f"to-claude/close-{k}")) == TEXT
         assert up.seen[-1]["how"] == "prefill"
         last = up.seen[-1]["body"]["messages"][-1]["content"]
         assert json.dumps(last).count("sky") == (k > 2)
 
 
 def test_other_models_are_asked_to_go_on(gw, up):
-    assert text_of_chat(chat_stream(gw, "chat/reset-3")) == TEXT
+    assert text_of_chat(chat_stream(gw, "chat/close-3")) == TEXT
     assert up.seen[-1]["how"] == "asked"
     assert [m["role"] for m in up.seen[-1]["body"]["messages"]] == ["user", "assistant", "user"]
 
 
 def test_what_had_no_words_yet_is_asked_as_it_was(gw, up):
-    assert text_of_chat(chat_stream(gw, "chat/reset-1")) == TEXT
+    assert text_of_chat(chat_stream(gw, "chat/close-1")) == TEXT
     assert up.seen[-1]["body"]["messages"] == up.seen[0]["body"]["messages"]
 
 
-@pytest.mark.parametrize("model", ["alone/reset-4", "thrice/reset-2"])
+@pytest.mark.parametrize("model", ["alone/close-4", "thrice/close-2"])
 def test_fallbacks_and_further_orders_go_on(gw, up, model):
     assert text_of_chat(chat_stream(gw, model)) == TEXT
     assert up.seen[-1]["model"] == "whole"
@@ -234,14 +234,14 @@ def test_fallbacks_and_further_orders_go_on(gw, up, model):
 
 def test_who_goes_on_may_break_at_once(gw, up):
     """What broke before its first word is one attempt more."""
-    assert text_of_chat(chat_stream(gw, "refuses/reset-3")) == TEXT
-    assert [record["model"] for record in up.seen] == ["reset-3", "status-503", "whole"]
+    assert text_of_chat(chat_stream(gw, "refuses/close-3")) == TEXT
+    assert [record["model"] for record in up.seen] == ["close-3", "status-503", "whole"]
 
 
 def test_both_break(gw, up):
     with pytest.raises(openai.APIError):
-        chat_stream(gw, "both/reset-3")
-    assert [record["model"] for record in up.seen] == ["reset-3", "reset-4-both"]
+        chat_stream(gw, "both/close-3")
+    assert [record["model"] for record in up.seen] == ["close-3", "close-4-both"]
     wait_until(lambda: "not_resumed=no_deployment" in gw.log.read_text(), what="its log line")
 
 
@@ -259,14 +259,14 @@ def broken(gateway, model, **more):
 
 
 @pytest.mark.parametrize("model, more, why", [
-    ("chat/reset-4-tool", {}, "tool_call"),
-    ("chat/reset-4-think", {}, "reasoning"),
-    ("claude/reset-3-think", {}, "reasoning"),
-    ("chat/reset-4-refuse", {}, "refusal"),
-    ("chat/reset-4", {"n": 2}, "choices"),
-    ("chat/reset-4", {"response_format": {"type": "json_object"}}, "structured_output"),
-    ("chat/reset-4", {"logprobs": True}, "logprobs"),
-    ("chat/reset-11", {}, "end"),
+    ("chat/close-4-tool", {}, "tool_call"),
+    ("chat/close-4-think", {}, "reasoning"),
+    ("claude/close-3-think", {}, "reasoning"),
+    ("chat/close-4-refuse", {}, "refusal"),
+    ("chat/close-4", {"n": 2}, "choices"),
+    ("chat/close-4", {"response_format": {"type": "json_object"}}, "structured_output"),
+    ("chat/close-4", {"logprobs": True}, "logprobs"),
+    ("chat/close-11", {}, "end"),
 ])
 def test_what_cannot_be_gone_on_with_ends_with_its_error(gw, up, model, more, why):
     before = len(gw.log.read_text())
@@ -308,16 +308,16 @@ def test_an_error_that_ends_it_is_the_upstreams(gw, path, model, more):
 
 
 def test_the_deployment_may_ask_for_it(gw, up):
-    assert text_of_chat(chat_stream(gw, "always/reset-3", on=False)) == TEXT
+    assert text_of_chat(chat_stream(gw, "always/close-3", on=False)) == TEXT
     with pytest.raises(openai.APIError):
         list(openai.OpenAI(base_url=f"{gw.url}/v1", api_key=MASTER, max_retries=0).chat.completions
-             .create(model="always/reset-3", messages=[{"role": "user", "content": "why?"}],
+             .create(model="always/close-3", messages=[{"role": "user", "content": "why?"}],
                      stream=True, extra_body={"kanmon": {"resumeStream": False}}))
 
 
 def test_each_attempt_is_billed_and_the_client_is_told_the_sum(gw, up):
     key = gw.new_key()
-    chunks = chat_stream(gw, "chat/reset-5", key=key)
+    chunks = chat_stream(gw, "chat/close-5", key=key)
     wait_until(lambda: gw.spend_logs(api_key=key), what="its row")
     row, = gw.spend_logs(api_key=key)
     told = chunks[-1].usage
@@ -340,7 +340,7 @@ def test_a_key_without_money_for_another_has_the_error(gw, up):
     before = len(gw.log.read_text())
     with pytest.raises(openai.APIError):
         for chunk in client.chat.completions.create(
-                model="chat/reset-5", messages=[{"role": "user", "content": "why?"}], stream=True,
+                model="chat/close-5", messages=[{"role": "user", "content": "why?"}], stream=True,
                 max_tokens=120, extra_body=ON):
             chunks.append(chunk)
     assert chunks and len(up.seen) == 1
@@ -350,7 +350,7 @@ def test_a_key_without_money_for_another_has_the_error(gw, up):
 
 
 def test_the_callers_bound_is_of_all_of_it(gw, up):
-    text_of_chat(chat_stream(gw, "chat/reset-6", max_tokens=50))
+    text_of_chat(chat_stream(gw, "chat/close-6", max_tokens=50))
     said = up.seen[-1]["body"]
     assert 0 < (said.get("max_tokens") or said["max_completion_tokens"]) < 50
 
@@ -376,7 +376,7 @@ def test_a_client_that_leaves_while_it_goes_on_ends_it(gw, up):
     key = gw.new_key()
     client = openai.OpenAI(base_url=f"{gw.url}/v1", api_key=key, max_retries=0)
     stream = client.chat.completions.create(
-        model="hangs/reset-3", messages=[{"role": "user", "content": "why?"}], stream=True,
+        model="hangs/close-3", messages=[{"role": "user", "content": "why?"}], stream=True,
         extra_body=ON)
     next(iter(stream))
     wait_until(lambda: len(up.seen) == 2, what="the second upstream")
