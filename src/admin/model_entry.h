@@ -22,10 +22,10 @@ int km_model_said_whole(const struct km_model_said *said, struct km_err *err) KM
 
 /* KM_E_FORBIDDEN where it writes out a link-local or metadata address: those are the file's alone.
  * A name that leads to one is found when it is called (net/dial.h). */
-int km_model_entry_addresses(struct km_arena *arena, struct km_str entry,
+int km_model_entry_addresses(struct km_arena *arena, struct km_str text,
                              struct km_err *err) KM_MUST_USE;
 /* What only somebody on this machine may store: what reads its variables, files and credentials. */
-int km_model_entry_outside(struct km_arena *arena, struct km_str entry,
+int km_model_entry_outside(struct km_arena *arena, struct km_str text,
                            struct km_err *err) KM_MUST_USE;
 
 struct km_model_stamp {
@@ -40,7 +40,7 @@ int km_model_entry_write(struct km_arena *arena, const struct km_json *body,
                          struct km_err *err) KM_MUST_USE;
 
 /* LiteLLM's row of it, without what may be a credential or an address. */
-void km_model_entry_show(struct km_arena *arena, struct km_str entry, struct km_buf *out);
+void km_model_entry_show(struct km_arena *arena, struct km_str text, struct km_buf *out);
 /* Which members were said, as the audit log has it: names, never values. */
 struct km_str km_model_said_names(const struct km_model_said *said, struct km_arena *arena);
 

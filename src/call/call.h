@@ -203,15 +203,15 @@ struct km_call {
     int64_t reserve_output; /* tokens that come out, of each, to begin with; 0: not counted so */
     enum km_priority priority, asked_priority; /* priority.h; UNSAID: not looked for yet */
     uint64_t queued_ms; /* in lines, of all its attempts */
-    bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     struct km_lesson lesson; /* of its last refusal */
+    bool maximum_named; /* its upstream refused that bound, and said what its largest is */
     bool slices; /* more is reserved while it writes (money.h) */
     bool unbound; /* no bound of its output is sent: it may be longer than is known */
     int64_t said_output; /* tokens an answer may have, as its caller said; -1: not said */
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
-    bool have_body; /* it was given */
     struct km_named_price *named_price; /* price.c's; NULL: none is asked for by name yet */
+    bool have_body; /* it was given */
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */

@@ -272,6 +272,7 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags, struct km_e
         km_event_add(gw->events, KM_LOG_ERROR, "config.rejected", "%s", err ? err->text : "");
         return r;
     }
+    km_assert(snap != NULL);
     km_gateway_waits(gw, config, &names);
     for (size_t i = 0; i < names.n; i++)
         if (names.p[i] == '\n')

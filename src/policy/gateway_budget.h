@@ -66,14 +66,14 @@ enum km_gateway_action km_gateway_budget_action(const struct km_gateway_budget *
 
 /* A window as somebody sees it. */
 struct km_gateway_window_facts {
-    enum km_gateway_window_kind kind;
     const char *name; /* "hour" */
     const char *setting; /* its name */
-    bool kept; /* it is counted; else all that follows is 0 */
     int64_t max; /* -1: it is counted and not limited */
     int64_t spent, reserved, held;
     int64_t begin_us, end_us; /* wall; 0: it has no end, and no beginning */
+    enum km_gateway_window_kind kind;
     unsigned percent; /* spent of max, rounded down */
+    bool kept; /* it is counted; else all but its names and kind is 0 */
     bool past; /* the threshold */
     bool blocks;
 };

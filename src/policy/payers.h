@@ -28,15 +28,15 @@ enum km_share_of {
 struct km_share {
     struct km_purse *purse; /* referenced */
     int64_t tokens; /* of its limit of tokens a minute, as long as a permit holds them */
-    bool unasked; /* it is charged, but its budget refuses nothing */
-    bool fresh; /* while a permit moves: it did not pay before */
-    bool unwritten; /* the ledger is not told of it: it is in no text */
-    enum km_share_of of;
-    /* Of GROUP and TARGET. */
-    bool on; /* it pays for the attempt under way: what that reserves more, it does */
+    /* Of GROUP and TARGET: */
     int64_t reserved; /* nano-USD that it has reserved; before a move: is to have */
     int64_t before; /* of GROUP: what the call had cost when it came */
     int64_t paid; /* nano-USD: what it pays in the end, set by who settles; -1: all of it */
+    enum km_share_of of;
+    bool unasked; /* it is charged, but its budget refuses nothing */
+    bool fresh; /* while a permit moves: it did not pay before */
+    bool unwritten; /* the ledger is not told of it: it is in no text */
+    bool on; /* of GROUP and TARGET: what the attempt under way reserves more, it does */
 };
 
 struct km_payers {

@@ -117,11 +117,6 @@ static bool is_over(const struct km_run *run, uint64_t remember_ms, uint64_t now
     return !run->held && now_ms > run->last_ms && now_ms - run->last_ms >= remember_ms;
 }
 
-static struct km_run *oldest(const struct km_runs *t)
-{
-    return km_list_empty(&t->idle) ? NULL : KM_CONTAINER(t->idle.next, struct km_run, link);
-}
-
 static void drop(struct km_runs *t, struct km_run *run)
 {
     km_list_remove(&run->link);
@@ -131,19 +126,27 @@ static void drop(struct km_runs *t, struct km_run *run)
 
 static void sweep(struct km_runs *t, uint64_t remember_ms, uint64_t now_ms)
 {
-    struct km_run *run;
+    struct km_list *at = t->idle.next, *next;
 
-    for (int i = 0; i < SWEPT_AT_ONCE && (run = oldest(t)) && is_over(run, remember_ms, now_ms);
-         i++)
+    for (int i = 0; i < SWEPT_AT_ONCE && at != &t->idle; i++, at = next) {
+        struct km_run *run = KM_CONTAINER(at, struct km_run, link);
+
+        next = at->next;
+        if (!is_over(run, remember_ms, now_ms))
+            return;
         drop(t, run);
+    }
 }
 
 static struct km_run *begin(struct km_runs *t, const uint8_t name[32], size_t most)
 {
+    struct km_list *at = t->idle.next, *next;
     struct km_run *run;
 
-    while (km_map_count(t->names) >= most && (run = oldest(t)))
-        drop(t, run);
+    for (; km_map_count(t->names) >= most && at != &t->idle; at = next) {
+        next = at->next;
+        drop(t, KM_CONTAINER(at, struct km_run, link));
+    }
     run = km_map_count(t->names) < most ? calloc(1, sizeof *run) : NULL;
     if (!run)
         return NULL;

@@ -201,7 +201,7 @@ bool km_llm_resumed_last(struct km_call *call, struct km_buf *out)
         voice->out = out;
         voice->cut = call->at->convert && call->at->convert->answer.cut;
     }
-    if (!call->cut) {
+    if (!call->cut && voice) {
         voice->to->end(voice);
         return true;
     }
