@@ -43,6 +43,23 @@ int km_account_unknown(const struct km_account_sort *sort, struct km_str id, str
                          sort->unknown[1]);
 }
 
+int km_account_check_there(struct km_admin *a, enum km_account_kind kind, struct km_str id,
+                           struct km_err *err)
+{
+    struct km_account *acc =
+        id.n ? km_accounts_find(a->v->w->gw->accounts, kind, id, KM_STR_NONE) : NULL;
+    bool fine = !id.n || acc;
+
+    km_account_unref(acc);
+    if (fine)
+        return 0;
+    return km_fail_param(err, KM_E_INVALID, km_account_words[kind].id,
+                         kind == KM_ACCOUNT_ORGANIZATION
+                             ? "Organization not found for organization_id=%.*s"
+                             : "Budget not found, passed budget_id=%.*s",
+                         KM_STR_ARG(km_str_sub(id, 0, KM_ACCOUNT_ID_BYTES)));
+}
+
 int km_account_by_email(struct km_admin *a, struct km_str email, struct km_account **ret,
                         struct km_err *err)
 {

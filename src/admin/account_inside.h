@@ -105,6 +105,9 @@ void km_account_run(struct km_admin *a);
 /* --- account_begin.c, where it needs the above --- */
 
 void km_account_stamp(struct km_admin *a, struct km_account_row *row);
+/* KM_E_INVALID: the organisation or budget of that id (empty: none is named) is not there. */
+int km_account_check_there(struct km_admin *a, enum km_account_kind kind, struct km_str id,
+                           struct km_err *err) KM_MUST_USE;
 /* A fresh UUID, in the request's arena. */
 struct km_str km_account_fresh_id(struct km_admin *a);
 
@@ -156,9 +159,6 @@ int km_account_list_page(struct km_admin *a, struct km_err *err);
 int km_budget_settings(struct km_admin *a, struct km_err *err);
 int km_team_available(struct km_admin *a, struct km_err *err);
 
-/* KM_E_INVALID: the organisation or budget of that id (empty: none is named) is not there. */
-int km_account_check_there(struct km_admin *a, enum km_account_kind kind, struct km_str id,
-                           struct km_err *err) KM_MUST_USE;
 int km_account_new(struct km_admin *a, struct km_err *err);
 int km_account_update(struct km_admin *a, struct km_err *err);
 int km_account_delete(struct km_admin *a, struct km_err *err);

@@ -12,23 +12,6 @@
 
 #define ANSWER_BYTES (16 * 1024 * 1024)
 
-int km_account_check_there(struct km_admin *a, enum km_account_kind kind, struct km_str id,
-                           struct km_err *err)
-{
-    struct km_account *acc =
-        id.n ? km_accounts_find(a->v->w->gw->accounts, kind, id, KM_STR_NONE) : NULL;
-    bool fine = !id.n || acc;
-
-    km_account_unref(acc);
-    if (fine)
-        return 0;
-    return km_fail_param(err, KM_E_INVALID, km_account_words[kind].id,
-                         kind == KM_ACCOUNT_ORGANIZATION
-                             ? "Organization not found for organization_id=%.*s"
-                             : "Budget not found, passed budget_id=%.*s",
-                         KM_STR_ARG(km_str_sub(id, 0, KM_ACCOUNT_ID_BYTES)));
-}
-
 /* What it names is there. */
 static int check_others(struct km_admin *a, const struct km_account_row *row, struct km_err *err)
 {

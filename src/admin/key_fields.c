@@ -18,6 +18,7 @@
 #include "policy/budget.h"
 #include "policy/key_retired.h"
 #include "policy/key_routes.h"
+#include "policy/runs.h"
 
 /* Members that limit what a key may do, in ways this version does not enforce. */
 static const char *const restrictive[] = {
@@ -235,6 +236,7 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
                        struct km_err *err)
 {
     struct km_buf extra KM_CLEANUP(km_buf_done) = KM_BUF(64 * 1024);
+    struct km_run_limits limits = KM_RUN_NO_LIMITS;
     struct km_json_iter it;
     struct km_str name;
     const struct km_json *v;
@@ -260,6 +262,8 @@ int km_key_fields_read(struct km_admin *a, int64_t now_us, struct km_key_row *ro
                  (!km_column_inert(v) || nearly_tools(name, v)))
             r = keep_other(a, name, v, &extra, err);
     }
+    if (r == 0 && km_json_get(a->body, "metadata"))
+        r = km_run_limits_of_key(row->metadata, &limits, err);
     return r < 0 ? r : km_extra_end(a, &extra, &row->extra, err);
 }
 

@@ -231,7 +231,7 @@ static void take_back(struct km_msg *msg, void *owner)
     struct km_gateway *gw = owner;
     struct km_err why = { 0 };
 
-    if (km_gateway_mcp_change(gw, c->name, c->before, &why) < 0)
+    if (km_gateway_change_added(gw, gw->mcp_added, c->name, c->before, &why) < 0)
         km_log_msg(gw->log, KM_LOG_ERROR, "mcp.added", "'%.*s' was not taken back: %s",
                    KM_STR_ARG(c->name), why.text);
     c->msg.run = on_refused;
@@ -267,7 +267,7 @@ static int find_added(const struct km_gateway *gw, struct change *c, struct km_e
                        KM_STR_ARG(u->name));
     c->name = km_arena_str(&c->arena, u->name);
     c->id = km_arena_str(&c->arena, u->id);
-    c->before = km_arena_str(&c->arena, km_mcp_added_get(gw->mcp_added, c->name));
+    c->before = km_arena_str(&c->arena, km_added_get(gw->mcp_added, c->name));
     return 0;
 }
 
@@ -278,7 +278,7 @@ static int find_free(const struct km_gateway *gw, struct change *c, struct km_er
     struct km_str also;
     int r = km_json_parse(&c->arena, c->given, &body, err);
     bool taken = km_mcp_set_find(gw->current->mcp, c->name) != NULL ||
-                 km_mcp_added_get(gw->mcp_added, c->name).n;
+                 km_added_get(gw->mcp_added, c->name).n;
 
     for (size_t i = 0; i < 2; i++)
         taken = taken || (km_json_string(km_json_get(body, names[i]), &also) && also.n &&
@@ -303,7 +303,7 @@ static int make(struct km_gateway *gw, struct change *c, struct km_err *err)
         r = check_addresses(&c->arena, c->given, err);
     if (r == 0 && km_arena_overflowed(&c->arena))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
-    return r == 0 ? km_gateway_mcp_change(gw, c->name, c->given, err) : r;
+    return r == 0 ? km_gateway_change_added(gw, gw->mcp_added, c->name, c->given, err) : r;
 }
 
 static void do_change(struct km_msg *msg, void *owner)

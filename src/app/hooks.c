@@ -7,6 +7,7 @@
 #include "call/hedge.h"
 #include "call/hooks.h"
 #include "gateway/llm/kind.h"
+#include "gateway/llm/loop.h"
 #include "gateway/llm/mirror.h"
 #include "gateway/mcp/chat.h"
 #include "kept/answers.h"
@@ -17,7 +18,7 @@
 
 static const struct km_call_hook *const prepared[] = {
     &km_mcp_chat_hook, /* first: its rounds are calls, which come to the others */
-    &km_answers_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
+    &km_answers_hook, &km_loop_hook, &km_file_refs_hook, &km_other_models_hook, NULL,
 };
 
 static const struct km_call_hook *const routed[] = { &km_together_hook, &km_hedge_hook, NULL };

@@ -12,10 +12,12 @@
 #include "admin/admin.h"
 #include "admin/approvals.h"
 #include "admin/control.h"
+#include "admin/daily.h"
 #include "admin/keys.h"
 #include "admin/mcp.h"
 #include "admin/mcp_pins.h"
 #include "admin/mcp_servers.h"
+#include "admin/models.h"
 #include "admin/audit.h"
 #include "admin/budgets.h"
 #include "admin/spend.h"
@@ -37,6 +39,7 @@
 #include "gateway/mcp/oauth.h"
 #include "call/metrics.h"
 #include "call/place.h"
+#include "call/run.h"
 #include "policy/gate_settings.h"
 #include "kept/file_refs.h"
 #include "kept/together.h"
@@ -64,6 +67,7 @@
 #include "net/pool.h"
 #include "ops/health.h"
 #include "policy/account_settings.h"
+#include "policy/caller_settings.h"
 #include "policy/economy.h"
 #include "policy/gateway_budget.h"
 #include "policy/key.h"
@@ -76,9 +80,11 @@
 const struct km_settings_table *const km_app_tables[] = {
     &km_model_settings_table, &km_llm_defaults_table, &km_router_settings_table,
     &km_general_settings_table, &km_pass_settings_table, &km_mcp_general_table,
-    &km_litellm_logging_table, &km_gateway_settings_table, &km_things_settings_table,
+    &km_litellm_logging_table,
+    &km_litellm_router_logging_table, &km_gateway_settings_table, &km_things_settings_table,
     &km_mirror_settings_table, &km_probe_settings_table, &km_probe_routing_table,
     &km_batch_poll_settings_table, &km_mcp_chat_settings_table, &km_mcp_server_settings_table,
+    &km_model_admin_table,
     &km_prefix_settings_table, &km_media_settings_table, &km_http_settings_table,
     &km_pool_settings_table, &km_store_settings_table, &km_oauth_settings_table,
     &km_jwt_settings_table, &km_jwt_litellm_table, &km_key_settings_table,
@@ -86,7 +92,8 @@ const struct km_settings_table *const km_app_tables[] = {
     &km_account_settings_table, &km_breaker_settings_table, &km_hedge_settings_table,
     &km_gate_settings_table, &km_execution_settings_table, &km_route_settings_table,
     &km_economy_settings_table, &km_gateway_budget_settings_table,
-    &km_proxy_budget_settings_table,
+    &km_proxy_budget_settings_table, &km_runs_settings_table,
+    &km_economy_settings_table, &km_caller_settings_table, &km_caller_tag_settings_table,
     &km_config_top_table, &km_config_own_table, &km_litellm_top_table,
     &km_litellm_settings_table, &km_litellm_general_table, &km_litellm_newer_table,
     &km_litellm_module_table, &km_litellm_router_table, &km_mcp_settings_table, &km_mcp_own_table,
@@ -106,6 +113,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_key_routes,
     &km_audit_routes,
     &km_budget_routes, &km_spend_routes,
+    &km_daily_routes,
     &km_mcp_routes,
     &km_approval_routes,
     &km_oauth_routes,
@@ -118,6 +126,7 @@ const struct km_route_rows *const km_app_routes[] = {
     &km_mcp_pin_routes,
     &km_mcp_manage_routes,
     &km_mcp_server_routes,
+    &km_model_routes,
     NULL,
 };
 
@@ -139,6 +148,7 @@ const struct km_module *const km_app_modules[] = {
     &km_calls_module,
     &km_together_module,
     &km_places_module,
+    &km_runs_module,
     &km_batch_poll_module,
     &km_probe_module,
     &km_mirror_module,

@@ -113,7 +113,8 @@ struct km_setting {
     enum km_setting_class class;
     unsigned flags;
     const char *inert; /* a value that says nothing: of RESTRICTIVE what restricts nothing
-                          ("false"), else what is not worth a word (NULL: false, null, empty) */
+                          ("false"), else what is not worth a word (NULL: false, null, empty;
+                          "*": anything) */
     const char *instead; /* what to write where the value is of the wrong kind; NULL: no hint */
     const char *env;   /* environment variable that also sets it (LITELLM_MASTER_KEY) */
 };

@@ -6,6 +6,7 @@
  * that last byte waits until the settlement is on disk.
  */
 #include "call/call.h"
+#include "call/caller.h"
 
 #include "call/gateway_budget.h"
 #include "call/hooks.h"
@@ -14,6 +15,7 @@
 
 #include "call/metrics.h"
 #include "call/resume.h"
+#include "call/run.h"
 #include "policy/execution.h"
 
 /* A wildcard deployment's entry names what was really called. */
@@ -69,7 +71,7 @@ void km_call_entry(struct km_call *call, struct km_ledger_entry *e, char *ip)
     } else if (call->kind->base) {
         e->api_base = call->kind->base(call);
     }
-    e->user = call->req.user;
+    e->user = km_call_end_user(call);
     e->metadata = call->req.metadata;
 }
 
@@ -156,6 +158,8 @@ void km_call_log(struct km_call *call)
     if (v->within.n)
         km_line_str(&l, "within", v->within);
     km_line_str(&l, "key", v->who.key ? v->who.key->alias_label : km_str_c(v->who.who));
+    if (call->run && call->run->shown.n)
+        km_line_str(&l, "run", call->run->shown);
     if (km_execution_says(call->execution, KM_EXECUTION_BY))
         km_line_str(&l, "requested_by", call->execution->requested_by);
     if (call->kind->log)

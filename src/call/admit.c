@@ -20,6 +20,7 @@
 #include "call/gateway_budget.h"
 #include "call/hooks.h"
 #include "call/resume.h"
+#include "call/run.h"
 #include "policy/pace.h"
 
 #define DRY_BYTES ((size_t)1 << 20)
@@ -259,6 +260,8 @@ static int take_permit(struct km_call *call)
 /* There is not enough money for it: another model may be asked, which costs less. */
 static enum km_next permitted(struct km_call *call, int r)
 {
+    if (r == KM_E_BUDGET && call->err.reason == km_run_budget_reason)
+        km_call_count_run_refused(call, KM_RUN_REFUSED_BUDGET);
     while (r == KM_E_BUDGET && km_call_spend_elsewhere(call)) {
         call->err = (struct km_err){ 0 };
         call->refused = false;
@@ -313,13 +316,16 @@ enum km_next km_step_admit(struct km_call *call)
         r = call->kind->prepare(call, &call->err);
     read = r == 0;
     if (read)
+        r = km_call_enter_run(call, &call->err);
+    if (r == 0)
         r = km_call_find_payers(call, &call->err);
     if (r == 0)
         r = prepared_hooks(call, &call->err);
     if (r == KM_E_AGAIN)
         return KM_WAIT;
     call->answered = r == KM_HOOK_ANSWERED;
-    r = r > 0 ? 0 : r;
+    if (r >= 0)
+        r = km_call_count_in_run(call, &call->err);
     if (read && km_call_is_dry(call))
         return dry(call, r < 0 ? r : reserve(call, &call->err));
     return r < 0 ? refused(call, r) : permitted(call, take_permit(call));

@@ -41,8 +41,8 @@ struct km_hold {
 /* err: why not; NULL: granted.  May end the call. */
 typedef void km_broker_fn(void *ctx, const struct km_err *err);
 
-/* Each returns 0, why not, or KM_E_AGAIN: done(ctx) follows.  A call that nobody pays for, neither a
- * key nor an account nor a target's budget, or that the gateway makes for its own ends, has no
+/* Each returns 0, why not, or KM_E_AGAIN: done(ctx) follows.  A call that nobody pays for, neither
+ * a key nor an account nor a target's budget, or that the gateway makes for its own ends, has no
  * limits: 0. */
 
 /* The permit of admission, once a call: for call->reserve and what the call is a part of.

@@ -20,6 +20,7 @@
 #define KM_CALL_SLICE 2048 /* tokens of output that a stream reserves at a time */
 
 struct km_call;
+struct km_call_run; /* run.h */
 struct km_execution; /* policy/execution.h */
 struct km_intake; /* intake.c */
 struct km_resume; /* resume.h */
@@ -181,9 +182,13 @@ struct km_call {
     struct km_model_match match;
     struct km_execution *execution; /* how it is to be carried out (execution.h); NULL: not said */
     struct km_resume *resume; /* its stream goes on where it breaks (resume.h); NULL: it does not */
+    struct km_str session; /* as its kind heard it; empty: what its request says (session.h) */
+    struct km_call_run *run; /* what it is part of; NULL: nothing bounds such (run.h) */
     struct km_own_fallbacks own_fallbacks; /* its caller's */
     const struct km_route_rule *rule; /* that led it there; NULL: none did */
     struct km_str economy; /* what cost decided (economy.h) */
+    struct km_str end_user, named_user; /* that its head named (caller.h); empty: not read yet,
+                                         * or none */
     struct km_str asked_model; /* what its caller asked for, once another is asked */
     unsigned fallbacks; /* groups that were asked in the place of the first */
     unsigned followers; /* groups that wait for their turn */
@@ -206,6 +211,7 @@ struct km_call {
     int64_t most_output; /* tokens that may come out of it at all; -1: nobody knows a bound */
     int64_t bound_tokens; /* output bound sent because of a budget; -1 none */
     bool have_body; /* it was given */
+    struct km_named_price *named_price; /* price.c's; NULL: none is asked for by name yet */
     bool priced; /* what it uses has a price: reserved before, settled after */
     bool bounded; /* its output cannot be bounded for the caller */
     bool prepared; /* what it asks for and may cost is known */
@@ -348,9 +354,10 @@ int km_call_payers_now(struct km_call *call, struct km_payers **ret,
 enum km_right km_call_grants_model(struct km_call *call, struct km_str model,
                                    struct km_str alias_of, struct km_err *err) KM_MUST_USE;
 /* Is none of those that pay for it blocked, nor its end user? */
-bool km_call_payers_go_on(const struct km_call *call, struct km_err *err) KM_MUST_USE;
-/* Has its key a budget, or one of its accounts? */
+bool km_call_payers_go_on(struct km_call *call, struct km_err *err) KM_MUST_USE;
+/* Has its key a budget, or one of its accounts, or a target that it may go to? */
 bool km_call_has_budget(const struct km_call *call);
+const char *km_call_who_has(const struct km_call *call); /* words for an error: who has one */
 int64_t km_call_left(const struct km_call *call); /* nano-USD; INT64_MAX without any budget */
 static inline struct km_str km_call_payers_text(const struct km_call *call)
 {
@@ -359,9 +366,9 @@ static inline struct km_str km_call_payers_text(const struct km_call *call)
 
 /* move.c: who pays moves with the call */
 /* Its attempt goes to call->at->d: that one's budgets pay for it from now on.  Again is harmless.
- * KM_E_BUDGET: one of them has not as much left, nothing changed; KM_E_AGAIN: km_call_resume()
+ * KM_E_BUDGET: one of them has not as much left, nothing changed; KM_E_AGAIN: done(call->at)
  * follows, and then it is asked again. */
-int km_call_move_payers(struct km_call *call, struct km_err *err) KM_MUST_USE;
+int km_call_move_payers(struct km_call *call, km_broker_fn *done, struct km_err *err) KM_MUST_USE;
 /* It is a call of another group now, with its permit, at the price in call->each.  As
  * km_broker_move(), but it is never answered later: KM_E_UNSUPPORTED. */
 int km_call_move_group(struct km_call *call, struct km_err *err) KM_MUST_USE;
@@ -371,6 +378,11 @@ void km_call_targets_of(struct km_call *call, const struct km_attempt *at);
 void km_call_share_out(struct km_call *call);
 /* Who pays, as the books have it once that is known. */
 struct km_str km_call_payers_books(struct km_call *call);
+/* spent.c */
+/* The budgets of a deployment and of its provider: how many.  ret[] are referenced. */
+size_t km_call_targets(const struct km_call *call, const struct km_deployment *d,
+                       struct km_purse *ret[KM_PAYERS_TARGETS]);
+bool km_call_reserves(const struct km_call *call); /* or are budgets only asked? */
 /* Says of each deployment that is left whether its budgets are spent; how many are not. */
 size_t km_call_leave_out_spent(const struct km_call *call, uint8_t *why);
 int km_call_all_spent(const struct km_call *call, struct km_err *err); /* KM_E_BUDGET */

@@ -341,7 +341,8 @@ static bool ask_anyway(struct km_call *call, const struct fallbacks *f)
     take_place(call, &f->home);
     call->req.no_fallbacks = true; /* nobody follows it any more */
     call->fallbacks = 0;
-    return km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0;
+    return km_call_price_anew(call, &ignored) == 0 && km_call_judge_again(call, &ignored) == 0 &&
+           km_call_move_group(call, &ignored) == 0;
 }
 
 bool km_call_fall_back(struct km_call *call)

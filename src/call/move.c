@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* move.c - who pays moves with the call (policy/payers_move.c): the budgets of where it goes now come,
- * those of where it does not go any more leave.
+/* move.c - who pays moves with the call (policy/payers_move.c): the budgets of where it goes now
+ * come, those of where it does not go any more leave.
  *
  *     route     a deployment was picked ──> its budgets are asked ──> refused: the next one
  *     recover   another group is asked  ──> the accounts' budgets for its model are asked
@@ -13,9 +13,6 @@
  * Where no deployment of a gateway has a budget it is one comparison an attempt.
  */
 #include "call/call.h"
-
-#include "call/money.h"
-#include "call/which.h"
 
 /* --- what a target pays for --- */
 
@@ -55,11 +52,6 @@ static bool is_needed(const struct km_call *call, const struct km_purse *p)
     return false;
 }
 
-static bool reserves(const struct km_call *call)
-{
-    return call->visit->view->snap->keys->budget_mode == KM_BUDGET_RESERVE && !call->kind->own;
-}
-
 /* --- to a deployment --- */
 
 /* What each target is to have reserved now; those that nothing was spent with leave. */
@@ -74,7 +66,7 @@ static void settle_targets(const struct km_call *call, struct km_payers_draft *d
         }
         if (s->of == KM_SHARE_TARGET) {
             s->on = pays_for(s->purse, call->at);
-            s->reserved = reserves(call) ? amount_at(call, s->purse) : 0;
+            s->reserved = km_call_reserves(call) ? amount_at(call, s->purse) : 0;
         }
         i++;
     }
@@ -89,7 +81,7 @@ static int add_targets(const struct km_call *call, struct km_payers_draft *d, st
         const struct km_share fresh = { .purse = p,
                                         .of = KM_SHARE_TARGET,
                                         .on = true,
-                                        .reserved = reserves(call) ? amount_at(call, p) : 0,
+                                        .reserved = km_call_reserves(call) ? amount_at(call, p) : 0,
                                         .paid = -1 };
 
         if (p && !km_payers_share(d, p))
@@ -128,38 +120,11 @@ static int move_to(struct km_call *call, const struct km_payers_draft *d, km_bro
     return km_broker_move(call, to, done, ctx, err);
 }
 
-static void on_moved(void *ctx, const struct km_err *err)
-{
-    static const struct km_err no_memory = { .code = KM_E_NOMEM };
-    struct km_attempt *at = ctx;
-    struct km_err *why = NULL;
-
-    if (!at->moves) /* it was given up meanwhile */
-        return;
-    at->moves = false;
-    at->moved = !err;
-    if (err && (why = km_arena_alloc(&at->call->arena, sizeof *why)))
-        *why = *err;
-    if (err)
-        at->unpaid = why ? why : &no_memory;
-    km_attempt_look(at);
-    km_call_resume(at->call, 0);
-}
-
-/* Its provider's and its deployment's; ret[] are referenced. */
-static size_t find_targets(const struct km_call *call, const struct km_deployment *d,
-                           struct km_purse *ret[KM_PAYERS_TARGETS])
-{
-    return d && d->has_budget
-               ? km_payers_targets(call->w->gw->accounts, d->provider_name, d->budget_id, ret)
-               : 0;
-}
-
-static int move_there(struct km_call *call, struct km_err *err)
+static int move_there(struct km_call *call, km_broker_fn *done, struct km_err *err)
 {
     struct km_attempt *at = call->at;
     struct km_payers_draft draft;
-    const size_t n = find_targets(call, at->d, at->pays);
+    const size_t n = km_call_targets(call, at->d, at->pays);
     int r;
 
     for (size_t i = n; i < KM_PAYERS_TARGETS; i++)
@@ -170,13 +135,13 @@ static int move_there(struct km_call *call, struct km_err *err)
     if (r == 0 && is_same(&draft, call->hold.payers))
         km_call_targets_of(call, at);
     else if (r == 0)
-        r = move_to(call, &draft, on_moved, at, err);
+        r = move_to(call, &draft, done, at, err);
     for (size_t i = 0; i < n; i++) /* the set has references of its own, as long as the call */
         km_purse_unref(at->pays[i]);
     return r;
 }
 
-int km_call_move_payers(struct km_call *call, struct km_err *err)
+int km_call_move_payers(struct km_call *call, km_broker_fn *done, struct km_err *err)
 {
     struct km_attempt *at = call->at;
     int r;
@@ -189,7 +154,7 @@ int km_call_move_payers(struct km_call *call, struct km_err *err)
         return err->code;
     }
     call->hold.targets = true;
-    r = move_there(call, err);
+    r = move_there(call, done, err);
     at->moved = r == 0;
     at->moves = r == KM_E_AGAIN;
     return r;
@@ -233,15 +198,18 @@ static void leave_group(const struct km_call *call, struct km_payers_draft *d,
         if (!stays) {
             s->on = false;
             s->paid = so_far - s->before;
-            s->reserved = reserves(call) ? s->paid : 0;
+            s->reserved = km_call_reserves(call) ? s->paid : 0;
         }
         i++;
     }
 }
 
+/* Each is to have what an attempt begins with; a part of that comes when all that the call needs
+ * more is asked for (recover.c). */
 static int enter_group(const struct km_call *call, struct km_payers_draft *d,
                        const struct km_payers *now, int64_t so_far, struct km_err *err)
 {
+    const int64_t need = km_call_need(call), more = need > call->reserve ? need - call->reserve : 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && now && i < now->n; i++) {
@@ -250,7 +218,7 @@ static int enter_group(const struct km_call *call, struct km_payers_draft *d,
         if (km_payers_share(d, fresh.purse))
             continue;
         fresh.before = so_far;
-        fresh.reserved = reserves(call) ? call->each : 0;
+        fresh.reserved = km_call_reserves(call) && call->each > more ? call->each - more : 0;
         r = km_payers_add(d, &fresh, err);
     }
     return r;
@@ -261,16 +229,18 @@ int km_call_move_group(struct km_call *call, struct km_err *err)
     const int64_t so_far = cost_so_far(call);
     struct km_payers_draft draft;
     struct km_payers *now;
+    size_t stayed;
     int r = km_call_payers_now(call, &now, err);
 
     if (r < 0)
         return r;
     km_payers_draft(&draft, call->hold.payers);
     leave_group(call, &draft, now, so_far);
+    stayed = draft.n;
     r = enter_group(call, &draft, now, so_far, err);
     if (r < 0 || is_same(&draft, call->hold.payers))
         return r;
-    if (call->w->frozen)
+    if (call->hold.asks || (call->w->frozen && draft.n > stayed))
         return km_fail(err, KM_E_UNSUPPORTED, "another process has the call's permit");
     return move_to(call, &draft, NULL, NULL, err);
 }
@@ -301,74 +271,4 @@ struct km_str km_call_payers_books(struct km_call *call)
     if (text.n == call->hold.payers->text.n || km_buf_failed(&text))
         return km_call_payers_text(call);
     return km_arena_str(&call->arena, km_buf_view(&text));
-}
-
-/* --- those that are spent --- */
-
-/* Does one of its budgets have less left than an attempt begins with? */
-static bool is_spent(const struct km_call *call, const struct km_deployment *d)
-{
-    struct km_purse *v[KM_PAYERS_TARGETS];
-    const size_t n = find_targets(call, d, v);
-    const int64_t need = reserves(call) && call->each > 0 ? call->each : 1;
-    bool spent = false;
-
-    for (size_t i = 0; i < n; i++) {
-        spent = spent || km_purse_left(v[i]) < need;
-        km_purse_unref(v[i]);
-    }
-    return spent;
-}
-
-size_t km_call_leave_out_spent(const struct km_call *call, uint8_t *why)
-{
-    size_t left = 0;
-
-    for (size_t i = 0; i < call->match.n; i++) {
-        if (!why[i] && is_spent(call, call->match.v[i].deployment))
-            why[i] = KM_LEFT_BUDGET;
-        left += !why[i];
-    }
-    return left;
-}
-
-int km_call_all_spent(const struct km_call *call, struct km_err *err)
-{
-    return km_fail(err, KM_E_BUDGET,
-                   "No deployments available - crossed budget: every deployment of model '%.*s' "
-                   "that could serve this call, or its provider, has spent its budget "
-                   "(max_budget, router_settings.provider_budget_config). Raise it, or wait until "
-                   "its window ends.",
-                   KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
-}
-
-bool km_call_pass_over(struct km_call *call)
-{
-    struct km_attempt *at = call->at;
-    const size_t i = (size_t)(at->candidate - call->match.v);
-    uint8_t *why = (uint8_t *)(uintptr_t)call->route.left_out; /* which.c made it of this call */
-
-    if (!at->candidate || i >= call->match.n || !why)
-        return false;
-    why[i] = KM_LEFT_BUDGET;
-    km_route_unpick(&call->route, at->candidate);
-    at->candidate = NULL;
-    at->d = NULL;
-    for (size_t k = 0; k < KM_PAYERS_TARGETS; k++)
-        at->pays[k] = NULL;
-    return true;
-}
-
-bool km_call_has_spent_target(const struct km_call *call)
-{
-    for (size_t i = 0; call->route.left_out && i < call->match.n; i++)
-        if (call->route.left_out[i] == KM_LEFT_BUDGET)
-            return true;
-    return false;
-}
-
-bool km_call_is_target_spent(const struct km_call *call)
-{
-    return call->err.code == KM_E_BUDGET && call->match.filters & KM_FILTER_BUDGET &&
-           !call->at->money.number;
 }

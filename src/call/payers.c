@@ -2,16 +2,21 @@
 /* payers.c - which accounts a call is of, beside its key (policy/payers.h).
  *
  *     key       its team, its user
- *     caller    x-litellm-end-user-id, x-litellm-customer-id, `user` of the body; x-litellm-tags,
- *               `tags` and `metadata.tags` of the body
+ *     caller    its end user (caller.h); x-litellm-tags, headers that the file names, `tags` and
+ *               `metadata.tags` of the body
  *
  * What a caller names is only looked up: where there is no such account it stands in the call's row
  * and nothing else happens.  It is asked once a call, when the body is read and nothing is reserved
- * yet; a call whose key is of no account, in a gateway that has none, asks one number.
+ * yet; a call whose key is of no account, in a gateway that has none, asks one number.  The budget
+ * of the run that it is of (run.h) pays beside them.
  */
 #include "call/call.h"
+#include "call/run.h"
 #include "http/json.h"
 #include "policy/gateway_budget.h"
+#include "call/caller.h"
+#include "http/json.h"
+#include "policy/caller_settings.h"
 
 /* The names that its caller gave it. */
 struct said {
@@ -50,8 +55,18 @@ static void add_said_in_body(struct km_call *call, struct said *said)
         add_list(said, km_json_get(metadata, "tags"));
 }
 
-static void add_said_in_head(const struct km_call *call, struct said *said)
+static void add_named_header(struct km_call *call, struct km_str name, struct said *said)
 {
+    const struct km_str value = km_str_trim(km_header_get(&call->request->headers, name));
+
+    if (value.n && name.n + value.n < KM_ACCOUNT_ID_BYTES)
+        add_tag(said,
+                km_arena_printf(&call->arena, "%.*s: %.*s", KM_STR_ARG(name), KM_STR_ARG(value)));
+}
+
+static void add_said_in_head(struct km_call *call, struct said *said)
+{
+    const struct km_str_list *named = &call->visit->view->snap->caller_tags->headers;
     struct km_str tags, tag;
 
     if (!call->request)
@@ -59,23 +74,13 @@ static void add_said_in_head(const struct km_call *call, struct said *said)
     tags = km_header_get(&call->request->headers, KM_STR("x-litellm-tags"));
     while (km_str_split(&tags, ',', &tag))
         add_tag(said, tag);
+    for (size_t i = 0; i < named->n; i++)
+        add_named_header(call, named->v[i], said);
 }
 
-static struct km_str end_user_of(const struct km_call *call)
+bool km_call_payers_go_on(struct km_call *call, struct km_err *err)
 {
-    static const struct km_str names[] = { { "x-litellm-end-user-id", 21 },
-                                           { "x-litellm-customer-id", 21 } };
-    struct km_str said = KM_STR_NONE;
-
-    for (size_t i = 0; call->request && !said.n && i < sizeof names / sizeof names[0]; i++)
-        said = km_header_get(&call->request->headers, names[i]);
-    return said.n ? said : call->req.user;
-}
-
-bool km_call_payers_go_on(const struct km_call *call, struct km_err *err)
-{
-    const struct km_payers_ask ask = { .end_user =
-                                           call->client_gone ? call->req.user : end_user_of(call) };
+    const struct km_payers_ask ask = { .end_user = km_call_end_user(call) };
 
     return km_payers_grant_use(call->w->gw->accounts, &ask, call->hold.payers, err) == KM_GRANTED;
 }
@@ -91,7 +96,7 @@ static void read_names(struct km_call *call, struct said *said, struct km_payers
     said->n = 0;
     add_said_in_body(call, said);
     add_said_in_head(call, said);
-    ret->end_user = end_user_of(call);
+    ret->end_user = km_call_end_user(call);
     ret->tags = (struct km_str_list){ said->v, said->n };
 }
 
@@ -131,7 +136,10 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
     ask.meant = call->match.alias_of;
     ask.group = call->match.group;
     read_names(call, &said, &ask);
+    if (key && !ask.user_id.n)
+        ask.user_id = km_call_named_user(call);
     ask.user_of_team_key_pays = call->visit->view->snap->keys->user_of_team_key_pays;
+    ask.run = km_call_run_purse(call);
     r = km_payers_make(call->w->gw->accounts, &ask, ret, err);
     if (r == 0 && *ret)
         r = km_arena_defer(&call->arena, free_payers, *ret);
@@ -142,15 +150,15 @@ static int make_payers(struct km_call *call, struct km_payers **ret, struct km_e
 
 static bool has_payers(const struct km_call *call)
 {
-    return !km_accounts_is_empty(call->w->gw->accounts);
+    return !km_accounts_is_empty(call->w->gw->accounts) || km_call_run_purse(call);
 }
 
 int km_call_find_payers(struct km_call *call, struct km_err *err)
 {
-    int r;
+    int r = km_call_check_end_user(call, err);
 
-    if (!has_payers(call) || call->hold.payers)
-        return 0;
+    if (r < 0 || !has_payers(call) || call->hold.payers)
+        return r;
     r = make_payers(call, &call->hold.payers, err);
     if (r == 0 && call->visit->who.key && call->req.model.n &&
         grants_named(call, call->req.model, call->match.alias_of, err) != KM_GRANTED)
@@ -184,6 +192,15 @@ bool km_call_has_budget(const struct km_call *call)
 
     return (key && key->row.max_budget >= 0) || counts(call->hold.payers) ||
            (call->match.filters & KM_FILTER_BUDGET) != 0;
+}
+
+const char *km_call_who_has(const struct km_call *call)
+{
+    const struct km_key *key = call->visit->who.key;
+
+    return (key && key->row.max_budget >= 0) || counts(call->hold.payers)
+               ? "this key has"
+               : "a deployment of it, or a provider, has";
 }
 
 int64_t km_call_left(const struct km_call *call)

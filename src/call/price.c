@@ -25,6 +25,40 @@ static struct km_price price_by_name(const struct km_call *call, const struct km
     return lent ? price : km_price_merge(price, d->price);
 }
 
+/* A name is looked up in tables, and a call asks for its price at each of its steps. */
+struct km_named_price {
+    const struct km_deployment *d;
+    struct km_str model, star; /* as the call has them: where they are, too */
+    bool lent;
+    struct km_price price;
+};
+
+static bool is_same(struct km_str a, struct km_str b)
+{
+    return a.p == b.p && a.n == b.n;
+}
+
+static bool is_kept(const struct km_call *call, const struct km_deployment *d, bool lent)
+{
+    const struct km_named_price *kept = call->named_price;
+
+    return kept && kept->d == d && kept->lent == lent && is_same(kept->model, call->req.model) &&
+           is_same(kept->star, call->match.star);
+}
+
+static bool keep(const struct km_call *call, const struct km_deployment *d, bool lent)
+{
+    struct km_call *c = (struct km_call *)call; /* what it keeps of itself changes nothing of it */
+
+    if (!c->named_price)
+        c->named_price = km_arena_alloc(&c->arena, sizeof *c->named_price);
+    if (!c->named_price)
+        return false;
+    *c->named_price = (struct km_named_price){ d, call->req.model, call->match.star, lent,
+                                               price_by_name(call, d, lent) };
+    return true;
+}
+
 const struct km_price *km_call_price(const struct km_call *call, const struct km_deployment *d,
                                      struct km_price *room)
 {
@@ -32,8 +66,11 @@ const struct km_price *km_call_price(const struct km_call *call, const struct km
 
     if (!lent && !km_deployment_has_star(d))
         return &d->price;
-    *room = price_by_name(call, d, lent);
-    return room;
+    if (!is_kept(call, d, lent) && !keep(call, d, lent)) { /* no memory: it costs another look */
+        *room = price_by_name(call, d, lent);
+        return room;
+    }
+    return &call->named_price->price;
 }
 
 /* The most that it costs there, with what it may use beside its tokens. */
@@ -73,19 +110,19 @@ int km_call_unpriced(struct km_call *call, struct km_err *err)
     if (!km_call_has_budget(call) || call->visit->view->snap->keys->allow_unpriced)
         return 0;
     return km_fail_param(err, KM_E_UNPRICED, "model",
-                         "No price is known for model '%.*s', and this key has a budget. Set "
+                         "No price is known for model '%.*s', and %s a budget. Set "
                          "input_cost_per_token and output_cost_per_token, run `kanmon prices "
                          "import`, or set kanmon_settings.allow_unpriced.",
-                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)));
+                         KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), km_call_who_has(call));
 }
 
 static int not_priced(const struct km_call *call, struct km_str what, const char *remedy,
                       struct km_err *err)
 {
     return km_fail_param(err, KM_E_UNPRICED, "model",
-                         "No price is known of %.*s for model '%.*s', and this key has a budget. "
-                         "%s",
-                         KM_STR_ARG(what), KM_STR_ARG(km_str_sub(call->req.model, 0, 100)), remedy);
+                         "No price is known of %.*s for model '%.*s', and %s a budget. %s",
+                         KM_STR_ARG(what), KM_STR_ARG(km_str_sub(call->req.model, 0, 100)),
+                         km_call_who_has(call), remedy);
 }
 
 /* What this deployment is asked for beside tokens, and has no price of. */

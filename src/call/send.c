@@ -140,6 +140,24 @@ static int pick(struct km_call *call, struct km_err *err)
     return 0;
 }
 
+static void on_moved(void *ctx, const struct km_err *err)
+{
+    static const struct km_err no_memory = { .code = KM_E_NOMEM };
+    struct km_attempt *at = ctx;
+    struct km_err *why = NULL;
+
+    if (!at->moves) /* it was given up meanwhile */
+        return;
+    at->moves = false;
+    at->moved = !err;
+    if (err && (why = km_arena_alloc(&at->call->arena, sizeof *why)))
+        *why = *err;
+    if (err)
+        at->unpaid = why ? why : &no_memory;
+    km_attempt_look(at);
+    km_call_resume(at->call, 0);
+}
+
 /* Where it goes is known, and has the money for it. */
 static int choose(struct km_call *call, bool placed, struct km_err *err)
 {
@@ -149,7 +167,7 @@ static int choose(struct km_call *call, bool placed, struct km_err *err)
         km_err_clear(err);
         r = placed ? 0 : pick(call, err);
         if (r == 0)
-            r = km_call_move_payers(call, err);
+            r = km_call_move_payers(call, on_moved, err);
         else
             break;
         placed = placed && r != KM_E_BUDGET;

@@ -44,10 +44,20 @@ static struct km_str in_metadata(struct km_call *call)
     return session;
 }
 
+struct km_str km_session_in_head(const struct km_headers *h)
+{
+    const struct km_str s = km_str_trim(km_header_get(h, KM_STR("x-litellm-session-id")));
+
+    return km_str_sub(s.n ? s : km_str_trim(km_header_get(h, KM_STR("x-litellm-trace-id"))), 0,
+                      SESSION_MOST);
+}
+
 struct km_str km_call_session(struct km_call *call)
 {
-    struct km_str s = in_head(call, KM_STR("x-litellm-session-id"));
+    struct km_str s = call->session;
 
+    if (!s.n)
+        s = in_head(call, KM_STR("x-litellm-session-id"));
     if (!s.n)
         s = in_body(call);
     if (!s.n)

@@ -7,6 +7,8 @@
 
 /* As its caller names it; empty: it is of none. */
 struct km_str km_call_session(struct km_call *call);
+/* As header fields name it, for a call that has none of its own. */
+struct km_str km_session_in_head(const struct km_headers *h);
 /* For policy/sticky.h: by its session, which counts within its key alone; 0: it is of none. */
 uint64_t km_call_sticky_session(struct km_call *call);
 /* By its key; 0: it has none. */

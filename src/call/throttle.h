@@ -8,7 +8,7 @@
 
 struct km_call;
 
-/* Of a gateway that has a budget, when the call is admitted and before its hooks at `guarded`.  0: it
+/* Of a gateway with a budget, when the call is admitted and before its hooks at `guarded`.  0: it
  * goes on; KM_E_AGAIN: it waits, and km_call_resume() follows. */
 int km_call_throttle(struct km_call *call, struct km_err *err) KM_MUST_USE;
 

@@ -38,8 +38,10 @@ static int build(struct km_config *c, const struct km_config_args *args, struct 
     km_env_init(&c->env, &c->arena, environ_list);
     c->file = km_arena_str(&c->arena, km_str_c(args->file));
     r = km_load_tree(&c->arena, c->file, diags, &c->root, err);
-    if (r == 0 && args->below.n)
-        r = km_load_below(&c->arena, km_str_c(args->below_name), args->below, diags, &c->root, err);
+    for (size_t i = 0; r == 0 && i < KM_CONFIG_BELOW; i++)
+        if (args->below[i].text.n)
+            r = km_load_below(&c->arena, km_str_c(args->below[i].name), args->below[i].text, diags,
+                              &c->root, err);
     if (r == 0)
         r = km_load_env(&c->env, c->file, c->root, diags, err);
     if (r < 0)

@@ -29,6 +29,14 @@ struct km_config_flag {
     const char *value;
 };
 
+/* More of the configuration, as YAML or JSON.  Of a mapping what the file says wins; items of a
+ * list at the top come behind the file's. */
+struct km_config_below {
+    const char *name; /* what it is called where a place is named */
+    struct km_str text; /* empty: nothing */
+};
+
+#define KM_CONFIG_BELOW 2
 #define KM_CONFIG_NO_FILE "/dev/null" /* as the file: there is none, and that is meant */
 
 struct km_config_args {
@@ -38,8 +46,7 @@ struct km_config_args {
     const struct km_config_flag *flags;
     size_t nflags;
     const char *const *environ; /* NULL: the process's */
-    struct km_str below; /* more of it, as YAML or JSON: what the file says wins; empty: nothing */
-    const char *below_name; /* what it is called where a place is named */
+    struct km_config_below below[KM_CONFIG_BELOW];
 };
 
 /* A missing file is KM_E_NOT_FOUND with a text that names the path and how to create one.

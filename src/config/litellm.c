@@ -9,6 +9,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define MET KM_LITELLM_MET
 #define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
@@ -92,14 +93,14 @@ static const struct km_setting router_rows[] = {
     PROTECTS("cache_responses", KM_SET_BOOL,
             "Caches responses: without it every call is made and paid for."),
     IGNORED("caching_groups", KM_SET_NODE, "Groups that share a cache; kanmon does not cache yet."),
-    IGNORED("client_ttl", KM_SET_INT, "How long LiteLLM keeps a client object; kanmon has none."),
+    MET("client_ttl", KM_SET_INT, "How long LiteLLM keeps a client object; kanmon has none."),
     IGNORED("default_litellm_params", KM_SET_NODE,
             "Request defaults for every deployment; put them in each deployment's "
             "litellm_params."),
     IGNORED("default_priority", KM_SET_INT,
             "Priority in LiteLLM's queue of calls that say none; here that is "
             "kanmon_settings.performance.default_priority."),
-    IGNORED("polling_interval", KM_SET_INT,
+    MET("polling_interval", KM_SET_INT,
             "How often LiteLLM's queue is polled; kanmon's wakes the next call at once."),
     IGNORED("routing_groups", KM_SET_NODE,
             "Strategies for parts of the models; kanmon has one for all."),
@@ -118,14 +119,13 @@ static const struct km_setting router_rows[] = {
     IGNORED("alerting_config", KM_SET_NODE, "Slack alerts of the router; kanmon sends none yet."),
     IGNORED("assistants_config", KM_SET_NODE, "Assistants; kanmon has no such routes."),
     IGNORED("model_list", KM_SET_NODE, "The models; write model_list at the top of the file."),
-    IGNORED("set_verbose", KM_SET_BOOL, "LiteLLM's router log level; use kanmon's own."),
     IGNORED("router_general_settings", KM_SET_NODE,
             "How LiteLLM's router serves models without an entry; kanmon serves those of "
             "model_list."),
     IGNORED("plugins", KM_SET_NODE, "Python classes of LiteLLM's router; kanmon runs no Python."),
     IGNORED("background_health_check_model_groups", KM_SET_STR_LIST,
             "Stands in general_settings."),
-    IGNORED("enable_weighted_failover", KM_SET_BOOL,
+    MET("enable_weighted_failover", KM_SET_BOOL,
             "Tries the other deployments of a group by weight; kanmon always does."),
     REFUSED("fallback_access_check", KM_SET_NODE, NULL,
             "A Python function that judges a fallback; kanmon cannot run it."),

@@ -14,7 +14,14 @@
         .name = key, .type = kind, .help = text, .class = KM_HARMLESS                              \
     }
 
-/* The same where somebody counts on it: an outage, an overload or a cost that it was to hold off
+/* A key that asks for what kanmon does in any case, or tunes what it has no need of: no value of
+ * it is lost, so none is worth a word. */
+#define KM_LITELLM_MET(key, kind, text)                                                            \
+    {                                                                                              \
+        .name = key, .type = kind, .help = text, .class = KM_HARMLESS, .inert = "*"                \
+    }
+
+/* As IGNORED where somebody counts on it: an outage, an overload or a cost that it was to hold off
  * is not held off.  The text says what follows. */
 #define KM_LITELLM_PROTECTS(key, kind, text)                                                       \
     {                                                                                              \

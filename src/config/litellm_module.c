@@ -11,6 +11,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define MET KM_LITELLM_MET
 #define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
@@ -54,7 +55,7 @@ static const struct km_setting rows[] = {
             "providers."),
     REFUSED("network_mock", KM_SET_BOOL, "false",
             "Calls nobody; ignored, calls would be made and paid for."),
-    IGNORED("redact_messages_in_exceptions", KM_SET_BOOL,
+    MET("redact_messages_in_exceptions", KM_SET_BOOL,
             "Keeps messages out of errors; kanmon never puts them there."),
     IGNORED("scim_admin_group", KM_SET_STR,
             "Who becomes an administrator by SCIM; kanmon has no SCIM."),
@@ -159,7 +160,7 @@ static const struct km_setting rows[] = {
     IGNORED("enable_azure_ad_token_refresh", KM_SET_BOOL,
             "Renews Azure's tokens; kanmon does where azure_ad_token or tenant_id says so."),
     IGNORED("enable_model_config_credential_overrides", KM_SET_BOOL,
-            "Lets teams bring credentials of their own; kanmon has no teams yet."),
+            "Lets teams bring credentials of their own; kanmon's teams have none."),
     IGNORED("AZURE_DEFAULT_API_VERSION", KM_SET_STR,
             "A default of LiteLLM's; write api_version into each model's litellm_params."),
     IGNORED("WATSONX_DEFAULT_API_VERSION", KM_SET_STR, "A provider that kanmon does not serve."),
@@ -209,9 +210,7 @@ static const struct km_setting rows[] = {
             "Logs what is sent and answered; kanmon has kanmon_settings.log_prompts."),
     IGNORED("log_client_error_tracebacks", KM_SET_BOOL,
             "Python's traces of callers' errors; kanmon has none."),
-    IGNORED("extra_spend_tag_headers", KM_SET_STR_LIST,
-            "Headers whose values tag a call; kanmon does not count by tag yet."),
-    IGNORED("disable_add_user_agent_to_request_tags", KM_SET_BOOL,
+    MET("disable_add_user_agent_to_request_tags", KM_SET_BOOL,
             "Does not tag calls with the client's name; kanmon does not either."),
     IGNORED("add_user_information_to_llm_headers", KM_SET_BOOL,
             "Tells providers who calls; kanmon does not."),
@@ -348,7 +347,7 @@ static const struct km_setting rows[] = {
             "A level of OpenSSL's; kanmon's is that of the system."),
     IGNORED("ssl_ecdh_curve", KM_SET_NODE,
             "A curve of OpenSSL's; kanmon's are those of the system."),
-    IGNORED("use_aiohttp_transport", KM_SET_NODE,
+    MET("use_aiohttp_transport", KM_SET_NODE,
             "Chooses LiteLLM's HTTP client; kanmon has its own."),
     IGNORED("aiohttp_trust_env", KM_SET_NODE,
             "Whether proxies are taken from the environment; kanmon takes HTTPS_PROXY and "
@@ -359,7 +358,7 @@ static const struct km_setting rows[] = {
     IGNORED("use_client", KM_SET_NODE, "LiteLLM's hosted service, which there is no more."),
     IGNORED("email", KM_SET_NODE, "LiteLLM's hosted service, which there is no more."),
     IGNORED("token", KM_SET_NODE, "LiteLLM's hosted service, which there is no more."),
-    IGNORED("safe_memory_mode", KM_SET_NODE, "How LiteLLM copies in memory; kanmon does not."),
+    MET("safe_memory_mode", KM_SET_NODE, "How LiteLLM copies in memory; kanmon does not."),
     IGNORED("check_provider_endpoint", KM_SET_NODE,
             "Asks providers for their models; kanmon lists those of model_list."),
     IGNORED("public_mcp_hub_strict_whitelist", KM_SET_NODE,
@@ -375,7 +374,7 @@ static const struct km_setting rows[] = {
             "How LiteLLM's hub searches; kanmon has no hub."),
     IGNORED("logging", KM_SET_NODE,
             "Whether the Python module logs; see kanmon_settings.log_level."),
-    IGNORED("config_path", KM_SET_NODE, "Where LiteLLM's file is."),
+    MET("config_path", KM_SET_NODE, "Where LiteLLM's file is."),
     { 0 },
 };
 

@@ -7,6 +7,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define MET KM_LITELLM_MET
 #define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
@@ -59,7 +60,7 @@ static const struct km_setting rows[] = {
             "Tells callers why fallbacks failed; kanmon tells why the last attempt did."),
     IGNORED("user_url_allowed_hosts", KM_SET_STR_LIST,
             "Private hosts that clients' URLs may reach; kanmon's dialer allows none."),
-    IGNORED("user_url_validation", KM_SET_BOOL,
+    MET("user_url_validation", KM_SET_BOOL,
             "Checks URLs that clients give; kanmon always does before it connects."),
     IGNORED("trusted_proxy_ranges", KM_SET_STR_LIST,
             "Proxies whose headers are believed; here such headers never give a right."),
@@ -98,7 +99,7 @@ static const struct km_setting rows[] = {
     IGNORED("claude_code_gateway_managed_settings", KM_SET_NODE,
             "A policy of Claude Code that LiteLLM hands out; kanmon has no such route."),
     IGNORED("use_team_public_model_name", KM_SET_BOOL,
-            "How models of teams are listed; kanmon has no teams yet."),
+            "How models of teams are listed; kanmon's teams have none of their own."),
     IGNORED("team_metadata_validation_timeout", KM_SET_INT,
             "Settings of a check of new teams, which kanmon does not have."),
     IGNORED("team_metadata_validation_error_message", KM_SET_STR,
@@ -127,7 +128,7 @@ static const struct km_setting rows[] = {
             "Compares spend with the provider's bill; kanmon does not yet."),
     IGNORED("track_unmanaged_batch_cost", KM_SET_BOOL,
             "Counts batches made elsewhere; kanmon counts those made by it."),
-    IGNORED("disable_model_info_refresh", KM_SET_BOOL,
+    MET("disable_model_info_refresh", KM_SET_BOOL,
             "When LiteLLM asks for its list of models; kanmon's is built in."),
     /* Observing it. */
     IGNORED("otel", KM_SET_BOOL, "Traces; kanmon exports metrics and logs itself."),

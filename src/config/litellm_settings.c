@@ -8,6 +8,7 @@
 #include "config/litellm.h"
 
 #define IGNORED KM_LITELLM_IGNORED
+#define MET KM_LITELLM_MET
 #define PROTECTS KM_LITELLM_PROTECTS
 #define REFUSED KM_LITELLM_REFUSED
 
@@ -64,7 +65,7 @@ static const struct km_setting rows[] = {
             "Tags for Langfuse, which kanmon does not export to."),
     IGNORED("langfuse_enable_update_trace_keys", KM_SET_BOOL,
             "Trace updates in Langfuse, which kanmon does not export to."),
-    IGNORED("request_correlation_in_logs", KM_SET_BOOL,
+    MET("request_correlation_in_logs", KM_SET_BOOL,
             "Stamps log lines with trace ids; kanmon's lines always have the call id."),
     IGNORED("timeout", KM_SET_INT, "Seconds a call may take; kanmon reads request_timeout."),
     PROTECTS("modify_params", KM_SET_BOOL,
@@ -75,7 +76,7 @@ static const struct km_setting rows[] = {
     PROTECTS("cache", KM_SET_BOOL, "Caches responses: without it every call is made and paid for."),
     IGNORED("cache_params", KM_SET_NODE,
             "Settings of the response cache; kanmon does not cache yet."),
-    IGNORED("enable_redis_auth_cache", KM_SET_BOOL,
+    MET("enable_redis_auth_cache", KM_SET_BOOL,
             "Shares looked-up keys in Redis; kanmon's workers share memory."),
     IGNORED("default_redis_ttl", KM_SET_INT,
             "How long Redis keeps a cached response; kanmon does not cache yet."),
@@ -98,7 +99,7 @@ static const struct km_setting rows[] = {
     IGNORED("prometheus_initialize_budget_metrics", KM_SET_BOOL,
             "Starts budget metrics at once, as kanmon does."),
     IGNORED("disable_end_user_cost_tracking", KM_SET_BOOL,
-            "Does not count by end user; kanmon does not either."),
+            "Does not count by end user; kanmon counts the customers that it knows."),
     IGNORED("disable_end_user_cost_tracking_prometheus_only", KM_SET_BOOL,
             "Leaves end users out of metrics, as kanmon does."),
     IGNORED("enable_end_user_cost_tracking_prometheus_only", KM_SET_BOOL,
@@ -109,11 +110,11 @@ static const struct km_setting rows[] = {
             "Restricts the form of key aliases, which grants nothing; kanmon takes any text."),
     IGNORED("enable_preview_features", KM_SET_BOOL,
             "Switches on LiteLLM's preview features, which kanmon does not have."),
-    IGNORED("disable_stop_sequence_limit", KM_SET_BOOL,
+    MET("disable_stop_sequence_limit", KM_SET_BOOL,
             "Passes more than four stop sequences; kanmon never cuts them."),
     IGNORED("require_managed_files", KM_SET_BOOL,
             "Refuses plain file uploads; here every file belongs to its key."),
-    IGNORED("user_url_validation", KM_SET_BOOL,
+    MET("user_url_validation", KM_SET_BOOL,
             "Checks URLs that clients give; kanmon always does before it connects."),
     IGNORED("user_url_allowed_hosts", KM_SET_STR_LIST,
             "Private hosts that client URLs may reach; kanmon's dialer allows none."),
@@ -123,18 +124,12 @@ static const struct km_setting rows[] = {
             "What guardrails look at; kanmon runs none yet."),
     IGNORED("public_mcp_servers", KM_SET_STR_LIST,
             "MCP servers that LiteLLM's hub shows to everyone; kanmon has no hub."),
-    IGNORED("store_audit_logs", KM_SET_BOOL, "Keeps audit records; kanmon always does."),
+    MET("store_audit_logs", KM_SET_BOOL, "Keeps audit records; kanmon always does."),
     IGNORED("force_ipv4", KM_SET_BOOL,
             "Connects by IPv4 only; kanmon tries both and keeps the first that answers."),
-    IGNORED("disable_aiohttp_transport", KM_SET_BOOL,
+    MET("disable_aiohttp_transport", KM_SET_BOOL,
             "Chooses LiteLLM's HTTP client; kanmon has its own."),
     IGNORED("http2", KM_SET_BOOL, "HTTP/2 to providers; kanmon uses HTTP/1.1."),
-    { .name = "ssl_verify",
-      .type = KM_SET_STR,
-      .class = KM_HARMLESS,
-      .inert = "true",
-      .help = "Switches off certificate checks or names a CA file; kanmon checks, unless a "
-              "deployment's own ssl_verify says otherwise." },
     IGNORED("ssl_certificate", KM_SET_STR,
             "A client certificate for providers; kanmon presents none yet."),
     IGNORED("cache_control_injection", KM_SET_NODE,
@@ -146,7 +141,7 @@ static const struct km_setting rows[] = {
     IGNORED("telemetry", KM_SET_BOOL, "LiteLLM's usage telemetry; kanmon sends none."),
     IGNORED("disable_add_transform_inline_image_block", KM_SET_BOOL,
             "An image option of one provider; kanmon passes images on as they are."),
-    IGNORED("use_chat_completions_url_for_anthropic_messages", KM_SET_BOOL,
+    MET("use_chat_completions_url_for_anthropic_messages", KM_SET_BOOL,
             "How /v1/messages reaches OpenAI models: by chat completions, always."),
     IGNORED("route_all_chat_openai_to_responses", KM_SET_BOOL,
             "Sends chat by the Responses API; kanmon sends it as it came."),

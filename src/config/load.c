@@ -80,11 +80,11 @@ static size_t index_of(const struct km_node *map, struct km_str key)
     return i;
 }
 
-static const struct km_node *appended(struct loading *l, const struct km_node *a,
+static const struct km_node *appended(struct km_arena *arena, const struct km_node *a,
                                       const struct km_node *b)
 {
-    struct km_node *list = km_arena_alloc(l->arena, sizeof *list);
-    const struct km_node **v = km_arena_alloc(l->arena, (a->n + b->n) * sizeof *v);
+    struct km_node *list = km_arena_alloc(arena, sizeof *list);
+    const struct km_node **v = km_arena_alloc(arena, (a->n + b->n) * sizeof *v);
 
     if (!list || !v)
         return a;
@@ -122,7 +122,7 @@ static void merge_key(struct loading *l, struct km_node *into, const struct km_n
         v[at] = value;
         into->n++;
     } else if (value->type == KM_NODE_SEQ && v[at]->type == KM_NODE_SEQ) {
-        v[at] = appended(l, v[at], value);
+        v[at] = appended(l->arena, v[at], value);
     } else {
         km_diag_add(l->diags, KM_DIAG_WARNING, "W0203", key,
                     "an included value takes the place of the including file's, as in LiteLLM",
@@ -255,6 +255,8 @@ int km_load_tree(struct km_arena *arena, struct km_str path, struct km_diags *di
     return load_file(&l, path, NULL, ret_root);
 }
 
+#define LEVELS 2
+
 /* `a` with the keys of `b` it has not; to the depth of `levels` mappings. */
 static const struct km_node *below(struct km_arena *arena, const struct km_node *a,
                                    const struct km_node *b, unsigned levels)
@@ -283,6 +285,8 @@ static const struct km_node *below(struct km_arena *arena, const struct km_node 
             v[at] = b->v[i];
         } else if (levels > 1 && v[at]->type == KM_NODE_MAP && b->v[i]->type == KM_NODE_MAP) {
             v[at] = below(arena, v[at], b->v[i], levels - 1);
+        } else if (levels == LEVELS && v[at]->type == KM_NODE_SEQ && b->v[i]->type == KM_NODE_SEQ) {
+            v[at] = appended(arena, v[at], b->v[i]);
         }
     }
     return map;
@@ -296,7 +300,7 @@ int km_load_below(struct km_arena *arena, struct km_str name, struct km_str text
 
     if (r == 0 && more->type == KM_NODE_MAP &&
         ((*root)->type == KM_NODE_MAP || (*root)->type == KM_NODE_NULL))
-        *root = below(arena, *root, more, 2);
+        *root = below(arena, *root, more, LEVELS);
     return r;
 }
 

@@ -11,7 +11,8 @@ int km_load_tree(struct km_arena *arena, struct km_str path, struct km_diags *di
                  const struct km_node **ret_root, struct km_err *err) KM_MUST_USE;
 
 /* Puts another text below the tree: of a mapping that both have at the top the keys of both are
- * there, and those of the tree win. */
+ * there, and those of the tree win; of a list that both have at the top the other's items
+ * follow. */
 int km_load_below(struct km_arena *arena, struct km_str name, struct km_str text,
                   struct km_diags *diags, const struct km_node **root,
                   struct km_err *err) KM_MUST_USE;

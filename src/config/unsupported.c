@@ -10,6 +10,8 @@
  *
  * Everything else that has no effect is said once, however often a list repeats it.
  */
+#include <string.h>
+
 #include "base/arena.h"
 #include "config/fill.h"
 
@@ -114,6 +116,8 @@ static bool inert_scalar(const struct km_setting *row, const struct km_node *nod
 
 bool km_fill_inert(const struct km_setting *row, const struct km_node *node)
 {
+    if (row->inert && strcmp(row->inert, "*") == 0)
+        return true;
     if (node->type == KM_NODE_STR && !node->text.n)
         return !node->from_env; /* a variable was hardly set in order to be empty */
     if (node->type < KM_NODE_SEQ)

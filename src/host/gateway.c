@@ -205,8 +205,9 @@ static int open_store(struct km_gateway *gw, const struct km_config *config, str
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     gw->keys = r == 0 ? km_keys_new((size_t)keys->max_keys) : NULL;
     gw->accounts = r == 0 ? km_accounts_new((size_t)keys->max_accounts) : NULL;
-    gw->mcp_added = km_mcp_added_new();
-    if (r == 0 && (!gw->keys || !gw->accounts || !gw->mcp_added))
+    gw->mcp_added = km_added_new(&km_added_servers);
+    gw->models_added = km_added_new(&km_added_models);
+    if (r == 0 && (!gw->keys || !gw->accounts || !gw->mcp_added || !gw->models_added))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     if (r == 0) {
         km_keys_use_accounts(gw->keys, gw->accounts);
@@ -493,7 +494,8 @@ struct km_gateway *km_gateway_free(struct km_gateway *gw)
     km_gateway_budget_free(gw->budget);
     km_paces_free(gw->paces);
     km_gates_free(gw->gates);
-    gw->mcp_added = km_mcp_added_free(gw->mcp_added);
+    gw->mcp_added = km_added_free(gw->mcp_added);
+    gw->models_added = km_added_free(gw->models_added);
     km_metrics_free(gw->metrics);
     km_events_free(gw->events);
     pthread_cond_destroy(&gw->gate.turned);

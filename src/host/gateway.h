@@ -160,7 +160,8 @@ struct km_gateway {
     struct km_store_books books; /* how the store tells them */
     struct km_slots *slots; /* what modules keep of it: host/module.h */
     struct km_cgroup_have memory; /* how the memory of stdio servers is bounded */
-    struct km_mcp_added *mcp_added; /* servers beside the file's (host/added.h); main thread */
+    struct km_added *mcp_added; /* servers beside the file's (host/added.h); main thread */
+    struct km_added *models_added; /* likewise models */
     struct km_mcp_upstreams *mcp; /* the servers behind; locked inside */
     struct km_body_budget bodies;
     _Atomic int64_t connections;
@@ -221,10 +222,11 @@ int km_gateway_reload(struct km_gateway *gw, struct km_diags *diags,
 /* Opens the gateway's log and those of MCP servers again, as reload does.  Main thread. */
 void km_gateway_reopen_logs(struct km_gateway *gw);
 
-/* Adds, replaces or (json empty) removes an MCP server beside those of the file, by such a load;
- * on failure nothing has changed.  Main thread; blocking as that. */
-int km_gateway_mcp_change(struct km_gateway *gw, struct km_str name, struct km_str json,
-                          struct km_err *err) KM_MUST_USE;
+/* Adds, replaces or (json empty) removes what stands beside the file's, of gw->mcp_added or
+ * gw->models_added, by such a load; on failure nothing has changed.  Main thread; blocking as
+ * that. */
+int km_gateway_change_added(struct km_gateway *gw, struct km_added *list, struct km_str name,
+                            struct km_str json, struct km_err *err) KM_MUST_USE;
 
 /* reload.c: settings of `config` that are not what this process was started with and take effect
  * after a restart, one a line, appended.  Any thread. */

@@ -68,37 +68,56 @@ void km_gateway_waits(const struct km_gateway *gw, const struct km_config *confi
     km_config_needs_restart(gw->args->config, config, out_names);
 }
 
-/* --- servers beside the file --- */
+/* --- beside the file --- */
 
-/* The first thing that is wrong, in its own words. */
-static void say_why(const struct km_diags *diags, struct km_err *err)
+static const struct km_diag *first_error(const struct km_diags *diags, const char *place)
 {
-    for (size_t i = 0; i < km_diags_count(diags, KM_DIAG_ERROR); i++) {
+    for (size_t i = 0;
+         i < km_diags_count(diags, KM_DIAG_WARNING) + km_diags_count(diags, KM_DIAG_ERROR); i++) {
         const struct km_diag *d = km_diags_at(diags, i);
 
-        if (d && d->level == KM_DIAG_ERROR) {
-            km_fail(err, KM_E_INVALID, "%.*s", KM_STR_ARG(d->message));
-            return;
-        }
+        if (d && d->level == KM_DIAG_ERROR && (!place || km_str_eq(d->file, km_str_c(place))))
+            return d;
     }
+    return NULL;
 }
 
-int km_gateway_mcp_change(struct km_gateway *gw, struct km_str name, struct km_str json,
-                          struct km_err *err)
+/* The first thing that is wrong with it, in its own words; else what is wrong elsewhere, with its
+ * place: the file may have been changed meanwhile. */
+static void say_why(const struct km_diags *diags, const struct km_added_sort *sort,
+                    struct km_err *err)
 {
-    struct km_buf before KM_CLEANUP(km_buf_done) = KM_BUF(KM_MCP_ADDED_BYTES);
+    const struct km_diag *d = first_error(diags, sort->place);
+
+    if (d) {
+        km_fail(err, KM_E_INVALID, "%.*s", KM_STR_ARG(d->message));
+        return;
+    }
+    d = first_error(diags, NULL);
+    if (d && d->file.n)
+        km_fail(err, KM_E_INVALID, "%.*s:%u: %.*s", KM_STR_ARG(d->file), d->line,
+                KM_STR_ARG(d->message));
+    else if (d)
+        km_fail(err, KM_E_INVALID, "%.*s", KM_STR_ARG(d->message));
+}
+
+int km_gateway_change_added(struct km_gateway *gw, struct km_added *list, struct km_str name,
+                            struct km_str json, struct km_err *err)
+{
+    const struct km_added_sort *sort = km_added_sort_of(list);
+    struct km_buf before KM_CLEANUP(km_buf_done) = KM_BUF(sort->bytes);
     struct km_diags *diags = km_diags_new();
     struct km_err ignored = { 0 };
     int r;
 
-    km_buf_str(&before, km_mcp_added_get(gw->mcp_added, name));
+    km_buf_str(&before, km_added_get(list, name));
     if (!diags || km_buf_failed(&before))
         r = km_fail(err, KM_E_NOMEM, "out of memory");
     else
-        r = km_mcp_added_set(gw->mcp_added, name, json, err);
+        r = km_added_set(list, name, json, err);
     if (r == 0 && (r = km_gateway_reload(gw, diags, err)) < 0) {
-        say_why(diags, err);
-        (void)!km_mcp_added_set(gw->mcp_added, name, km_buf_view(&before), &ignored);
+        say_why(diags, sort, err);
+        (void)!km_added_set(list, name, km_buf_view(&before), &ignored);
     }
     if (before.n)
         km_wipe(before.p, before.n);

@@ -267,3 +267,21 @@ const struct km_settings_table km_litellm_logging_table = {
     .size = sizeof(struct km_litellm_logging),
     .extra = SIZE_MAX,
 };
+
+#undef AT
+#define AT(member) offsetof(struct km_litellm_router_logging, member)
+
+static const struct km_setting router_logging_rows[] = {
+    { .name = "set_verbose",
+      .type = KM_SET_BOOL,
+      .offset = AT(set_verbose),
+      .help = "Log at level debug." },
+    { 0 },
+};
+
+const struct km_settings_table km_litellm_router_logging_table = {
+    .section = "router_settings",
+    .rows = router_logging_rows,
+    .size = sizeof(struct km_litellm_router_logging),
+    .extra = SIZE_MAX,
+};

@@ -53,8 +53,13 @@ struct km_litellm_logging { /* litellm_settings */
     bool metrics_auth; /* require_auth_for_metrics_endpoint */
 };
 
+struct km_litellm_router_logging { /* router_settings */
+    bool set_verbose;
+};
+
 extern const struct km_settings_table km_gateway_settings_table;
 extern const struct km_settings_table km_general_settings_table;
 extern const struct km_settings_table km_litellm_logging_table;
+extern const struct km_settings_table km_litellm_router_logging_table;
 
 #endif

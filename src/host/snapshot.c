@@ -12,7 +12,9 @@
 #include "base/veil.h"
 #include "host/module.h"
 #include "mcp/oauth/settings.h"
+#include "policy/caller_settings.h"
 #include "policy/execution.h"
+#include "policy/runs.h"
 #include "policy/gate_settings.h"
 #include "store/store.h"
 
@@ -56,7 +58,10 @@ static void take_settings(struct km_snapshot *s)
     s->routing = km_config_get(s->config, &km_router_settings_table);
     s->breaker = km_config_get(s->config, &km_breaker_settings_table);
     s->execution = km_config_get(s->config, &km_execution_settings_table);
+    s->callers = km_config_get(s->config, &km_caller_settings_table);
+    s->caller_tags = km_config_get(s->config, &km_caller_tag_settings_table);
     s->waiting = km_config_get(s->config, &km_gate_settings_table);
+    s->runs = km_config_get(s->config, &km_runs_settings_table);
     s->has_master = s->general->master_key.n > 0;
     if (s->has_master)
         km_sha256(s->general->master_key, s->master_hash);
@@ -93,8 +98,10 @@ static int build_models(struct km_snapshot *s, const struct km_snapshot_args *sn
                                    .paces = snapshot->paces,
                                    .gates = snapshot->gates,
                                    .waiting = s->waiting };
-    int r = km_tls_client_new(&plain, &s->tls, err);
+    int r;
 
+    args.unverified = !km_llm_verifies(s->llm, &s->arena, &plain.ca_file);
+    r = km_tls_client_new(&plain, &s->tls, err);
     if (r == 0)
         r = km_tls_client_new(&insecure, &s->tls_insecure, err);
     s->prices = km_prices_new();

@@ -17,8 +17,11 @@
 #include "net/pool.h"
 #include "policy/key.h"
 
+struct km_caller_settings;
+struct km_caller_tag_settings;
 struct km_execution_settings;
 struct km_module;
+struct km_runs_settings;
 struct km_slots;
 struct km_veil;
 struct km_oauth_settings;
@@ -46,6 +49,9 @@ struct km_snapshot {
     const struct km_breaker_settings *breaker;
     const struct km_execution_settings *execution;
     const struct km_gate_settings *waiting;
+    const struct km_runs_settings *runs;
+    const struct km_caller_settings *callers;
+    const struct km_caller_tag_settings *caller_tags;
     bool has_master;
     uint8_t master_hash[32];
     bool auth_off; /* nobody is asked for a key */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* targets.c - see targets.h for the contract.
  *
- * Providers and deployments are known to the configuration alone: their accounts are in no row of the
- * store, but what they spent is, under their purses' names, as that of any account.  So it is there
- * again after a restart, goes over with a hand-over, and is one sum for all workers.  A budget that a
- * reload brings begins with nothing spent.
+ * Providers and deployments are known to the configuration alone: their accounts are in no row of
+ * the store, but what they spent is, under their purses' names, as that of any account.  So it is
+ * there again after a restart, goes over with a hand-over, and is one sum for all workers.  A
+ * budget that a reload brings begins with nothing spent.
  *
- * A tag with a budget is an account like any other, so one that the store has keeps what else it says.
+ * A tag with a budget is an account like any other, so one that the store has keeps what else it
+ * says.
  */
 #include "host/targets.h"
 

@@ -42,7 +42,7 @@ enum km_http_until {
 #define KM_TIMEOUT_ANSWER "answer_timeout"
 #define KM_TIMEOUT_IDLE "stream_idle_timeout"
 
-#define KM_HTTP_STALE_MS 1000 /* a peer that works on a request for longer has read it */
+#define KM_HTTP_STALE_MS 2000 /* a peer that works on a request for longer has read it */
 
 struct km_http_request {
     struct km_origin *origin; /* referenced while the call lives */

@@ -234,12 +234,23 @@ int km_decode_json(struct km_decode *d, struct km_arena *arena, struct km_str te
 
 #define WAIT_MOST_MS 3600000
 
+/* More digits than a number here can have: it is long all the same. */
+static bool is_huge(struct km_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n > 15;
+}
+
 int km_retry_after_ms(const struct km_headers *headers, int64_t now_us)
 {
     struct km_str in_ms = km_header_get(headers, KM_STR("retry-after-ms"));
     struct km_str said = km_header_get(headers, KM_STR("retry-after"));
     int64_t ms = 0, at_us;
 
+    if (is_huge(in_ms) || is_huge(said))
+        return WAIT_MOST_MS;
     if (km_str_decimal(in_ms, 0, &ms) < 0 || ms <= 0) {
         if (km_time_parse_http(said, &at_us) == 0)
             ms = (at_us - now_us + 999) / 1000;

@@ -37,6 +37,17 @@ void km_deployment_unavailable(struct km_deployment *d, const struct km_model_bu
                      km_arena_printf(b->arena, "models cannot be called: %.*s", KM_STR_ARG(why)));
 }
 
+bool km_deployment_lends_none(struct km_deployment *d, const struct km_model_build *b,
+                              const struct km_model_entry *entry, bool has_own)
+{
+    if (has_own || d->mock_response.n || !km_model_entry_alone(entry))
+        return false;
+    km_deployment_unavailable(d, b, entry, "store its credentials with it",
+                              KM_STR("a stored model that names its address has to bring its own "
+                                     "credentials"));
+    return true;
+}
+
 /* Which provider, and the model's name there. */
 static void resolve_provider(struct km_deployment *d, const struct km_model_build *b,
                              const struct km_model_entry *entry)
@@ -84,6 +95,30 @@ static struct km_str base_of(const struct km_deployment *d, const struct km_mode
     return base.n ? base : km_str_c(d->provider->base);
 }
 
+bool km_llm_verifies(const struct km_llm_defaults *llm, struct km_arena *arena,
+                     const char **ret_ca_file)
+{
+    const struct km_node *said = llm->ssl_verify;
+    const bool is_switch =
+        said && (said->type == KM_NODE_BOOL || !said->text.n ||
+                 km_str_ieq(said->text, KM_STR("true")) || km_str_ieq(said->text, KM_STR("false")));
+
+    *ret_ca_file = said && !is_switch ? km_arena_cstr(arena, said->text) : NULL;
+    if (!said || !is_switch)
+        return true;
+    return said->type == KM_NODE_BOOL ? said->b : !km_str_ieq(said->text, KM_STR("false"));
+}
+
+struct km_tls_client *km_deployment_tls(const struct km_model_build *b,
+                                        const struct km_model_entry *entry)
+{
+    const bool said =
+        entry->params.all && km_node_get(entry->params.all, KM_STR("ssl_verify")) != NULL;
+
+    return (said ? entry->params.ssl_verify : !b->args->unverified) ? b->args->tls
+                                                                    : b->args->tls_insecure;
+}
+
 int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
                        const struct km_model_entry *entry, struct km_str base, struct km_err *err)
 {
@@ -97,9 +132,9 @@ int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,
         return 0;
     }
     d->origin = km_origin_unref(d->origin);
-    r = km_origin_new(url.https, url.host, url.port,
-                      entry->params.ssl_verify ? b->args->tls : b->args->tls_insecure,
-                      b->args->proxies, KM_GUARD_NONE, &d->origin, err);
+    r = km_origin_new(url.https, url.host, url.port, km_deployment_tls(b, entry), b->args->proxies,
+                      km_model_entry_stored(entry) ? KM_GUARD_METADATA : KM_GUARD_NONE, &d->origin,
+                      err);
     if (r < 0)
         return r;
     url.path = km_str_sub(url.path, 0, km_str_chr(url.path, '?'));
@@ -313,6 +348,8 @@ int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
     d->max_parallel = entry->params.max_parallel;
     d->mock_response = km_arena_str(b->arena, entry->params.mock_response);
     d->lends = entry->params.use_in_pass_through;
+    d->at = entry->node;
+    d->stored = km_model_entry_stored(entry);
     if (provider) {
         d->provider = provider;
         d->provider_name = km_str_c(provider->name);

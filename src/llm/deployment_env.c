@@ -25,6 +25,7 @@ struct km_str km_deployment_env(const struct km_model_build *b, const char *name
 struct km_str km_deployment_key(const struct km_deployment *d, const struct km_model_build *b,
                                 const struct km_model_entry *entry)
 {
-    return entry->params.api_key.n ? entry->params.api_key
-                                   : getenv_first(b->args->config, d->provider->key_env, 3);
+    if (entry->params.api_key.n || km_model_entry_alone(entry))
+        return entry->params.api_key;
+    return getenv_first(b->args->config, d->provider->key_env, 3);
 }

@@ -37,6 +37,7 @@ struct row {
     struct km_str of;
     struct km_fallback_list to;
     const struct km_node *at;
+    struct km_str group; /* what `of` is a name of: km_fallbacks_check() */
     size_t seen; /* by the search for a circle that began at row seen - 1 */
 };
 
@@ -162,51 +163,12 @@ static void read_defaults(struct km_fallbacks *f, const struct km_config *config
     l->configured = true;
 }
 
-/* --- cycles --- */
-
 static struct row *row_of(const struct list *l, struct km_str name)
 {
     for (size_t i = 0; i < l->n; i++)
         if (km_str_eq(l->v[i].of, name))
             return &l->v[i];
     return NULL;
-}
-
-/* Does one of its followers, or of theirs, lead back?  The way there, from its end. */
-static bool leads_to(const struct list *l, struct row *from, const struct row *to,
-                     struct km_buf *way)
-{
-    const size_t mark = (size_t)(to - l->v) + 1;
-
-    from->seen = mark;
-    for (size_t i = 0; i < from->to.n; i++) {
-        struct row *next = row_of(l, from->to.v[i]);
-
-        if (!next || (next != to && (next->seen == mark || !leads_to(l, next, to, way))))
-            continue;
-        km_buf_printf(way, " <- %.*s", KM_STR_ARG(from->of));
-        return true;
-    }
-    return false;
-}
-
-static void check_cycles(const struct list *l, const struct km_config *config,
-                         struct km_arena *arena, struct km_diags *diags)
-{
-    struct km_buf way KM_CLEANUP(km_buf_done) = KM_BUF(1024);
-
-    for (size_t i = 0; i < l->n; i++) {
-        km_buf_reset(&way);
-        if (km_str_eq(l->v[i].of, KM_STR("*")) || !leads_to(l, &l->v[i], &l->v[i], &way) ||
-            km_config_accepts(config, arena, km_str_c(l->path)))
-            continue;
-        km_diag_add(diags, KM_DIAG_ERROR, "E0307", l->v[i].at,
-                    "let one of them have no follower; or list the setting in "
-                    "kanmon_settings.accept_unsupported: a call asks each group once",
-                    "%s goes round in a circle: %.*s%.*s", l->path, KM_STR_ARG(l->v[i].of),
-                    KM_STR_ARG(km_buf_view(&way)));
-        return; /* the other members of the circle say the same */
-    }
 }
 
 static int64_t read_most(const struct km_config *config)
@@ -227,13 +189,66 @@ const struct km_fallbacks *km_fallbacks_new(const struct km_config *config, stru
         if (!read_list(l, find_node(config, settings[kind].offset, settings[kind].name, l), arena,
                        diags))
             return NULL;
-        check_cycles(l, config, arena, diags);
     }
     if (!f)
         return NULL;
     read_defaults(f, config, arena, diags);
     f->most = read_most(config);
     return f;
+}
+
+/* --- cycles --- */
+
+/* An alias, a model of a wildcard: the group that it is a name of, which each call asks once. */
+static struct km_str group_of(const struct km_models *models, struct km_str name)
+{
+    struct km_model_match match;
+
+    return km_models_find(models, name, &match, NULL) == 0 ? match.group : name;
+}
+
+/* Does one of its followers, or of theirs, lead back?  The way there, from its end. */
+static bool leads_to(const struct list *l, const struct km_models *models, struct row *from,
+                     const struct row *to, struct km_buf *way)
+{
+    const size_t mark = (size_t)(to - l->v) + 1;
+
+    from->seen = mark;
+    for (size_t i = 0; i < from->to.n; i++) {
+        const struct km_str group = group_of(models, from->to.v[i]);
+        const bool back = km_str_eq(group, to->group);
+        struct row *next = back ? NULL : row_of(l, from->to.v[i]);
+
+        if (!back && !next)
+            next = row_of(l, group);
+        if (!back && (!next || next->seen == mark || !leads_to(l, models, next, to, way)))
+            continue;
+        km_buf_printf(way, " <- %.*s", KM_STR_ARG(from->of));
+        return true;
+    }
+    return false;
+}
+
+static void check_cycles(const struct list *l, const struct km_models *models,
+                         const struct km_config *config, struct km_arena *arena,
+                         struct km_diags *diags)
+{
+    struct km_buf way KM_CLEANUP(km_buf_done) = KM_BUF(1024);
+
+    for (size_t i = 0; i < l->n; i++)
+        l->v[i].group = group_of(models, l->v[i].of);
+    for (size_t i = 0; i < l->n; i++) {
+        km_buf_reset(&way);
+        if (km_str_eq(l->v[i].of, KM_STR("*")) || !leads_to(l, models, &l->v[i], &l->v[i], &way) ||
+            km_config_accepts(config, arena, km_str_c(l->path)))
+            continue;
+        km_diag_add(diags, KM_DIAG_ERROR, "E0307", l->v[i].at,
+                    "let one of them have no follower; or list the setting in "
+                    "kanmon_settings.accept_unsupported: a call asks each group once",
+                    "%s goes round in a circle: %.*s%.*s", l->path, KM_STR_ARG(l->v[i].of),
+                    KM_STR_ARG(km_buf_view(&way)));
+        return; /* the other members of the circle say the same */
+    }
 }
 
 /* --- names that nothing has --- */
@@ -250,11 +265,13 @@ static void check_name(const struct list *l, const struct row *row, struct km_st
 }
 
 void km_fallbacks_check(const struct km_fallbacks *f, const struct km_models *models,
+                        const struct km_config *config, struct km_arena *arena,
                         struct km_diags *diags)
 {
     for (int kind = 0; kind < KINDS; kind++) {
         const struct list *l = &f->kinds[kind];
 
+        check_cycles(l, models, config, arena, diags);
         for (size_t i = 0; i < l->n; i++) {
             if (!km_str_eq(l->v[i].of, KM_STR("*")))
                 check_name(l, &l->v[i], l->v[i].of, models, diags);

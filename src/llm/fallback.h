@@ -24,11 +24,13 @@ struct km_fallback_list {
 struct km_fallbacks;
 
 /* Reads router_settings and litellm_settings, the former first.  What is wrong with them goes to
- * diags; a cycle is an error, unless accept_unsupported names it.  NULL: no memory. */
+ * diags.  NULL: no memory. */
 const struct km_fallbacks *km_fallbacks_new(const struct km_config *config, struct km_arena *arena,
                                             struct km_diags *diags);
-/* Says which names of the lists no model has. */
+/* Once the models are known: says which names of the lists no model has, and that a cycle of
+ * groups, by whatever names, is an error, unless accept_unsupported names its list. */
 void km_fallbacks_check(const struct km_fallbacks *f, const struct km_models *models,
+                        const struct km_config *config, struct km_arena *arena,
                         struct km_diags *diags);
 
 /* Who follows the model that was asked for, a group or an alias of it; n 0: nobody.  The lists for

@@ -98,6 +98,8 @@ static int build_deployments(struct km_models *m, const struct km_model_build *b
         struct km_deployment *d = &m->deployments[m->ndeployments];
         int r;
 
+        if (km_model_entry_hidden(b, list, i))
+            continue;
         km_deployment_params_check(b, &entries[i]);
         if (is_star(&entries[i])) {
             r = add_star(m, b, &entries[i], err);
@@ -394,7 +396,7 @@ int km_models_new(const struct km_models_args *args, struct km_diags *diags,
     if (r == 0)
         r = km_models_check(m, &b, err);
     if (r == 0) {
-        km_fallbacks_check(m->fallbacks, m, diags);
+        km_fallbacks_check(m->fallbacks, m, args->config, &m->arena, diags);
         km_routes_check(&m->rules, m, diags);
     }
     if (r == 0)
@@ -420,6 +422,13 @@ const struct km_cooldown_groups *km_models_cooldown_groups(const struct km_model
 const struct km_route_rules *km_models_rules(const struct km_models *m)
 {
     return &m->rules;
+}
+
+const struct km_deployment *km_models_by_id(const struct km_models *m, struct km_str id)
+{
+    const struct km_model_group *g = km_map_get(m->by_id, id);
+
+    return g ? g->v->deployment : NULL;
 }
 
 size_t km_models_count(const struct km_models *m)

@@ -107,6 +107,7 @@ struct km_deployment {
     int64_t max_parallel; /* calls at once; 0: not said */
     size_t index; /* place in km_models_at(): for metrics */
     struct km_candidate_facts facts; /* what filters know of it */
+    const struct km_node *at; /* its entry, lives with the configuration; NULL: it has none */
     /* As its entry says them, NULL: it does not; and under which id: a star's deployments share. */
     const struct km_node *max_budget, *budget_duration;
     struct km_str budget_id;
@@ -116,6 +117,7 @@ struct km_deployment {
     int tag_filtering; /* model_info.enable_tag_filtering; -1: not said */
     /* Neither name has a star, as nearly all: nothing is to be filled in.  false: look. */
     bool plain;
+    bool stored; /* by the management API; not the file's */
     bool lends; /* use_in_pass_through, or the vendor's own variables (vendor.h) */
     bool has_budget; /* of its own, or its provider's (budgets.h) */
     bool chat_only; /* no Responses there, whatever its codec says */
@@ -165,6 +167,7 @@ struct km_models_args {
     const struct km_prices *prices;
     bool offline; /* without those that a gateway's store has */
     struct km_tls_client *tls, *tls_insecure;
+    bool unverified; /* deployments that do not say otherwise use the latter */
     const struct km_proxy_env *proxies;
     const struct km_breaker_settings *breaker; /* lives with config; NULL: the defaults */
     const struct km_hedge_settings *hedge; /* lives with config; NULL: nothing is hedged */
@@ -172,6 +175,12 @@ struct km_models_args {
     struct km_gates *gates; /* likewise; NULL: no call waits */
     const struct km_gate_settings *waiting; /* lives with config; NULL with gates */
 };
+
+/* What litellm_settings.ssl_verify says: are deployments to be verified?  ret_ca_file: that file's
+ * CAs are trusted; NULL: the system's. */
+struct km_llm_defaults;
+bool km_llm_verifies(const struct km_llm_defaults *llm, struct km_arena *arena,
+                     const char **ret_ca_file);
 
 /* Problems of entries are added to diags (an unusable entry is a warning and stays listed). */
 int km_models_new(const struct km_models_args *args, struct km_diags *diags,
@@ -196,6 +205,8 @@ struct km_model_match {
 int km_models_find(const struct km_models *m, struct km_str name, struct km_model_match *ret_match,
                    struct km_err *err) KM_MUST_USE;
 
+/* The one whose id this is; NULL: none. */
+const struct km_deployment *km_models_by_id(const struct km_models *m, struct km_str id);
 size_t km_models_count(const struct km_models *m); /* of model_list */
 /* These, and behind them those made of the environment's credentials (vendor.h). */
 size_t km_models_all(const struct km_models *m);

@@ -14,6 +14,9 @@ struct km_model_build {
     struct km_model_said **said; /* NULL: nothing is remembered */
 };
 
+/* By which its upstream is verified, or not. */
+struct km_tls_client *km_deployment_tls(const struct km_model_build *b,
+                                        const struct km_model_entry *entry);
 /* Fills *d.  What is wrong with the entry becomes d->unavailable and a warning; an error is
  * returned only when memory runs out.  provider NULL: as the entry says. */
 int km_deployment_init(struct km_deployment *d, const struct km_model_build *b,
@@ -46,12 +49,20 @@ void km_deployment_check_sampling(const struct km_deployment *d, const struct km
 int km_models_check(const struct km_models *m, const struct km_model_build *b,
                     struct km_err *err) KM_MUST_USE;
 
+/* A stored entry whose id one of the file has: it is left out, with a warning (model_stored.c). */
+bool km_model_entry_hidden(const struct km_model_build *b, const struct km_table_list *list,
+                           size_t at);
+
 /* --- for the build hooks of providers (provider.h) --- */
 
 /* The entry stays listed and says why it cannot be called: a warning, once. */
 void km_deployment_unavailable(struct km_deployment *d, const struct km_model_build *b,
                                const struct km_model_entry *entry, const char *help,
                                struct km_str why);
+/* Would it send the machine's own credentials to an address that a stored entry names?  Then it
+ * becomes unavailable, and true. */
+bool km_deployment_lends_none(struct km_deployment *d, const struct km_model_build *b,
+                              const struct km_model_entry *entry, bool has_own);
 /* Where its upstream is: origin, base_path and api_base of that URL, in place of what was there.
  * A URL that is none makes it unavailable. */
 int km_deployment_base(struct km_deployment *d, const struct km_model_build *b,

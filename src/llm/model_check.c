@@ -64,6 +64,8 @@ static int check_ids(const struct km_model_build *b, const struct km_table_list 
         const struct km_node *at = km_node_get(info->all, KM_STR("id"));
         const struct km_node *first = info->id.n ? km_map_get(seen, info->id) : NULL;
 
+        if (first && km_model_entry_stored(&entries[i]))
+            continue; /* it is left out, and that was said */
         if (first)
             km_diag_add(b->diags, KM_DIAG_WARNING, "W0306", at, "give each deployment an own id",
                         "model_info.id '%.*s' is that of another deployment too (line %u)",

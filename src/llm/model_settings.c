@@ -176,8 +176,8 @@ static const struct km_setting params_rows[] = {
     { .name = "configurable_clientside_auth_params", .type = KM_SET_NODE, .offset = AT(unused),
       .class = KM_HARMLESS, .help = "A caller never picks the upstream here." },
     { .name = "max_budget", .type = KM_SET_NODE, .offset = AT(max_budget),
-      .help = "What calls may spend at this deployment, in USD: spent, it is passed over. Give it a "
-              "model_info.id, by which its spend is kept when the entry changes." },
+      .help = "What calls may spend at this deployment, in USD: spent, it is passed over. Give it "
+              "a model_info.id, by which its spend is kept when the entry changes." },
     { .name = "budget_duration", .type = KM_SET_NODE, .offset = AT(budget_duration),
       .help = "How long a window of max_budget is, as 1d or 1mo. Without it there is one for "
               "ever." },
@@ -344,6 +344,10 @@ static const struct km_setting default_rows[] = {
       .max = 10, .help = "Further attempts after a failure; router_settings wins." },
     { .name = "drop_params", .type = KM_SET_BOOL, .offset = AT(drop_params),
       .help = "Leave out what a provider does not know, instead of refusing the call." },
+    { .name = "ssl_verify", .type = KM_SET_NODE, .offset = AT(ssl_verify),
+      .help = "false: certificates of upstreams of models are not verified, unless a deployment's "
+              "ssl_verify is true. A path: a file of the CAs that are trusted, in the place of the "
+              "system's, for MCP servers too." },
     { .name = "model_group_alias", .type = KM_SET_NODE, .offset = AT(model_group_alias),
       .help = "Other names of model groups: `alias: group`." },
     { .name = "tag_budget_config", .type = KM_SET_NODE, .offset = AT(tag_budgets),

@@ -64,6 +64,9 @@ struct km_model_info {
     const struct km_node *all;
 };
 
+/* What the models that the store has are called as a place in the configuration. */
+#define KM_MODEL_STORED_NAME "(stored models)"
+
 struct km_model_entry {
     struct km_str model_name;
     struct km_litellm_params params;
@@ -92,6 +95,7 @@ struct km_llm_defaults { /* litellm_settings */
     int64_t request_timeout_ms;
     int64_t num_retries;
     bool drop_params;
+    const struct km_node *ssl_verify; /* false, or a file of CAs; NULL: not said */
     struct km_cooldown_settings cooldown;
     struct km_fallback_nodes fallbacks;
     const struct km_node *model_group_alias;
@@ -133,6 +137,12 @@ struct km_router_settings { /* router_settings */
     const struct km_node *provider_budgets; /* budgets.c */
     const struct km_node *group_affinity; /* read by affinity.c */
 };
+
+/* Was it stored by the management API, and is none of the file? */
+bool km_model_entry_stored(const struct km_model_entry *entry);
+/* A stored entry that names an address: nothing that the machine has of its own, a variable or a
+ * file of credentials, is sent there, for who may store a model may not read those. */
+bool km_model_entry_alone(const struct km_model_entry *entry);
 
 extern const struct km_settings_table km_model_settings_table; /* "" */
 extern const struct km_settings_table km_llm_defaults_table; /* litellm_settings */

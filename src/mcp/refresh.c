@@ -116,8 +116,8 @@ static void failed(struct km_refresh_lists *r, const struct km_err *err)
     struct km_mcp_status now;
 
     km_mcp_status(r->upstream, &now);
-    /* It answers, but not this. */
-    if (now.state == KM_MCP_READY && !r->own && err->code != KM_E_CANCELED)
+    /* It answers, but not this; what one asker meets is no word about the server (over()). */
+    if (now.state == KM_MCP_READY && !r->own && km_mcp_plain(r->key) && err->code != KM_E_CANCELED)
         km_desk_state(r->desk, r->upstream, KM_MCP_DEGRADED, err->text);
     leave(r);
 }

@@ -13,7 +13,7 @@ const char *km_breaker_state_name(enum km_breaker_state state)
 
 /* --- metrics --- */
 
-static void label(const char *name, struct km_str value, struct km_buf *out)
+void km_label_write(const char *name, struct km_str value, struct km_buf *out)
 {
     km_buf_printf(out, "%s=\"", name);
     for (size_t i = 0; i < value.n; i++) {
@@ -40,10 +40,10 @@ static int outage_of(const struct km_breaker *b, uint64_t now_ms)
 static void litellm_state(const struct km_deployment *d, uint64_t now_ms, struct km_buf *out)
 {
     km_buf_str(out, KM_STR("litellm_deployment_state{"));
-    label("litellm_model_name", d->model, out);
-    label(",model_id", d->id, out);
-    label(",api_base", d->api_base, out);
-    label(",api_provider", d->provider_name, out);
+    km_label_write("litellm_model_name", d->model, out);
+    km_label_write(",model_id", d->id, out);
+    km_label_write(",api_base", d->api_base, out);
+    km_label_write(",api_provider", d->provider_name, out);
     km_buf_printf(out, "} %d\n", outage_of(&d->breaker, now_ms));
 }
 
@@ -51,7 +51,7 @@ static void breaker_state(const char *kind, struct km_str name, const struct km_
                           uint64_t now_ms, struct km_buf *out)
 {
     km_buf_printf(out, "kanmon_breaker_state{kind=\"%s\",", kind);
-    label("name", name, out);
+    km_label_write("name", name, out);
     km_buf_printf(out, "} %d\n", (int)km_breaker_state(b, now_ms));
 }
 

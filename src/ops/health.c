@@ -17,6 +17,7 @@
 #include "gateway/llm/probe.h"
 #include "ops/breakers.h"
 #include "ops/budgets.h"
+#include "ops/targets.h"
 
 #define METRICS_BYTES (32 * 1024 * 1024)
 
@@ -235,6 +236,7 @@ static void metrics(void *visit, struct km_exchange *x, const struct km_route_ma
     usage_metrics(&out);
     log_metrics(v->w->gw, &out);
     km_breakers_metrics(v->view->snap->models, km_loop_now_ms(v->w->loop), &out);
+    km_targets_metrics(v->w->gw->accounts, &out);
     km_budgets_metrics(v->w->gw->budget, km_wall_us(), &out);
     km_reply_text(v, 200, KM_STR("text/plain; version=0.0.4; charset=utf-8"), km_buf_view(&out));
 }

@@ -202,9 +202,9 @@ static int read_model_tpm(const struct plans *p, const struct km_json *v,
     return read_count(p, v, &plan->limits.tpm);
 }
 
-typedef int read_fn(const struct plans *p, const struct km_json *v, struct km_purse_plan *plan);
+typedef int limit_fn(const struct plans *p, const struct km_json *v, struct km_purse_plan *plan);
 
-static int add_models(struct plans *p, struct km_str text, const char *member, read_fn *read,
+static int add_models(struct plans *p, struct km_str text, const char *member, limit_fn *take,
                       struct km_err *err)
 {
     const struct km_json *object, *v;
@@ -224,7 +224,7 @@ static int add_models(struct plans *p, struct km_str text, const char *member, r
             return wrong(err, member, "a model's name is too long, or none");
         if (!(plan = add(p, KM_STR_NONE, model)))
             return too_many(err, member);
-        r = read(p, v, plan);
+        r = take(p, v, plan);
         if (r < 0)
             wrong(err, member,
                   "a limit of a model is a number that is not negative; one of money may be an "

@@ -24,6 +24,7 @@
 #include "policy/key_limits.h"
 #include "policy/key_routes.h"
 #include "policy/payers.h"
+#include "policy/runs.h"
 #include "store/key_row.h"
 
 static struct km_key_object *object_of(struct km_key *k)
@@ -152,6 +153,7 @@ static struct km_key_object *object_new(const struct km_key_row *row)
     o->key.row = *o->row;
     o->key.alias_label = label_of(&o->key.row);
     o->key.routes = km_key_row_routes(&o->key.row);
+    o->key.runs = km_run_limits_in(o->key.row.metadata);
     if (km_key_has_account(&o->key.row))
         o->key.payer = o->key.row.limits_id;
     return o;

@@ -27,6 +27,7 @@ struct km_key {
     struct km_str payer; /* its account of further limits (key_limits.h); empty: it has none */
     bool master; /* the master key's own pseudo key */
     bool routes; /* its row says where its calls go (key_routes.h) */
+    bool runs; /* its metadata may say what one run of its may do (runs.h) */
     struct km_str alias_label; /* alias, or the name, or "default" - for logs and metrics */
 };
 
@@ -36,8 +37,9 @@ struct km_key *km_key_unref(struct km_key *k);
 struct km_keys;
 struct km_keys *km_keys_new(size_t max_keys);
 struct km_keys *km_keys_free(struct km_keys *keys);
-/* Whoever calls without a key: a key without limits, of no store.  Only the accounts that such calls
- * name and the targets that they go to pay for them.  No reference is taken; it lives as long. */
+/* Whoever calls without a key: a key without limits, of no store.  Only the accounts that such
+ * calls name and the targets that they go to pay for them.  No reference is taken; it lives as
+ * long. */
 struct km_key *km_keys_nobody(struct km_keys *keys);
 /* Whose teams, users ... its keys name; before any key is put, and it lives as long. */
 void km_keys_use_accounts(struct km_keys *keys, struct km_accounts *accounts);
@@ -146,9 +148,9 @@ struct km_headroom {
 int km_permit_take(struct km_key *key, const struct km_admission *a, struct km_permit *ret_permit,
                    struct km_headroom *ret_headroom, bool *ret_rolled,
                    struct km_err *err) KM_MUST_USE;
-/* a->payers pay from now on (payers_move.c), each with what its share is to have reserved, and those
- * of the whole call and the key with a->reserve: all or nothing.  Less is always granted.  Those of
- * the permit that are not among them get back what they had. */
+/* a->payers pay from now on (payers_move.c), each with what its share is to have reserved, and
+ * those of the whole call and the key with a->reserve: all or nothing.  Less is always granted.
+ * Those of the permit that are not among them get back what they had. */
 int km_permit_move(struct km_permit *permit, const struct km_admission *a,
                    struct km_err *err) KM_MUST_USE;
 /* Gives it back with what it really cost, of which a share of a part pays what it says; a second

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key_limits.c - see key_limits.h. */
+/* key_limits.c - see key_limits.h.
+ *
+ *     km_key_row -> km_account_row of the kind KM_ACCOUNT_KEY -> km_accounts_put()
+ *
+ * The row of the account has the key's own numbers too, so that its budget's (account.c) do not
+ * stand in for them; they are taken out again before purses are made, since the key's purse has
+ * them.  A key that needs no account has none, and its calls look for none.
+ */
 #include "policy/key_limits.h"
 
 #include "policy/account.h"

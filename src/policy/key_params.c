@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* key_params.c - see key_params.h. */
+/* key_params.c - see key_params.h.
+ *
+ * Two sections with LiteLLM's members, each a struct km_key_params; admin/key_bounds.c heeds them.
+ * A member that is none of these is told as any unknown one.  What LiteLLM would take from a
+ * section and no row here has ends the start where it limits (km_key_params_check()): a limit that
+ * nobody keeps is worse than none that is told.
+ */
 #include "policy/key_params.h"
 
 #include "base/time.h"

@@ -161,17 +161,29 @@ struct km_payers *km_payers_free(struct km_payers *p)
     return NULL;
 }
 
+/* What this process alone knows of: it is gone with it. */
+static void add_run(struct finding *f, struct km_purse *purse)
+{
+    const size_t n = f->n;
+
+    add(f, purse, false);
+    if (f->n > n)
+        f->v[n].unwritten = true;
+}
+
 int km_payers_make(struct km_accounts *t, const struct km_payers_ask *ask, struct km_payers **ret,
                    struct km_err *err)
 {
     struct finding f = { .t = t, .ask = ask, .err = err };
 
     *ret = NULL;
-    if (km_accounts_is_empty(t))
-        return 0;
-    pthread_rwlock_rdlock(&t->lock);
-    add_all(&f);
-    pthread_rwlock_unlock(&t->lock);
+    if (!km_accounts_is_empty(t)) {
+        pthread_rwlock_rdlock(&t->lock);
+        add_all(&f);
+        pthread_rwlock_unlock(&t->lock);
+    }
+    if (f.r == 0 && ask->run)
+        add_run(&f, ask->run);
     if (f.r == 0 && f.n)
         f.r = km_payers_of(f.v, f.n, ret, err);
     if (f.r < 0)

@@ -54,6 +54,7 @@ struct km_payers_ask {
     /* What that stands for, and the group that serves it: their limits count, too. */
     struct km_str meant, group;
     bool user_of_team_key_pays; /* LiteLLM's apply_user_budget_to_team_keys */
+    struct km_purse *run; /* of the run that the call is of (runs.h); NULL: it has none */
 };
 
 /* Whom the key fixes; who asks adds the rest. */

@@ -6,11 +6,11 @@
  *     next target        key, accounts, model A, provider 2, deployment 2      (1: nothing spent)
  *     another group      key, accounts, model B, provider 2, deployment 3, model A: what it cost
  *
- * A draft is the set as it is; whoever moves the call adds to it and takes from it, and says of each
- * share what it is to have reserved then.  km_permit_move() asks the purses for that, all or none.
- * What left with nothing spent is in the draft no more, and gets all back; what paid for something
- * stays with that as its reservation until the call settles, so nothing is lost and nothing is
- * booked twice.
+ * A draft is the set as it is; whoever moves the call adds to it and takes from it, and says of
+ * each share what it is to have reserved then.  km_permit_move() asks the purses for that, all or
+ * none.  What left with nothing spent is in the draft no more, and gets all back; what paid for
+ * something stays with that as its reservation until the call settles, so nothing is lost and
+ * nothing is booked twice.
  *
  * In the ledger a call has one cost and one text.  Where all of a text paid that cost, as nearly
  * always, that is all; else what each of the others pays stands behind it (store/payers.h).

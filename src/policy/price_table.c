@@ -4,7 +4,8 @@
  * Two shelves, asked in this order: what was imported, then the built-in rows.  Each is
  *
  *     exact   map of names without a star
- *     globs   names with one, in the order they came: first match wins
+ *     globs   names with one, in the order they came: first match wins; what stands before the
+ *             star tells most of them from a name at its first and last byte
  *
  * A name is "provider/model" or, as LiteLLM's file writes many, the model alone; a row of the
  * second kind counts only for its own provider, because a model served by another (Azure, a
@@ -13,8 +14,8 @@
  */
 #include "policy/price_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policy/price_inside.h"
 
@@ -24,6 +25,7 @@
 struct row {
     struct km_price price;
     struct km_str name, provider;
+    size_t plain; /* bytes of name before its star */
     struct km_price_step steps[]; /* of price; behind them the bytes of both names */
 };
 
@@ -69,6 +71,7 @@ static struct row *row_new(struct km_str name, struct km_str provider, const str
         memcpy(row->steps, price->steps, steps);
     row->name = km_str(at, name.n);
     row->provider = km_str(at + name.n, provider.n);
+    row->plain = km_str_chr(row->name, '*');
     return row;
 }
 
@@ -139,19 +142,44 @@ struct km_prices *km_prices_free(struct km_prices *p)
     return NULL;
 }
 
+/* "provider/what"; empty where it has no room. */
+static struct km_str join_name(char room[NAME_BYTES], struct km_str provider, struct km_str what)
+{
+    if (provider.n + 1 + what.n > NAME_BYTES)
+        return KM_STR_NONE;
+    if (provider.n)
+        memcpy(room, provider.p, provider.n);
+    room[provider.n] = '/';
+    if (what.n)
+        memcpy(room + provider.n + 1, what.p, what.n);
+    return km_str(room, provider.n + 1 + what.n);
+}
+
+/* A shelf has dozens of them, and a call's name begins as few do. */
+static bool glob_fits(const struct row *row, struct km_str name)
+{
+    const size_t n = row->plain;
+
+    if (name.n < n || (n && (name.p[0] != row->name.p[0] || name.p[n - 1] != row->name.p[n - 1])))
+        return false;
+    return km_str_glob(row->name, name, NULL);
+}
+
 static bool shelf_find(const struct shelf *s, struct km_str provider, struct km_str model,
                        struct km_str full, struct km_price *ret)
 {
-    const struct row *row = full.n ? km_map_get(s->exact, full) : NULL;
+    const struct row *row;
 
+    if (!km_map_count(s->exact) && !s->nglobs) /* mostly nothing was imported */
+        return false;
+    row = full.n ? km_map_get(s->exact, full) : NULL;
     if (!row) {
         row = km_map_get(s->exact, model);
         if (row && row->provider.n && provider.n && !km_str_starts(row->provider, provider))
             row = NULL;
     }
     for (size_t i = 0; !row && i < s->nglobs; i++)
-        if ((full.n && km_str_glob(s->globs[i]->name, full, NULL)) ||
-            km_str_glob(s->globs[i]->name, model, NULL))
+        if ((full.n && glob_fits(s->globs[i], full)) || glob_fits(s->globs[i], model))
             row = s->globs[i];
     if (row)
         *ret = row->price;
@@ -177,13 +205,8 @@ bool km_prices_find(const struct km_prices *p, struct km_str provider, struct km
     struct km_str full = KM_STR_NONE;
 
     provider = listed_as(provider);
-    if (provider.n && provider.n + 1 + model.n <= sizeof name) {
-        memcpy(name, provider.p, provider.n);
-        name[provider.n] = '/';
-        if (model.n)
-            memcpy(name + provider.n + 1, model.p, model.n);
-        full = km_str(name, provider.n + 1 + model.n);
-    }
+    if (provider.n)
+        full = join_name(name, provider, model);
     if (!shelf_find(&p->imported, provider, model, full, ret_price) &&
         !shelf_find(&p->builtin, provider, model, full, ret_price))
         return false;
@@ -195,10 +218,11 @@ void km_prices_add_tools(const struct km_prices *p, struct km_str provider, stru
 {
     const struct shelf *shelves[] = { &p->imported, &p->builtin };
     char name[NAME_BYTES];
-    int n = snprintf(name, sizeof name, "%.*s/container", KM_STR_ARG(provider));
+    const struct km_str full = join_name(name, provider, KM_STR("container"));
 
-    for (size_t i = 0; n > 0 && (size_t)n < sizeof name && i < 2; i++) {
-        const struct row *row = km_map_get(shelves[i]->exact, km_str(name, (size_t)n));
+    for (size_t i = 0; full.n && i < 2; i++) {
+        const struct row *row =
+            km_map_count(shelves[i]->exact) ? km_map_get(shelves[i]->exact, full) : NULL;
 
         if (row && price->session < 0)
             price->session = row->price.session;

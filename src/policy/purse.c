@@ -70,6 +70,20 @@ static struct km_str part_of(struct km_str *rest)
     return part;
 }
 
+bool km_purse_name_read(struct km_str name, struct km_purse_words *ret)
+{
+    uint64_t kind;
+
+    if (km_str_u64(part_of(&name), &kind) < 0 || kind >= KM_ACCOUNT_KINDS)
+        return false;
+    ret->kind = (enum km_account_kind)kind;
+    ret->id = part_of(&name);
+    ret->of = part_of(&name);
+    ret->window = part_of(&name);
+    ret->model = part_of(&name);
+    return true;
+}
+
 struct km_purse *km_purse_new_named(const struct km_purse_words *w)
 {
     char name[KM_PURSE_NAME];

@@ -60,6 +60,8 @@ struct km_purse_words {
 };
 /* What such a purse is called: how many bytes.  0: they are too many. */
 size_t km_purse_name(const struct km_purse_words *w, char out[KM_PURSE_NAME]);
+/* The same backwards: views of it.  False: it is no such name. */
+bool km_purse_name_read(struct km_str name, struct km_purse_words *ret);
 
 /* A key's, spent so much; and an account's.  NULL: no memory. */
 struct km_purse *km_purse_new(const uint8_t hash[32], int64_t spent);

@@ -2,7 +2,8 @@
 /* quota_head.c - what header fields of an answer say of its upstream's limits.
  *
  *     x-ratelimit-{limit,remaining,reset}-{requests,tokens}             OpenAI, Azure, Groq
- *         reset: a duration as Go writes it ("6m0s", "20ms"), or seconds
+ *         reset: a duration as Go writes it ("6m0s", "20ms"), or seconds; behind proxies also the
+ *         moment, in seconds or milliseconds since 1970
  *     anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset}     Anthropic
  *         reset: a moment, RFC 3339
  *     anthropic-ratelimit-input-tokens-...                              the same, where nothing is
@@ -13,6 +14,8 @@
 #include "policy/quota.h"
 
 #define TEXT(literal) { "" literal "", sizeof(literal) - 1 }
+
+#define EPOCH_LEAST_S INT64_C(1000000000) /* so many seconds are a moment, and no wait */
 
 enum what { LIMIT, LEFT, RESET };
 
@@ -76,8 +79,10 @@ static int64_t read_reset(struct km_str s, int64_t wall_ms)
 
     if (km_time_parse_iso(s, &us) == 0)
         return us / 1000 > wall_ms ? us / 1000 - wall_ms : 0;
-    if (km_str_decimal(s, 3, &v) == 0) /* seconds, as milliseconds */
-        return v;
+    if (km_str_decimal(s, 3, &v) == 0) { /* seconds, as milliseconds; or since 1970, of either */
+        v = v / 1000 >= EPOCH_LEAST_S * 1000 ? v / 1000 : v;
+        return v < EPOCH_LEAST_S * 1000 ? v : v > wall_ms ? v - wall_ms : 0;
+    }
     return read_go_duration(s);
 }
 

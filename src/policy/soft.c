@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* soft.c - see soft.h. */
+/* soft.c - see soft.h.
+ *
+ *     settled: purse->soft_due, accounts->soft_passed + 1        by any worker
+ *     looked:  soft_passed to 0, each purse with soft_due told   by the first that looks
+ *
+ * A purse knows neither its key nor what callers call it, and crossings are rare: so the one who
+ * tells walks all keys and accounts, and nobody keeps a list.
+ */
 #include "policy/soft.h"
 
 #include "policy/account_table.h"

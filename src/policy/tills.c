@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "base/encode.h"
+#include "policy/runs.h"
 
 void km_tills_init(struct km_tills *t, const struct km_key *key, struct km_payers *payers,
                    const struct km_admission *a)
@@ -191,8 +192,8 @@ static void name_spent(const struct km_key *key, const struct km_purse *p, struc
         [KM_ACCOUNT_ORG_MEMBER] = "Organization",   [KM_ACCOUNT_TEAM] = "Team",
         [KM_ACCOUNT_MEMBER] = "Team",               [KM_ACCOUNT_USER] = "User",
         [KM_ACCOUNT_END_USER] = "End User",         [KM_ACCOUNT_TAG] = "Tag",
-        [KM_ACCOUNT_SESSION] = "Session",           [KM_ACCOUNT_PROVIDER] = "Provider",
-        [KM_ACCOUNT_DEPLOYMENT] = "Deployment",     [KM_ACCOUNT_KEY] = "Virtual Key",
+        [KM_ACCOUNT_PROVIDER] = "Provider",         [KM_ACCOUNT_DEPLOYMENT] = "Deployment",
+        [KM_ACCOUNT_KEY] = "Virtual Key",
     };
     const char *name = names[p->kind] ? names[p->kind] : "Account";
     char spent[KM_MONEY_LEN], max[KM_MONEY_LEN], hash[65];
@@ -205,7 +206,12 @@ static void name_spent(const struct km_key *key, const struct km_purse *p, struc
 
     km_money_text(p->budget.spent, spent);
     km_money_text(p->budget.max, max);
-    if (p->model.n)
+    if (p->kind == KM_ACCOUNT_SESSION)
+        km_buf_printf(out,
+                      "Session budget exceeded for session %.*s. Current spend: $%s, "
+                      "max_budget_per_session: $%s.",
+                      KM_STR_ARG(p->id), spent, max);
+    else if (p->model.n)
         km_buf_printf(out,
                       "LiteLLM %s: %.*s, exceeded budget for model=%.*s. Current cost: %s, "
                       "Max budget: %s",
@@ -237,7 +243,10 @@ static int refuse_budget(const struct km_tills *t, const struct km_till *till, s
     name_spent(t->key, till->purse, &text);
     more = km_str_find(km_str_c(err->text), KM_STR(" - not by what"));
     km_buf_str(&text, km_str_skip(km_str_c(err->text), more));
-    return km_fail(err, KM_E_BUDGET, "%.*s", KM_STR_ARG(km_buf_view(&text)));
+    km_fail(err, KM_E_BUDGET, "%.*s", KM_STR_ARG(km_buf_view(&text)));
+    if (till->purse->kind == KM_ACCOUNT_SESSION)
+        err->reason = km_run_budget_reason;
+    return KM_E_BUDGET;
 }
 
 int km_tills_ask(struct km_tills *t, km_till_fn *ask, struct km_err *err)

@@ -73,8 +73,7 @@ struct km_ledger_entry {
     bool budgeted; /* an intent's: its key has a budget */
     bool audited; /* an intent's: km_ledger_audit() follows its settlement */
     bool unasked; /* a settlement's: its intent was refused, or never was */
-    size_t
-        payers_kept; /* a settlement's: bytes of payers that its intent had, and room was kept for */
+    size_t payers_kept; /* likewise: bytes of payers in its intent, for which room was kept */
 };
 
 struct km_ledger; /* one a worker */

@@ -12,10 +12,11 @@ const struct km_statements *const km_store_statements[] = {
     &km_answers_statements,    &km_apply_statements,       &km_audit_statements,
     &km_catalogues_statements, &km_commit_statements,      &km_due_statements,
     &km_grants_statements,     &km_identity_statements,    &km_ops_statements,
-    &km_mcp_tokens_statements, &km_mcp_servers_statements, &km_objects_statements,
+    &km_mcp_tokens_statements, &km_mcp_servers_statements, &km_models_statements,
+    &km_objects_statements,
     &km_payers_statements,
     &km_pins_statements,       &km_load_statements,      &km_query_audit_statements,
-    &km_query_spend_statements,
+    &km_query_spend_statements, &km_query_daily_statements,
     &km_query_stats_statements, &km_spent_statements,    &km_spill_statements,
     &km_windows_statements,
 };

@@ -19,6 +19,8 @@ extern const struct km_statements km_identity_statements;
 extern const struct km_statements km_incomplete_statements;
 extern const struct km_statements km_ops_statements;
 extern const struct km_statements km_mcp_servers_statements;
+extern const struct km_statements km_models_statements;
+extern const struct km_statements km_query_daily_statements;
 extern const struct km_statements km_mcp_tokens_statements;
 extern const struct km_statements km_objects_statements;
 extern const struct km_statements km_payers_statements;

@@ -77,6 +77,10 @@ def test_an_option_of_another_kind_is_named(gateway):
 
 
 def test_what_was_written_by_others_does_not_steer_a_terminal(gateway):
-    gateway.call("POST", "/team/new", {"team_id": "cli-steer", "team_alias": "a\u001b[2Jb"})
-    assert "\u001b" not in run(gateway, "team", "list") + run(gateway, "team", "show", "cli-steer")
+    """The one-character form of ESC [ too, which is no control character of ASCII and is taken."""
+    assert gateway.call("POST", "/team/new", {
+        "team_id": "cli-steer", "team_alias": "a\u001b[2Jb"}).status == 400
+    assert gateway.call("POST", "/team/new", {
+        "team_id": "cli-steer", "team_alias": "a\u009b2Jb"}).status == 200
+    assert "\u009b" not in run(gateway, "team", "list") + run(gateway, "team", "show", "cli-steer")
     run(gateway, "team", "delete", "cli-steer", "--yes")

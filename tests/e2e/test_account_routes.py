@@ -549,6 +549,8 @@ def test_keys_are_made_by_who_may_do_everything(gateway):
 
 
 def test_a_keys_organization_is_shown_once(gateway):
-    key = gateway.new_key(organization_id="o-1", project_id="p-1")
+    org = name("o")
+    post(gateway, "/organization/new", {"organization_id": org, "organization_alias": org})
+    key = gateway.new_key(organization_id=org, project_id="p-1")
     body = gateway.call("GET", f"/key/info?key={key}").body
     assert body.count(b'"organization_id"') == 1 and body.count(b'"project_id"') == 1

@@ -300,6 +300,16 @@ def test_a_circle_stops_the_start(route):
     assert "goes round in a circle: bad <- good <- bad2 <- bad" in check.stdout + check.stderr
 
 
+@pytest.mark.parametrize("lists, way", [
+    ("model_group_alias: {nick: bad}, fallbacks: [{bad: [good]}, {good: [nick]}]", "bad <- good <- bad"),
+    ("model_group_alias: {nick: bad}, fallbacks: [{nick: [good]}, {good: [bad]}]", "nick <- good <- nick"),
+    ('fallbacks: [{"wild/*": [good]}, {good: [wild/x]}]', "wild/* <- good <- wild/*")])
+def test_a_circle_by_other_names_is_one_too(route, lists, way):
+    gateway = route(lists, start=False)
+    check = gateway.command("config", "check", "--config", str(gateway.config))
+    assert check.returncode != 0 and f"goes round in a circle: {way}" in check.stdout + check.stderr
+
+
 def test_a_circle_that_is_accepted_ends(route, upstream):
     gateway = route("fallbacks: [{bad: [bad2]}, {bad2: [bad]}]",
                     ", accept_unsupported: [router_settings.fallbacks]")

@@ -183,7 +183,7 @@ def test_a_misspelt_limit_of_a_key_is_refused(gateway, name, value, meant):
 
 def test_what_litellm_knows_of_a_key_and_limits_nothing_is_kept(gateway):
     said = {"aliases": {"a": "b"}, "tags": ["x"], "rpm_limit_type": "best_effort_throughput",
-            "auto_rotate": True, "rotation_interval": "30d", "organization_id": "o", "config": {"a": 1},
+            "config": {"a": 1},
             "router_settings": {"a": 1}, "prompts": ["p"], "agent_id": "a", "project_id": "p"}
     assert said.items() <= gateway.key_info(gateway.new_key(**said)).items()
 

@@ -301,3 +301,16 @@ def test_the_supervisors_file_names_the_process_and_nothing_else(start):
     refused.write_text(started.gateway.config.read_text())
     ran = started.gateway.command("start", "--config", refused, "--port", started.gateway.port)
     assert ran.returncode and str(started.gateway.config) in ran.stderr, ran.stderr
+
+
+@pytest.mark.parametrize("section, said", [
+    ("litellm_settings", True), ("router_settings", True), ("custom", False)])
+def test_set_verbose_logs_more_than_log_level_says(new_gateway, tmp_path, section, said):
+    gateway = new_gateway(config=f"""
+model_list: []
+general_settings: {{master_key: sk-e2e-master}}
+{section}: {{set_verbose: true}}
+kanmon_settings: {{state_dir: "{tmp_path / "state"}", log_level: error}}
+""")
+    gateway.stop()
+    assert ("INFO  stopping" in gateway.log.read_text()) is said

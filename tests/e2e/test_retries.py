@@ -181,6 +181,23 @@ def test_a_long_retry_after_is_told_and_not_waited_for(route):
         assert len(upstream.came) == 1
 
 
+@pytest.mark.parametrize("said", ["9" * 12, "9" * 30, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_no_wait_is_so_long_that_it_counts_for_nothing(route, said):
+    with asked_to_wait(said) as upstream:
+        with pytest.raises(openai.RateLimitError) as told:
+            ask(route("num_retries: 1", upstream.url), "any/x")
+        assert told.value.response.headers["retry-after"] == "3600"
+        assert len(upstream.came) == 1
+
+
+@pytest.mark.parametrize("said", ["-5", "soon", "1, 2", "0x10", "nan", "",
+                                  "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_what_is_no_wait_is_none(route, said):
+    with asked_to_wait(said) as upstream:
+        assert ask(route("num_retries: 1", upstream.url), "any/x").parse().id == "x"
+        assert len(upstream.came) == 2
+
+
 def test_the_wait_that_is_configured_is_the_shortest(route):
     with asked_to_wait(0) as upstream:
         assert ask(route("num_retries: 1, retry_after: 1", upstream.url), "any/x").parse().id == "x"

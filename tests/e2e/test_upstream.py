@@ -119,6 +119,23 @@ def test_an_upstream_with_a_certificate_nobody_signed_is_refused(tls_upstream, n
     assert not upstream.seen()
 
 
+@pytest.mark.parametrize("of_all, own, status", [
+    ("false", "", 200), ("'false'", "", 200), ("CERT", "", 200), ("true", "", 502),
+    ("false", ", ssl_verify: true", 502), ("true", ", ssl_verify: false", 200)])
+def test_ssl_verify_of_the_file_holds_for_deployments_that_say_nothing(
+        tls_upstream, new_gateway, tmp_path, of_all, own, status):
+    upstream, cert = tls_upstream
+    gateway = new_gateway(config=f"""
+model_list:
+  - {{model_name: chat, litellm_params: {{model: openai/ok, api_base: "{upstream.url}/v1", api_key: k{own}}}}}
+litellm_settings: {{ssl_verify: {of_all.replace("CERT", str(cert))}}}
+router_settings: {{num_retries: 0}}
+general_settings: {{master_key: sk-e2e-master}}
+kanmon_settings: {{state_dir: "{tmp_path / "state"}"}}
+""")
+    assert gateway.chat("chat").status == status
+
+
 def test_a_certificate_for_another_name_is_refused(tls_upstream, new_gateway, tmp_path):
     upstream, cert = tls_upstream
     text = config_text(upstream, tmp_path / "state").replace("//localhost:", "//127.0.0.1:")

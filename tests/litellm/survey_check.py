@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # file: does it load, how many deployments answer, what it loses or stops for
 EXPECTED = {
     "plain.yaml": (True, 5, []),
+    "callers.yaml": (True, 1, []),
     "loses.yaml": (True, 2, ["W0106 router_settings.cache_responses"]),
     "stops.yaml": (False, 0, ["unknown key 'general_setting'"]),
 }

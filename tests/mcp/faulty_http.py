@@ -8,7 +8,8 @@ it answers with the status `unknown`; `get` is its answer to GET; `hang` names a
 breaks off in the middle; `introduced` are the seconds it takes over notifications/initialized, and
 "early" counts lists that were asked for before it was done with that.  `leveled` are those it takes
 over logging/setLevel, None: it never answers that.  `fails_for` has values of the header field x-me
-for which tools/list is an error.
+for which tools/list is an error, `refuses` those that are answered 401 whatever they ask, and
+`breaks_for` those whose session cannot begin.
 """
 
 import collections
@@ -62,6 +63,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                 "lines": [(n.lower(), v) for n, v in self.headers.items()],
                                 "params": message.get("params") or {}, "method": method,
                                 "path": self.path, "level": self.owner.level})
+        if self.headers.get("x-me") in self.owner.refuses:
+            self.give(401, {"error": "who is that?"})
+            return
+        if method == "initialize" and self.headers.get("x-me") in self.owner.breaks_for:
+            self.give(500, {"error": "no home directory"})
+            return
         if method == "server/discover":
             self.give(400, {"jsonrpc": "2.0", "id": message["id"], "error": {
                 "code": -32600, "message": "Bad Request: Server not initialized"}})
@@ -122,6 +129,7 @@ class FaultyHttp:
         self.unknown, self.get, self.hang, self.introduced = unknown, get, hang, introduced
         self.leveled, self.level = leveled, None
         self.fails_for = set()  # values of x-me whose tools/list is an error
+        self.refuses, self.breaks_for = set(), set()  # values of x-me
         self.introduced_to = set()  # sessions
         self.sessions, self.counts, self.credentials = set(), collections.Counter(), set()
         self.used = set()  # sessions by which tools were called

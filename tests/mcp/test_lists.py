@@ -341,6 +341,26 @@ def test_lists_of_an_asker_with_credentials_are_its_own_affair(tmp_path):
             wait_until(lambda: set(ann.tools()) == {"work", "break"}, 30, "her list")
 
 
+@pytest.mark.parametrize("how", ["refuses", "breaks_for"])
+def test_one_whose_header_a_server_does_not_take_says_nothing_of_the_server(tmp_path, how):
+    """Not by its lists, not by a call: the state is of what all ask for."""
+    with FaultyHttp() as server, served(tmp_path, {
+            "one": {"transport": "http", "url": server.url, "extra_headers": ["x-me"]}}) as gateway:
+        until(gateway, "one", "ready")
+        setattr(server, how, {"eve"})
+        with Session(gateway, "/mcp/one") as eve, Session(gateway, "/mcp/one") as bob:
+            eve.headers["x-me"], bob.headers["x-me"] = "eve", "bob"
+            assert set(bob.tools()) == {"work", "break"}
+            for _ in range(6):  # more than open a breaker
+                eve.tools()
+                assert '"done"' not in json.dumps(eve.tool("work"))
+            assert set(bob.tools()) == {"work", "break"}
+            assert text(bob.tool("work")) == "done"
+        assert status(gateway, "one")["state"] == "ready"
+        said = gateway.log.read_text()
+    assert "one is ready" in said and "one is down" not in said and "one is degraded" not in said
+
+
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
 def test_the_reference_server_and_the_official_sdk(tmp_path, mode):
     """The tools that need an elicitation come with the first call, and the client is told."""

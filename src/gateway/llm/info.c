@@ -146,7 +146,7 @@ static void put_deployment(struct km_json_out *o, const struct km_deployment *d)
     km_out_key(o, "model_info");
     km_out_open(o, '{');
     km_out_member(o, "id", d->id);
-    put_flag(o, "db_model", false);
+    put_flag(o, "db_model", d->stored);
     km_out_member(o, "key", d->model);
     km_out_member(o, "litellm_provider", d->provider_name);
     km_out_member(o, "mode", km_str_c(mode_of(d)));

@@ -161,9 +161,13 @@ int km_mcp_begin_judge(struct km_mcp_flow *f, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
     KM_ERR_NONE(why); /* it is the answer: the call does not fail of it */
-    int r = km_mcp_is_judged(w) ? may_run(w, &why) : 0;
+    int r = 0;
 
     (void)err;
+    if (!km_mcp_may_go_round(w, false))
+        return km_mcp_end_loop(w);
+    if (km_mcp_is_judged(w))
+        r = may_run(w, &why);
     if (r == 0)
         return KM_MCP_FLOW_approval;
     km_mcp_work_text(w, r == KM_E_AGAIN ? "approval_required" : "denied", why.text);

@@ -13,6 +13,7 @@
 #include "gateway/mcp/access.h"
 #include "gateway/mcp/counts.h"
 #include "gateway/mcp/explain.h"
+#include "call/session.h"
 #include "door/oauth/access.h"
 #include "mcp/schema.h"
 
@@ -255,6 +256,14 @@ static void read_execution(struct km_mcp_work *w, const struct km_mcp_turn *t)
         *w->wrong = err;
 }
 
+/* The run it is of: as the client names it, else its session of MCP. */
+static void hear_session(struct km_mcp_work *w, const struct km_mcp_turn *t)
+{
+    w->call->session = km_arena_str(&w->call->arena, km_session_in_head(&t->in->headers));
+    if (!w->call->session.n && !w->call->visit->has_place)
+        w->call->session = w->session;
+}
+
 static void copy_headers(struct km_mcp_work *w, const struct km_headers *h)
 {
     bool matter = w->member->upstream && km_mcp_headers_matter(w->member->upstream, h);
@@ -298,6 +307,7 @@ static int fill(struct km_mcp_work *w, struct km_mcp_turn *t, const struct km_mc
         w->session = km_arena_str(arena, km_str(t->session->id, KM_MCP_SESSION_ID_LEN));
     else
         w->session = km_arena_str(arena, t->client);
+    hear_session(w, t);
     read_execution(w, t);
     w->tool = km_str_eq(args->method, KM_STR("tools/call"));
     r = km_mcp_follow_find(w, t);

@@ -96,6 +96,7 @@ struct km_mcp_work {
     bool approved; /* a person said yes */
     bool fresh; /* args are the turn's, which lives */
     bool recorded;
+    bool in_run; /* it was counted among the calls of its run: loop.c */
 };
 
 extern const char km_mcp_work_name[]; /* kind->work_name */
@@ -172,6 +173,12 @@ bool km_mcp_is_judged(const struct km_mcp_work *w);
 bool km_mcp_needs_approval(const struct km_mcp_work *w) KM_MUST_USE;
 /* An approved call goes on as another request (a retry of a stateless client): that is approved. */
 void km_mcp_approval_pass_on(struct km_mcp_work *w);
+
+/* loop.c: false: it was called with the same arguments too many times in a row.  count: it is made
+ * now; once each. */
+bool km_mcp_may_go_round(struct km_mcp_work *w, bool count) KM_MUST_USE;
+/* It is: the model is told so, as a result.  A step. */
+int km_mcp_end_loop(struct km_mcp_work *w);
 
 /* login_ask.c: did it fail because its caller has not logged in, or not for enough?  true: what
  * the step login asks for is noted. */

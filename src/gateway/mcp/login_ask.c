@@ -292,8 +292,11 @@ static enum km_mcp_flow_step ask(struct km_mcp_login_ask *l)
 int km_mcp_begin_login(struct km_mcp_flow *f, struct km_err *err)
 {
     struct km_mcp_work *w = km_mcp_work_of_flow(f);
-    int r = km_mcp_member_offers_login(w->member) ? note(w, NULL, err) : 0;
+    int r;
 
+    if (!km_mcp_may_go_round(w, true))
+        return km_mcp_end_loop(w);
+    r = km_mcp_member_offers_login(w->member) ? note(w, NULL, err) : 0;
     if (r < 0)
         return r;
     return w->login && w->login->wanted ? (int)ask(w->login) : (int)KM_MCP_FLOW_ask;

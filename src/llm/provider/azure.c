@@ -86,7 +86,7 @@ static void entra_free(void *owner)
     km_arena_done(&arena);
 }
 
-/* Of litellm_params, else of the environment. */
+/* Of litellm_params, else of the environment; which a stored address gets nothing of. */
 static struct km_str said(const struct km_model_build *b, const struct km_model_entry *entry,
                           const char *param, const char *variable)
 {
@@ -94,7 +94,7 @@ static struct km_str said(const struct km_model_build *b, const struct km_model_
 
     if (node && node->text.n)
         return node->text;
-    return variable ? km_deployment_env(b, variable) : KM_STR_NONE;
+    return variable && !km_model_entry_alone(entry) ? km_deployment_env(b, variable) : KM_STR_NONE;
 }
 
 static int by_entra(struct km_deployment *d, const struct km_model_build *b,

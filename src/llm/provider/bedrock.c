@@ -336,7 +336,8 @@ static int build_auth(struct km_deployment *d, const struct km_model_build *b,
     if (!key.n && !own)
         key = km_deployment_key(d, b, entry);
     km_deployment_head(d, b, entry, NULL, key);
-    if (key.n || d->mock_response.n)
+    if (key.n || d->mock_response.n ||
+        km_deployment_lends_none(d, b, entry, aws->akid.n && aws->secret.n))
         return 0;
     d->auth = km_aws_auth_new(&args, err);
     return d->auth ? 0 : KM_E_NOMEM;
@@ -362,6 +363,11 @@ static int build_at(struct km_deployment *d, const struct km_model_build *b,
     bool mantle = d->provider == &km_provider_bedrock_mantle;
     int r = 0;
 
+    if (region.n && !is_region(region)) { /* it becomes a part of the host's name */
+        km_deployment_unavailable(d, b, entry, "regions are called like 'us-east-1'",
+                                  KM_STR("its AWS region is no region's name"));
+        return 0;
+    }
     if (!region.n && !entry->params.api_key.n) {
         km_deployment_unavailable(d, b, entry, "set litellm_params.aws_region_name, or AWS_REGION",
                                   KM_STR("no AWS region is configured"));

@@ -135,12 +135,14 @@ static int authenticate(struct km_deployment *d, const struct km_model_build *b,
 {
     struct km_google_args args = { .credentials = entry->params.vertex_credentials,
                                    .config = b->args->config,
-                                   .tls = entry->params.ssl_verify ? b->args->tls
-                                                                   : b->args->tls_insecure,
+                                   .tls = km_deployment_tls(b, entry),
                                    .proxies = b->args->proxies };
     struct km_err why = { 0 };
-    int r = km_google_auth_new(&args, b->arena, &d->auth, ret_project, &why);
+    int r;
 
+    if (km_deployment_lends_none(d, b, entry, args.credentials.n > 0))
+        return 0;
+    r = km_google_auth_new(&args, b->arena, &d->auth, ret_project, &why);
     if (r == KM_E_CONFIG) {
         km_deployment_unavailable(d, b, entry,
                                   "vertex_credentials is the path of a service account's JSON "

@@ -42,8 +42,20 @@ void km_remote_turn_away(struct km_remote *p, const struct km_err *err, bool hea
     km_remote_over(p, err);
 }
 
-static void fail(struct km_remote *p, const struct km_err *err)
+/* It answers, but not to what this asker sends with its requests.  Where others send nothing of
+ * their own, how the server is they find out. */
+static bool is_only_askers(const struct km_remote *p, const struct km_err *err)
 {
+    return !p->upstream->personal && km_remote_of_asker(p) && err->code != KM_E_UPSTREAM_CONNECT &&
+           err->code != KM_E_UPSTREAM_TIMEOUT;
+}
+
+void km_remote_fail(struct km_remote *p, const struct km_err *err)
+{
+    if (is_only_askers(p, err)) {
+        km_remote_turn_away(p, err, false);
+        return;
+    }
     km_desk_failed(p->desk, p->upstream, err->text);
     km_remote_over(p, err);
 }
@@ -257,7 +269,7 @@ static void on_relink(void *ctx)
     if (p->wire)
         p->wire = p->wire->ops->free(p->wire);
     if (make_link(p, &err) < 0)
-        fail(p, &err);
+        km_remote_fail(p, &err);
 }
 
 /* The link is not freed from inside its own event; what it says until then counts for nothing. */
@@ -322,7 +334,7 @@ static void too_late(struct km_remote *p)
 
     km_fail(&err, KM_E_UPSTREAM_TIMEOUT, "'%.*s' did not answer the handshake within %llu s",
             KM_STR_ARG(p->upstream->name), (unsigned long long)(patience(p) / 1000));
-    fail(p, &err);
+    km_remote_fail(p, &err);
 }
 
 /* why: of a refusal. */
@@ -349,7 +361,7 @@ static void step(struct km_remote *p, enum km_era_event event, const struct km_e
         relink(p);
         break;
     case KM_ERA_REFUSED:
-        fail(p, why ? why : &silent);
+        km_remote_fail(p, why ? why : &silent);
         break;
     case KM_ERA_TOO_LATE:
         too_late(p);
@@ -401,12 +413,13 @@ void km_remote_open_failed(struct km_remote *p, uint64_t id, const struct km_lin
     const bool discover = id == p->probe_id, odd = looks_like_sse(p, f);
 
     *(discover ? &p->probe_id : &p->opening_id) = 0;
-    if (f->credentials && p->upstream->personal)
+    if (f->credentials && km_remote_of_asker(p))
         km_remote_turn_away(p, f->err, f->status != 0);
     else if (f->status == 401 || f->status == 403)
-        fail(p, f->err);
+        km_remote_fail(p, f->err);
     else if (f->err->code != KM_E_UPSTREAM_STATUS && !stdio(p) && !p->sse)
-        fail(p, f->err); /* it cannot be reached at all: another question changes nothing */
+        km_remote_fail(p,
+                       f->err); /* it cannot be reached at all: another question changes nothing */
     else if (refused_ours(f))
         step(p, discover ? KM_ERA_DISCOVER_AGAIN : KM_ERA_INITIALIZE_NEWER, f->err);
     else if (discover)

@@ -238,13 +238,18 @@ static bool answer_of(struct km_remote *p, const struct km_link_failure *f, stru
     return ret_error->n > 0 && p->revision;
 }
 
+bool km_remote_of_asker(const struct km_remote *p)
+{
+    return p->upstream->personal || !km_mcp_plain(p->base);
+}
+
 static void job_refused(struct km_job *j, const struct km_link_failure *f)
 {
     struct km_remote *p = j->remote;
     struct km_mcp_answer answer = { .kind = KM_MCP_FAILED,
                                     .err = f->err,
                                     .maybe_executed = f->maybe_executed,
-                                    .unproved = f->credentials && p->upstream->personal,
+                                    .unproved = f->credentials && km_remote_of_asker(p),
                                     .sent = f->maybe_executed || f->status,
                                     .challenge = f->challenge };
     struct km_arena a;
@@ -283,8 +288,10 @@ static void on_down(void *ctx, const struct km_err *err)
 {
     struct km_remote *p = ctx;
 
-    if (p->wire->unproved && p->upstream->personal)
+    if (p->wire->unproved && km_remote_of_asker(p))
         km_remote_turn_away(p, err, false);
+    else if (p->state == KM_REMOTE_OPENING)
+        km_remote_fail(p, err);
     else if (p->state != KM_REMOTE_OVER)
         km_desk_failed(p->desk, p->upstream, err->text);
     km_remote_over(p, err);

@@ -183,6 +183,10 @@ void km_job_note(struct km_job *j, struct km_str method, struct km_str params);
 void km_job_cancel(struct km_job *j, struct km_str reason);
 void km_job_forget(struct km_job *j);
 
+/* It could not be opened: that is told of the server, or of its asker alone; and it is over. */
+void km_remote_fail(struct km_remote *p, const struct km_err *err);
+/* Is what its credentials meet its asker's own affair, and no word about the server? */
+bool km_remote_of_asker(const struct km_remote *p);
 /* A job of the remote's own that is never late and does not keep it from being idle; or NULL. */
 struct km_job *km_remote_listen(struct km_remote *p, struct km_str params,
                                 const struct km_mcp_ask_events *events);

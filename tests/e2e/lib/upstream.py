@@ -171,6 +171,7 @@ class Upstream:
         self.changed = threading.Condition()
         self.context = None            # of TLS, set before start()
         self.gate = None               # `gate-...` models wait until open_gate()
+        self.gate_breaks = False
         self._loop = None
         self._thread = None
         self._server = None
@@ -216,6 +217,11 @@ class Upstream:
 
     def open_gate(self):
         self._loop.call_soon_threadsafe(self.gate.set)
+
+    def break_gate(self):
+        """It opens, and what waited there is answered 500."""
+        self.gate_breaks = True
+        self.open_gate()
 
     def close_gate(self):
         self._loop.call_soon_threadsafe(self.gate.clear)
@@ -402,6 +408,8 @@ class Upstream:
                 raise ClientGone
             gone.cancel()
             await asyncio.sleep(0)
+            if self.gate_breaks:
+                return await self._error("err-500", record, writer)
         if name == "hang":
             await self._pause(reader, 3600)
         found = re.match(r"slow-(\d+)", name)

@@ -398,6 +398,7 @@ bool make_world(void)
     f.llm.num_retries = f.routing.num_retries = -1;
     f.llm.request_timeout_ms = 600000;
     f.execution.max_retries = KM_RETRIES_MOST;
+    f.runs.iterations = f.runs.budget = f.runs.same_calls = -1;
     f.snap = (struct km_snapshot){ .refs = 1,
                                    .gateway = &f.gateway,
                                    .general = &f.general,
@@ -405,7 +406,10 @@ bool make_world(void)
                                    .keys = &f.keys,
                                    .llm = &f.llm,
                                    .routing = &f.routing,
-                                   .execution = &f.execution };
+                                   .execution = &f.execution,
+                                   .runs = &f.runs,
+                                   .callers = &f.callers,
+                                   .caller_tags = &f.caller_tags };
     f.view = (struct km_view){ .snap = &f.snap, .refs = 1 };
     f.w.gw = &f.gw;
     f.w.loop = f.loop;

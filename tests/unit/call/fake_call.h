@@ -5,7 +5,9 @@
 #define TESTS_GATEWAY_FAKE_CALL_H
 
 #include "call/call.h"
+#include "policy/caller_settings.h"
 #include "policy/execution.h"
+#include "policy/runs.h"
 #include "call/hooks.h"
 #include "host/settings.h"
 
@@ -60,7 +62,10 @@ struct fake_world {
     struct km_llm_defaults llm;
     struct km_router_settings routing;
     struct km_execution_settings execution;
+    struct km_runs_settings runs;
     struct km_general_settings general;
+    struct km_caller_settings callers;
+    struct km_caller_tag_settings caller_tags;
     struct km_timer stop;
     struct km_port port;
     struct km_call *call; /* NULL: it is over */

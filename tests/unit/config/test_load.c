@@ -69,8 +69,7 @@ static void load_over(struct loaded *l, const char *text, const char *below)
     static const char *const environ_list[] = { "FROM_PROCESS=process", NULL };
     struct km_config_args args = { .tables = tables,
                                    .environ = environ_list,
-                                   .below = km_str_c(below),
-                                   .below_name = "added servers" };
+                                   .below = { { "added servers", km_str_c(below) } } };
 
     args.file = files_add(&l->files, "config.yaml", text);
     l->diags = km_diags_new();
@@ -370,12 +369,12 @@ static void a_text_below_the_file_adds_to_its_mappings_and_never_wins(void **sta
     load_over(&l, "mcp_servers: {a: {url: file, env: {X: 1}}, n: null}\nmodel_list: [1]\n",
               "{\"mcp_servers\": {\"a\": {\"url\": \"below\", \"env\": {\"Y\": 2}, \"more\": 1},"
               " \"b\": {\"url\": \"new\"}, \"n\": {\"url\": \"was null\"}},"
-              " \"model_list\": [2], \"general_settings\": {\"master_key\": \"sk-below\"}}");
+              " \"model_list\": [2, 3], \"general_settings\": {\"master_key\": \"sk-below\"}}");
     /* An entry is one thing: none is half of the file and half of what is below. */
     assert_json(&l, "mcp_servers.a", "{\"url\":\"file\",\"env\":{\"X\":1}}");
     assert_json(&l, "mcp_servers.b", "{\"url\":\"new\"}");
     assert_json(&l, "mcp_servers.n", "{\"url\":\"was null\"}");
-    assert_json(&l, "model_list", "[1]");
+    assert_json(&l, "model_list", "[1,2,3]"); /* a list at the top goes on */
     assert_json(&l, "general_settings", "{\"master_key\":\"sk-below\"}");
     done(&l);
 }

@@ -274,15 +274,18 @@ static void a_key_of_another_section_is_told_where_it_belongs(void **state)
 static void what_says_nothing_is_not_worth_a_word(void **state)
 {
     (void)state;
-    expect("general_settings: {store_model_in_db: false, alerting: [], alert_types: null,\n"
-           "  database_args: {}, ui_access_mode: ''}\n",
-           0, 0, NULL);
+    expect(
+        "general_settings: {disable_prisma_schema_update: false, alerting: [], alert_types: null,\n"
+        "  database_args: {}, ui_access_mode: ''}\n",
+        0, 0, NULL);
     expect("router_settings: {cache_responses: false}\n", 0, 0, NULL);
     expect("general_settings: {admin_only_routes: '', custom_auth: ''}\n", 0, 0, NULL);
-    expect("general_settings: {store_model_in_db: true}\n", 0, 1, "has no effect here");
-    /* Where false is what switches something, true says nothing. */
-    expect("litellm_settings: {ssl_verify: false}\n", 0, 1, "has no effect here");
-    expect("litellm_settings: {ssl_verify: true}\n", 0, 0, NULL);
+    expect("general_settings: {disable_prisma_schema_update: true}\n", 0, 1, "has no effect here");
+    /* What is done in any case is not worth a word, whatever is said of it. */
+    expect("general_settings: {cancel_on_disconnect: true, user_api_key_cache_ttl: 60,\n"
+           "  scheduled_job_stagger: {a: 1}, litellm_license: k, allow_user_auth: true}\n"
+           "litellm_settings: {request_correlation_in_logs: true, store_audit_logs: false}\n",
+           0, 0, NULL);
 }
 
 static void a_protection_that_is_off_reads_differently_from_no_effect(void **state)

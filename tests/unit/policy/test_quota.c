@@ -323,6 +323,8 @@ static void what_anthropic_says_is_read(void **state)
 static void seconds_are_read_and_what_is_none_of_it_says_nothing(void **state)
 {
     static const char *const odd[] = { "", "soon", "1x", "-5", "5m5", "9999999999999999s", "m" };
+    static const char *const since[] = { "1764000030", "1764000030000", "1763999999",
+                                         "1000000001" };
     struct km_header v[] = { FIELD("x-ratelimit-remaining-requests", "3"),
                              FIELD("x-ratelimit-reset-requests", "1.5") };
     struct km_quota_said said;
@@ -335,6 +337,11 @@ static void seconds_are_read_and_what_is_none_of_it_says_nothing(void **state)
         assert_true(read(v, 2, &said));
         if (said.reset_ms[KM_QUOTA_REQUESTS] >= 0)
             fail_msg("'%s' is a time?", odd[i]);
+    }
+    for (size_t i = 0; i < sizeof since / sizeof since[0]; i++) {
+        v[1].value = km_str_c(since[i]);
+        assert_true(read(v, 2, &said));
+        assert_int_equal(said.reset_ms[KM_QUOTA_REQUESTS], i < 2 ? 30000 : 0);
     }
     v[0].value = KM_STR("many");
     assert_false(read(v, 1, &said));

@@ -6,10 +6,12 @@
 #include "store/accounts.h"
 #include "store/answers.h"
 #include "store/catalogues.h"
+#include "store/daily.h"
 #include "store/due.h"
 #include "store/grants.h"
 #include "store/mcp_servers.h"
 #include "store/mcp_tokens.h"
+#include "store/models.h"
 #include "store/payers.h"
 #include "store/pins.h"
 #include "dump_ledger.h"
@@ -301,6 +303,37 @@ static void added_servers(struct dump *d)
     put_a_server(d, "srv", "", "it goes, and its log-ins with it");
 }
 
+/* --- models --- */
+
+static int on_model(void *ctx, const struct km_model_row *row, struct km_err *err)
+{
+    (void)err;
+    on_price(ctx, &(struct km_price_row){ .source = row->id, .json = row->json });
+    return 0;
+}
+
+static void put_a_model(struct dump *d, const char *id, const char *json, const char *what)
+{
+    const struct km_model_row row = { .id = km_str_c(id), .json = km_str_c(json) };
+
+    BEGIN(d, km_store_model_put, what);
+    km_store_model_put(d->p.store, d->p.reply, &row, &by_admin, on_done, &d->p);
+    dump_answer(d, false);
+}
+
+static void stored_models(struct dump *d)
+{
+    size_t lost = 1;
+
+    put_a_model(d, "model-2", "{\"model_name\":\"chat\"}", "a model");
+    put_a_model(d, "model-1", "{\"model_name\":\"later\"}", "one more, made later");
+    put_a_model(d, "model-2", "{\"model_name\":\"other\"}", "the first again: it keeps its place");
+    BEGIN(d, km_store_models, "all");
+    assert_int_equal(km_store_models(d->p.store, on_model, d, &lost, NULL), 0);
+    assert_int_equal(lost, 0);
+    put_a_model(d, "model-1", "", "it goes");
+}
+
 /* --- accounts --- */
 
 static void on_purse(void *ctx, const struct km_paying *purse, int64_t end_us, int64_t spend)
@@ -388,6 +421,55 @@ static void accounts(struct dump *d)
     put_an_account(d, KM_ACCOUNT_MEMBER, "u2", "t1", true, "another member");
     delete_an_account(d, KM_ACCOUNT_TEAM, "t1", "the team goes, and its members with it");
     delete_an_account(d, KM_ACCOUNT_TEAM, "t1", "it is gone");
+}
+
+/* --- the roll-up --- */
+
+static int on_daily_row(void *ctx, const struct km_daily_row *row, struct km_buf *out,
+                        struct km_err *err)
+{
+    const struct km_str texts[] = { row->hash,       row->call_type, row->model,
+                                    row->group,      row->deployment, row->provider,
+                                    row->payers,     row->key_alias, row->key_user,
+                                    row->key_team };
+
+    (void)ctx;
+    (void)err;
+    km_buf_printf(out, "\n%lld", (long long)row->day);
+    for (size_t i = 1; i < sizeof texts / sizeof texts[0]; i++) {
+        km_buf_byte(out, ' ');
+        km_buf_json(out, texts[i]);
+    }
+    km_buf_printf(out, " %02x %lld %lld %lld %lld %lld %lld %lld",
+                  row->hash.n ? (unsigned char)row->hash.p[0] : 0, (long long)row->key_exists,
+                  (long long)row->calls, (long long)row->failed, (long long)row->prompt,
+                  (long long)row->completion, (long long)row->cached, (long long)row->cost);
+    return 0;
+}
+
+static int on_daily_end(void *ctx, struct km_buf *out, struct km_err *err)
+{
+    (void)ctx;
+    (void)err;
+    km_buf_str(out, KM_STR("\nthat is all"));
+    return 0;
+}
+
+static void daily(struct dump *d)
+{
+    struct km_daily_ask ask = {
+        .from_day = 0, .to_day = 100000, .each = on_daily_row, .end = on_daily_end
+    };
+
+    BEGIN(d, km_store_daily, "every day");
+    km_store_daily(d->p.store, d->p.reply, &ask, on_json, &d->p);
+    dump_answer(d, true);
+    ask.by_key = true;
+    memset(ask.key_hash, 4, sizeof ask.key_hash);
+    ask.to_day = DUMP_START_US / DAY;
+    BEGIN(d, km_store_daily, "a key's, until then");
+    km_store_daily(d->p.store, d->p.reply, &ask, on_json, &d->p);
+    dump_answer(d, true);
 }
 
 #endif

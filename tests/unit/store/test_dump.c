@@ -33,8 +33,10 @@ static void what_a_store_writes_and_answers_stays_what_it_was(void **state)
     grants(&d);
     seen_of_servers(&d);
     added_servers(&d);
+    stored_models(&d);
     accounts(&d);
     payers(&d);
+    daily(&d);
     audit(&d);
     stats(&d);
     spent(&d);
