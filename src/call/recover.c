@@ -343,7 +343,7 @@ static enum km_next go_on(struct km_call *call)
     if (!may_be_repeated(call) || !worth_another_model(call) || !km_resume_may(call))
         return give_up(call, "error");
     if (km_resume_prepare(call, &err) < 0)
-        return give_up(call, "bound");
+        return give_up(call, err.code == KM_E_UNSUPPORTED ? "bound" : "budget");
     call->err = broke;
     if ((passing && km_route_has_other(&call->route, call->match.v, call->match.n,
                                        km_loop_now_ms(call->w->loop))) ||

@@ -35,7 +35,8 @@ struct km_resume {
     const char *why_not; /* it did not go on, static; NULL: it did, or never broke */
 };
 
-/* Does it ask for it, and may a stream of its API?  For kinds, before their first attempt. */
+/* Does it ask for it, and may a stream of its API?  For kinds, before each attempt that begins an
+ * answer: deployments may say it differently. */
 bool km_resume_is_asked(const struct km_call *call);
 /* Makes call->resume.  false: no memory, and it ends where it breaks. */
 bool km_resume_new(struct km_call *call);

@@ -138,7 +138,8 @@ static int attempt(struct km_call *call, struct km_err *err)
         return call->at->d->mock_response.n
                    ? km_fail(err, KM_E_UNSUPPORTED, "A mock goes on with no stream.")
                    : km_translate_attempt(call, err);
-    if (!call->resume && km_resume_is_asked(call))
+    call->resume = NULL; /* of an attempt whose answer never began nothing holds */
+    if (km_resume_is_asked(call))
         (void)km_resume_new(call);
     if (call->at->d->mock_response.n && !call->api->count)
         return answer_mock(call, err);
