@@ -11,6 +11,7 @@ from gateway import wait_until
 from served import HERE, served, until
 
 EVIL = "ev\x1b[2Jil\u202e\x9b2J\r\nFORGED\rFORGED"
+ALLOWED = "ev\u202eil\x9b2J"  # of names: ASCII's control characters are refused there
 COMMANDS = [("mcp", "approve"), ("mcp", "approve", "git", "--show"), ("mcp", "status", "git"), ("mcp", "tools"),
             ("mcp", "tools", "git"), ("mcp", "list"), ("audit", "list"), ("key", "list"), ("doctor",),
             ("mcp", "logs"), ("key", "info", EVIL), ("mcp", "call", "git-" + EVIL), ("audit", "show", "LAST"),
@@ -26,7 +27,7 @@ def gateway(tmp_path_factory):
     with served(folder, {"git": entry}) as made:
         until(made, "git", "ready")
         says.write_text(json.dumps({"tools": [EVIL, "one"]}))
-        key = made.new_key(key_alias=EVIL, user_id=EVIL)
+        key = made.new_key(key_alias=ALLOWED, user_id=ALLOWED)
         for name in ("git-tell", "git-" + EVIL):
             made.rpc("tools/call", {"name": name, "arguments": {}, "_meta": {"kanmon/requestedBy": EVIL}},
                      path="/mcp", key=key)
