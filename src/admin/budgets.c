@@ -49,7 +49,7 @@ static void put_one(struct km_json_out *o, struct km_account *acc)
     km_out_close(o, '}');
 }
 
-static int providers(struct km_admin *a, struct km_err *err)
+static int show_providers(struct km_admin *a, struct km_err *err)
 {
     const struct km_accounts_which which = { .kind = KM_ACCOUNT_PROVIDER };
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(ANSWER_BYTES);
@@ -74,7 +74,7 @@ static int providers(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-KM_ADMIN_HANDLER(on_providers, 1024, providers)
+KM_ADMIN_HANDLER(on_providers, 1024, show_providers)
 
 static const struct km_route rows[] = {
     { "GET", "/provider/budgets", on_providers, KM_AUTH_ADMIN, NULL },

@@ -122,7 +122,7 @@ static int read_ids(struct km_admin *a, const char *name, const struct km_str **
 
 /* --- who may --- */
 
-static bool may(struct asking *q, enum km_account_right right, const struct km_account *acc)
+static bool may_see(struct asking *q, enum km_account_right right, const struct km_account *acc)
 {
     return km_account_may(q->a, right, q->whose->kind, acc ? &acc->row : NULL, NULL) == 0;
 }
@@ -193,10 +193,10 @@ static int scope_group(struct asking *q, struct km_str id, struct km_err *err)
 {
     struct km_account *acc =
         km_accounts_find(q->a->v->w->gw->accounts, q->whose->kind, id, KM_STR_NONE);
-    const bool all = acc && may(q, KM_ACCOUNT_CHANGE, acc);
+    const bool all = acc && may_see(q, KM_ACCOUNT_CHANGE, acc);
     const bool own =
         q->whose->kind == KM_ACCOUNT_TEAM &&
-        ((acc && may(q, KM_ACCOUNT_LOOK, acc)) || km_str_eq(q->a->v->who.key->row.team_id, id));
+        ((acc && may_see(q, KM_ACCOUNT_LOOK, acc)) || km_str_eq(q->a->v->who.key->row.team_id, id));
 
     km_account_unref(acc);
     q->scope.own = q->scope.own || !all;
@@ -219,7 +219,7 @@ static int read_scope(struct asking *q, struct km_err *err)
 
     if (r == 0)
         r = read_ids(q->a, q->whose->others, &q->scope.others, &q->scope.nothers, err);
-    if (r < 0 || may(q, KM_ACCOUNT_LOOK, NULL))
+    if (r < 0 || may_see(q, KM_ACCOUNT_LOOK, NULL))
         return r;
     if (!q->a->v->who.key)
         return km_account_may(q->a, KM_ACCOUNT_LOOK, q->whose->kind, NULL, err);
@@ -253,7 +253,7 @@ static void on_summed(void *ctx, struct km_str json, const struct km_err *err)
     km_daily_sum_free(sum);
 }
 
-static int activity(struct km_admin *a, struct km_err *err)
+static int show_activity(struct km_admin *a, struct km_err *err)
 {
     struct asking q = { .a = a, .whose = a->v->match.route->data };
     struct km_str key = km_admin_asked(a, "api_key");
@@ -285,7 +285,7 @@ static int activity(struct km_admin *a, struct km_err *err)
     return 0;
 }
 
-KM_ADMIN_HANDLER(on_activity, 1024, activity)
+KM_ADMIN_HANDLER(on_activity, 1024, show_activity)
 
 static const struct whose users[] = { { KM_ACCOUNT_USER, "user_id", NULL, 50 },
                                       { KM_ACCOUNT_USER, "user_id", NULL, 0 } };

@@ -79,7 +79,7 @@ struct km_daily_sum {
 
 /* --- life --- */
 
-static const struct km_str *keep(struct km_arena *arena, const struct km_str *v, size_t n)
+static const struct km_str *keep_strings(struct km_arena *arena, const struct km_str *v, size_t n)
 {
     struct km_str *kept = km_arena_alloc(arena, (n + 1) * sizeof *kept);
 
@@ -98,8 +98,8 @@ struct km_daily_sum *km_daily_sum_new(const struct km_daily_scope *scope,
     km_arena_init(&s->own, SCOPE_BYTES, NULL);
     s->accounts = accounts;
     s->scope = *scope;
-    s->scope.ids = keep(&s->own, scope->ids, scope->nids);
-    s->scope.others = keep(&s->own, scope->others, scope->nothers);
+    s->scope.ids = keep_strings(&s->own, scope->ids, scope->nids);
+    s->scope.others = keep_strings(&s->own, scope->others, scope->nothers);
     s->scope.user = km_arena_str(&s->own, scope->user);
     s->scope.model = km_arena_str(&s->own, scope->model);
     s->day = INT64_MAX;
@@ -284,7 +284,7 @@ static void put_part(struct km_daily_sum *s, enum part part)
     km_out_close(o, '}');
 }
 
-static void begin(struct km_daily_sum *s, struct km_buf *out)
+static void begin_answer(struct km_daily_sum *s, struct km_buf *out)
 {
     if (s->begun)
         return;
@@ -321,20 +321,20 @@ static void write_day(struct km_daily_sum *s)
 
 /* --- added up --- */
 
-static void plus(int64_t *sum, int64_t more)
+static void add_count(int64_t *sum, int64_t more)
 {
     if (__builtin_add_overflow(*sum, more, sum))
         *sum = INT64_MAX;
 }
 
-static void add(struct sums *v, const struct km_daily_row *row)
+static void add_numbers(struct sums *v, const struct km_daily_row *row)
 {
-    plus(&v->cost, row->cost);
-    plus(&v->prompt, row->prompt);
-    plus(&v->completion, row->completion);
-    plus(&v->cached, row->cached);
-    plus(&v->calls, row->calls);
-    plus(&v->failed, row->failed);
+    add_count(&v->cost, row->cost);
+    add_count(&v->prompt, row->prompt);
+    add_count(&v->completion, row->completion);
+    add_count(&v->cached, row->cached);
+    add_count(&v->calls, row->calls);
+    add_count(&v->failed, row->failed);
 }
 
 static struct item *item_of(struct km_daily_sum *s, struct breakdown *b, struct km_str name)
@@ -388,8 +388,8 @@ static int add_to(struct km_daily_sum *s, enum part part, struct km_str name,
     if (!k)
         return km_fail(err, KM_E_LIMIT,
                        "The activity of a day is too long: ask for one model or one key.");
-    add(&i->sums, row);
-    add(&k->sums, row);
+    add_numbers(&i->sums, row);
+    add_numbers(&k->sums, row);
     return 0;
 }
 
@@ -423,14 +423,14 @@ static int add_row(struct km_daily_sum *s, const struct km_str *entities, size_t
         r = add_to(s, KEYS, KM_STR("all"), row, err);
     for (size_t i = 0; r == 0 && i < n; i++)
         r = add_to(s, ENTITIES, entities[i], row, err);
-    add(&s->sums, row);
-    add(&s->total, row);
+    add_numbers(&s->sums, row);
+    add_numbers(&s->total, row);
     return r;
 }
 
 /* --- whose it is --- */
 
-static bool among(struct km_str id, const struct km_str *v, size_t n)
+static bool is_among(struct km_str id, const struct km_str *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (km_str_eq(v[i], id))
@@ -440,8 +440,8 @@ static bool among(struct km_str id, const struct km_str *v, size_t n)
 
 static bool is_asked(const struct km_daily_scope *scope, struct km_str id)
 {
-    return (!scope->nids || among(id, scope->ids, scope->nids)) &&
-           !among(id, scope->others, scope->nothers);
+    return (!scope->nids || is_among(id, scope->ids, scope->nids)) &&
+           !is_among(id, scope->others, scope->nothers);
 }
 
 static struct km_str by_key(const struct km_daily_scope *scope, const struct km_daily_row *row)
@@ -463,7 +463,7 @@ static size_t entities_of(const struct km_daily_scope *scope, const struct km_da
 
     while (n < KM_PAYERS_MOST && km_paying_next(&text, &paying))
         if (km_purse_name_read(paying.name, &w) && w.kind == scope->kind && !w.model.n &&
-            !w.window.n && !among(w.id, ret, n)) {
+            !w.window.n && !is_among(w.id, ret, n)) {
             any = true;
             if (is_asked(scope, w.id))
                 ret[n++] = w.id;
@@ -502,7 +502,7 @@ int km_daily_sum_row(void *sum, const struct km_daily_row *row, struct km_buf *o
     if (!is_own(&s->scope, row) || !is_of_model(&s->scope, row) ||
         (n = entities_of(&s->scope, row, entities)) == 0)
         return 0;
-    begin(s, out);
+    begin_answer(s, out);
     if (row->day != s->day) {
         if (s->open)
             write_day(s);
@@ -519,7 +519,7 @@ int km_daily_sum_end(void *sum, struct km_buf *out, struct km_err *err)
     const size_t size = s->scope.page_size;
 
     (void)err;
-    begin(s, out);
+    begin_answer(s, out);
     if (s->open)
         write_day(s);
     km_out_close(&s->o, ']');

@@ -24,7 +24,7 @@ struct bounds {
 };
 
 /* Is it asked about? */
-static bool asked(const struct bounds *b, const char *name)
+static bool is_said(const struct bounds *b, const char *name)
 {
     return b->fresh || km_json_get(b->a->body, name);
 }
@@ -44,7 +44,7 @@ static int bound_number(const struct bounds *b, const char *name, int64_t with, 
 
     if (b->fresh && counts < 0 && with >= 0)
         *own = with;
-    if (most < 0 || !asked(b, name))
+    if (most < 0 || !is_said(b, name))
         return 0;
     if (*own < 0 && counts < 0)
         *own = most;
@@ -80,7 +80,7 @@ static int bound_window(const struct bounds *b, struct km_key_row *row)
     /* null is a choice: one window for ever. */
     if (b->fresh && with && !row->budget_duration_s && !km_json_get(b->a->body, name))
         set_window(b, row, b->with->budget_duration, with);
-    if (!most || !asked(b, name))
+    if (!most || !is_said(b, name))
         return 0;
     if (!row->budget_duration_s)
         set_window(b, row, b->most->budget_duration, most);
@@ -97,7 +97,7 @@ static int bound_life(const struct bounds *b, struct km_key_row *row)
         return KM_E_CONFIG;
     if (b->fresh && with && !row->expires_us)
         row->expires_us = b->now_us + with * 1000000;
-    if (!most || !asked(b, name))
+    if (!most || !is_said(b, name))
         return 0;
     if (!row->expires_us)
         row->expires_us = b->now_us + most * 1000000;

@@ -300,8 +300,8 @@ static int read_grace(struct km_admin *a, int64_t now_us, int64_t *ret_until_us,
 }
 
 /* The old secret joins those before it whose time is not over; without grace all of them are. */
-static int retire(struct km_admin *a, struct change *c, int64_t now_us, int64_t until_us,
-                  struct km_err *err)
+static int retire_secret(struct km_admin *a, struct change *c, int64_t now_us, int64_t until_us,
+                         struct km_err *err)
 {
     struct km_buf text KM_CLEANUP(km_buf_done) = KM_BUF(4096);
     struct km_str rest = c->row.retired;
@@ -367,7 +367,7 @@ static int regenerate(struct km_admin *a, struct km_err *err)
     if (r == 0)
         r = read_grace(a, now, &until_us, err);
     if (r == 0)
-        r = retire(a, c, now, until_us, err);
+        r = retire_secret(a, c, now, until_us, err);
     if (r == 0)
         r = make_secret(a, km_admin_text(a, "new_key"), &c->secret, err);
     if (r == 0)

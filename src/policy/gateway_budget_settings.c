@@ -90,7 +90,7 @@ static const struct km_setting proxy_rows[] = {
       .def = "0",
       .flags = KM_SET_RESTART | KM_SET_SAFETY,
       .help = "The period of max_budget: days, weeks and months begin with the calendar's, in UTC. "
-              "Unset: it never starts anew." },
+              "Unset: it never resets." },
     { 0 },
 };
 

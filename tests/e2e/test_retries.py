@@ -277,24 +277,14 @@ def test_a_stream_that_is_nothing_but_an_error_is_an_error(route):
     assert caught.value.status_code == 529
 
 
-class KeptAlive:
+class KeptAlive(Scripted):
     """An upstream whose connections stay open.  Each answers one request; what a further one is met
     with is `then(link)`, and it is closed."""
 
     def __init__(self, then):
         self.then, self.heads, self.dropped = then, [], 0
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.together = threading.Barrier(1)
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._one, args=(link,), daemon=True).start()
+        super().__init__(None)
 
     def _read(self, link):
         data = b""
@@ -319,12 +309,6 @@ class KeptAlive:
             if self._read(link):
                 self.dropped += 1
                 self.then(link)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
 
 
 def reset(link):
