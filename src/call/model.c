@@ -128,7 +128,6 @@ void km_call_request(struct km_call *call, const struct km_str *parts, size_t n)
                                   .body = parts,
                                   .nbody = n,
                                   .has_body = true,
-                                  .repeatable = call->kind->repeats,
                                   .between_ms = (uint64_t)snap->gateway->stream_idle_ms };
     km_call_take_share(call, &call->at->out);
 }

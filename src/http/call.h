@@ -28,7 +28,6 @@ struct km_http_call {
     struct km_pool_get *get;
     struct km_stream *stream;
     uint64_t sent_before; /* on the stream, before this request */
-    uint64_t begun_ms; /* it had the stream */
     bool reached; /* set when the stream is given up */
     bool reused; /* the connection served somebody before */
     bool resent;

@@ -235,7 +235,6 @@ static void begin(struct km_http_call *call, struct km_stream *stream)
     call->deadline_ms = UINT64_MAX; /* that of the connection */
     call->reused = km_stream_reused(stream);
     call->sent_before = km_stream_sent(stream);
-    call->begun_ms = km_loop_now_ms(call->client->loop);
     call->state = KM_HTTP_CALL_HEAD;
     km_stream_own(stream, &km_http_call_events, call);
     if (call->paused)
@@ -294,17 +293,10 @@ static bool idempotent(struct km_str method)
     return false;
 }
 
-/* Was the connection no good any more before it was used?  Known by how soon it broke. */
-static bool was_stale(const struct km_http_call *call)
-{
-    return km_loop_now_ms(call->client->loop) - call->begun_ms < KM_HTTP_STALE_MS;
-}
-
 static bool may_resend(const struct km_http_call *call)
 {
     return call->reused && !call->resent && !call->answered && !call->pushed &&
-           (idempotent(call->request.method) || !km_http_call_reached(call) ||
-            (call->request.repeatable && was_stale(call)));
+           (idempotent(call->request.method) || !km_http_call_reached(call));
 }
 
 void km_http_call_lost(struct km_http_call *call, const struct km_err *err)
@@ -318,7 +310,6 @@ void km_http_call_lost(struct km_http_call *call, const struct km_err *err)
         return;
     }
     km_http_call_drop_stream(call, false);
-    km_pool_forget(call->client->pool, call->origin);
     call->resent = true;
     call->head_out = call->sent = call->eof = call->wants = false;
     km_deferred_cancel(&call->room);

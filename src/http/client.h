@@ -6,10 +6,8 @@
  * 16); a head is at most 64 KiB; bytes after the end of a response discard the connection.
  *
  * Resend: a failed request on a reused connection is resent once, silently, only if its method
- * is idempotent, or the peer closed (not: reset) having acknowledged no byte of it, or it may be
- * repeated and the connection broke within KM_HTTP_STALE_MS: an idle connection that the peer had
- * closed before it got the request.  It goes to a new one: the others that are idle are closed, for
- * they are no younger.  Otherwise on_done reports the failure and whether bytes were sent.
+ * is idempotent or the peer closed (not: reset) having acknowledged no byte of it; otherwise
+ * on_done reports the failure and whether bytes were sent.
  */
 #ifndef KM_HTTP_CLIENT_H
 #define KM_HTTP_CLIENT_H
@@ -42,8 +40,6 @@ enum km_http_until {
 #define KM_TIMEOUT_ANSWER "answer_timeout"
 #define KM_TIMEOUT_IDLE "stream_idle_timeout"
 
-#define KM_HTTP_STALE_MS 2000 /* a peer that works on a request for longer has read it */
-
 struct km_http_request {
     struct km_origin *origin; /* referenced while the call lives */
     struct km_str method;
@@ -56,7 +52,6 @@ struct km_http_request {
     bool more;
     uint64_t more_bytes; /* its length; UINT64_MAX: nobody knows, it is sent in chunks */
     uint64_t take_ms; /* with `more`: it takes nothing of what waits for it; 0: none */
-    bool repeatable; /* whatever its method: that a peer may have read it already does no harm */
     bool upgrade; /* 101 is the answer that is hoped for; head asks for it */
     uint64_t connect_ms; /* until there is a connection, where the pool's own time is longer; 0 */
     uint64_t first_byte_ms; /* request sent -> what `until` says; 0: none */

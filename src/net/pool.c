@@ -431,16 +431,6 @@ struct km_pool_get *km_pool_get(struct km_pool *pool, struct km_origin *origin, 
     return get;
 }
 
-void km_pool_forget(struct km_pool *pool, struct km_origin *origin)
-{
-    struct entry *e = km_map_get(pool->entries, origin->key);
-
-    while (e && e->nidle > 0)
-        idle_close(oldest(e));
-    if (e)
-        km_deferred_queue(&e->work);
-}
-
 /* A dial that was started for it goes on: its connection will serve the next. */
 void km_pool_cancel(struct km_pool_get *get)
 {

@@ -43,9 +43,6 @@ void km_pool_cancel(struct km_pool_get *get);
 void km_pool_put(struct km_pool *pool, struct km_origin *origin, struct km_stream *stream);
 void km_pool_drop(struct km_pool *pool, struct km_origin *origin, struct km_stream *stream);
 
-/* Closes the idle connections to origin: one of them was found dead. */
-void km_pool_forget(struct km_pool *pool, struct km_origin *origin);
-
 size_t km_pool_open(const struct km_pool *pool); /* lent and idle */
 size_t km_pool_idle(const struct km_pool *pool);
 

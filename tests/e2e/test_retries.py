@@ -4,16 +4,13 @@ one after a wait.  Counted by the upstream, which fails on schedule."""
 
 import concurrent.futures
 import json
-import socket
-import struct
-import threading
 import time
 import uuid
 
 import openai
 import pytest
 
-from gateway import MASTER, Gateway, patient, wait_until
+from gateway import MASTER, Gateway, wait_until
 from test_faults import Scripted, response
 
 TAKES_S = 20
@@ -275,73 +272,6 @@ def test_a_stream_that_is_nothing_but_an_error_is_an_error(route):
         with pytest.raises(openai.APIStatusError, match="no capacity") as caught:
             ask(client, "any/m", stream=True)
     assert caught.value.status_code == 529
-
-
-class KeptAlive(Scripted):
-    """An upstream whose connections stay open.  Each answers one request; what a further one is met
-    with is `then(link)`, and it is closed."""
-
-    def __init__(self, then):
-        self.then, self.heads, self.dropped = then, [], 0
-        self.together = threading.Barrier(1)
-        super().__init__(None)
-
-    def _read(self, link):
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = link.recv(65536)
-            if not piece:
-                return False
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        while len(body) < length:
-            body += link.recv(65536)
-        return True
-
-    def _one(self, link):
-        with link:
-            if not self._read(link):
-                return
-            self.heads.append(1)
-            self.together.wait(patient(20))
-            link.sendall(response(200, OK).replace(b"connection: close\r\n", b""))
-            if self._read(link):
-                self.dropped += 1
-                self.then(link)
-
-
-def reset(link):
-    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-@pytest.mark.parametrize("then", [reset, lambda link: None], ids=["reset", "closed"])
-def test_a_connection_that_was_dead_already_costs_no_retry(route, then):
-    """Three are idle, and their upstream lets all of them go when they are used again."""
-    with KeptAlive(then) as upstream:
-        client = route("num_retries: 0", upstream.url)
-        gateway = client.gateway
-        upstream.together = threading.Barrier(3)
-        with concurrent.futures.ThreadPoolExecutor(3) as pool:
-            for answer in pool.map(lambda _: ask(client, "any/x"), range(3)):
-                assert answer.parse().id == "x"
-        upstream.together = threading.Barrier(1)
-        answer = ask(client, "any/x")
-        assert answer.parse().id == "x" and answer.headers["x-litellm-attempted-retries"] == "0"
-        assert (len(upstream.heads), upstream.dropped) == (4, 1)
-        rows = wait_until(lambda: [r for r in [gateway.spend_logs()] if len(r) == 4], what="rows")[0]
-        assert {row["spend"] for row in rows} == {0.00002}
-        assert "kanmon_retries_total{" not in gateway.call("GET", "/metrics").body.decode()
-        assert not gateway.call("GET", "/kanmon/status").json()["left_alone"]
-
-
-def test_a_connection_that_breaks_within_an_answer_is_no_dead_one(route):
-    with KeptAlive(lambda link: link.sendall(b"HTTP/1.1 2")) as upstream:
-        client = route("num_retries: 0", upstream.url)
-        assert ask(client, "any/x").parse().id == "x"
-        with pytest.raises(openai.InternalServerError):
-            ask(client, "any/x")
-        assert (len(upstream.heads), upstream.dropped) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [408, 504])

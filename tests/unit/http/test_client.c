@@ -223,45 +223,6 @@ static void a_post_that_was_read_is_not_sent_again(void **state)
     upstream_done(&u);
 }
 
-/* The idle connection is reset when its next request comes, and the new one answers that. */
-static void script_idle_is_dead(struct upstream *u)
-{
-    struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
-    int fd = take(u);
-
-    CHECK(u, read_request(fd, &b));
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-    CHECK(u, read_request(fd, &b));
-    reset_close(fd);
-    fd = take(u);
-    CHECK(u, read_request(fd, &b));
-    CHECK(u, times(&b, "POST /x?y=1 HTTP/1.1") == 1);
-    CHECK(u, times(&b, "\r\n\r\nhello world") == 1);
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain");
-    CHECK(u, read_request(fd, &b));
-    say(fd, "HTTP/1.1 200 O");
-    reset_close(fd);
-}
-
-static void a_post_that_may_be_repeated_is_sent_again_where_its_connection_was_dead(void **state)
-{
-    struct upstream u;
-
-    (void)state;
-    upstream_init(&u);
-    u.calls = 3;
-    u.request.method = KM_STR("POST");
-    u.body_parts[0] = KM_STR("hello");
-    u.body_parts[1] = KM_STR(" world");
-    u.request.body = u.body_parts;
-    u.request.nbody = 2;
-    u.request.has_body = u.request.repeatable = true;
-    upstream_run(&u, script_idle_is_dead);
-    /* the third had a byte of its answer */
-    assert_string_equal(km_buf_cstr(&u.text), "200 [ok]\n200 [again]\n[] UPSTREAM_PROTOCOL sent\n");
-    upstream_done(&u);
-}
-
 static void script_fresh_dies(struct upstream *u)
 {
     struct km_buf b KM_CLEANUP(km_buf_done) = KM_BUF(1 << 20);
@@ -582,7 +543,6 @@ int main(void)
         cmocka_unit_test(a_connection_that_is_not_clean_is_not_used_again),
         cmocka_unit_test(an_idempotent_request_on_a_reused_connection_is_sent_once_more),
         cmocka_unit_test(a_post_that_was_read_is_not_sent_again),
-        cmocka_unit_test(a_post_that_may_be_repeated_is_sent_again_where_its_connection_was_dead),
         cmocka_unit_test(a_request_on_a_fresh_connection_is_never_sent_again),
         cmocka_unit_test(nobody_listening_is_a_connect_failure),
         cmocka_unit_test(requests_over_the_queue_are_refused_and_the_others_wait),
